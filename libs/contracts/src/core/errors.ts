@@ -1,0 +1,104 @@
+/** One invalid field of a request. */
+export interface FieldError {
+  /** Path of the field, `availability.monday[0]`. */
+  field: string;
+  message: string;
+}
+
+/**
+ * Every error code, with the HTTP status it is answered with. Codes are stable: clients may rely on them.
+ */
+export const errorStatus = {
+  MALFORMED_REQUEST: 400,
+  UNAUTHENTICATED: 401,
+  INVALID_CREDENTIALS: 401,
+  INVALID_REFRESH_TOKEN: 401,
+  FORBIDDEN: 403,
+  EMAIL_NOT_VERIFIED: 403,
+  NOT_A_MENTOR: 403,
+  NOT_FOUND: 404,
+  CONFLICT: 409,
+  EMAIL_TAKEN: 409,
+  USERNAME_TAKEN: 409,
+  ALREADY_MENTOR: 409,
+  WRONG_STATE: 409,
+  STALE_VERSION: 409,
+  BOOKING_SLOT_TAKEN: 409,
+  IDEMPOTENCY_KEY_REUSED: 409,
+  BODY_TOO_LARGE: 413,
+  UNSUPPORTED_MEDIA_TYPE: 415,
+  VALIDATION_FAILED: 422,
+  INVALID_TOKEN: 422,
+  AMOUNT_MISMATCH: 422,
+  RATE_LIMITED: 429,
+  INTERNAL: 500,
+  SERVICE_UNAVAILABLE: 503,
+  OVERLOADED: 503,
+  DEADLINE_EXCEEDED: 504,
+} as const;
+
+export type ErrorCode = keyof typeof errorStatus;
+
+export interface CodedErrorOptions extends ErrorOptions {
+  /** One entry per invalid field. */
+  errors?: FieldError[];
+  /** Further members of the error body, such as `alternatives`. */
+  data?: Record<string, unknown>;
+  /** Sent as `Retry-After`. */
+  retryAfterSeconds?: number;
+}
+
+/** What a failed request answers between apps; the gateways turn it into their own error formats. */
+export interface Problem {
+  code: ErrorCode;
+  /** What went wrong and how to fix it. */
+  detail: string;
+  errors?: FieldError[];
+  data?: Record<string, unknown>;
+  retry_after_seconds?: number;
+}
+
+/** An expected failure: a stable code and a message that says the fix. Crosses NATS and keeps both. */
+export class CodedError extends Error {
+  override readonly name = 'CodedError';
+  readonly errors?: FieldError[];
+  readonly data?: Record<string, unknown>;
+  readonly retryAfterSeconds?: number;
+
+  constructor(
+    readonly code: ErrorCode,
+    /** What went wrong and how to fix it; shown to the client. */
+    readonly detail: string,
+    options: CodedErrorOptions = {},
+  ) {
+    super(detail, { cause: options.cause });
+    this.errors = options.errors;
+    this.data = options.data;
+    this.retryAfterSeconds = options.retryAfterSeconds;
+  }
+
+  get status(): number {
+    return errorStatus[this.code];
+  }
+
+  toProblem(): Problem {
+    const { code, detail, errors, data, retryAfterSeconds: retry_after_seconds } = this;
+    return { code, detail, errors, data, retry_after_seconds };
+  }
+
+  static fromProblem({ code, detail, errors, data, retry_after_seconds }: Problem): CodedError {
+    return new CodedError(code, detail, { errors, data, retryAfterSeconds: retry_after_seconds });
+  }
+
+  /** The answer for what is unknown, and for what is not the caller's where existence itself is private. */
+  static notFound(what: string): CodedError {
+    return new CodedError('NOT_FOUND', `${what} was not found.`);
+  }
+
+  /** A single invalid field. */
+  static invalid(field: string, message: string): CodedError {
+    return new CodedError('VALIDATION_FAILED', 'Some fields are invalid.', {
+      errors: [{ field, message }],
+    });
+  }
+}

@@ -1,0 +1,6 @@
+export * from './caller.js';
+export * from './errors.js';
+export * from './event.js';
+export * from './paging.js';
+export * from './request.js';
+export * from './signal.js';

@@ -1,0 +1,23 @@
+import type { PageQuery } from './page.dto.js';
+
+/** One page of a list. */
+export interface Page<Item> {
+  items: Item[];
+  /** Items on all pages. */
+  total: number;
+  page: number;
+  pages: number;
+}
+
+/** A page query made definite: what to skip and how many to take. */
+export function paging(query: PageQuery): { page: number; limit: number; offset: number } {
+  const page = query.page ?? 1;
+  const limit = query.limit ?? query.size ?? 20;
+  return { page, limit, offset: (page - 1) * limit };
+}
+
+/** Wraps the items of one page. */
+export function toPage<Item>(items: Item[], total: number, query: PageQuery): Page<Item> {
+  const { page, limit } = paging(query);
+  return { items, total, page, pages: Math.max(1, Math.ceil(total / limit)) };
+}

@@ -1,0 +1,46 @@
+import type { Caller } from './caller.js';
+
+/**
+ * Who may send a request.
+ * - `public`: anyone; the handler gets the caller if there is one
+ * - `user`: any signed-in user
+ * - `admin`: a signed-in user with the role `admin`
+ * - `service`: other apps only; no gateway route leads to it without a rule of its own
+ */
+export type Access = 'public' | 'user' | 'admin' | 'service';
+
+/** What a handler gets as its first argument, by access. */
+export type ActorOf<A extends Access> = A extends 'user' | 'admin' ? Caller : Caller | undefined;
+
+/** A request between apps: where it goes, who may send it, and the shapes of question and answer. */
+export interface RequestContract<In, Out, A extends Access = Access> {
+  /** NATS subject, `rpc.<service>.<resource>.<action>`. */
+  readonly subject: string;
+  readonly access: A;
+  /** How long the sender waits, in milliseconds, unless its own deadline is nearer. */
+  readonly deadlineMs: number;
+  /** Carries the types; never set. */
+  readonly shapes?: { readonly in: In; readonly out: Out };
+}
+
+export interface RequestOptions {
+  /** Default 5000. */
+  deadlineMs?: number;
+}
+
+type Define<A extends Access> = <In, Out>(
+  path: `${string}.${string}.${string}`,
+  options?: RequestOptions,
+) => RequestContract<In, Out, A>;
+
+function define<A extends Access>(access: A): Define<A> {
+  return (path, { deadlineMs = 5000 } = {}) => ({ subject: `rpc.${path}`, access, deadlineMs });
+}
+
+/** Declares a request by who may send it: `request.user<BookSession, SessionView>('mentorship.bookings.book')`. */
+export const request = {
+  public: define('public'),
+  user: define('user'),
+  admin: define('admin'),
+  service: define('service'),
+};

@@ -1,0 +1,27 @@
+import type { Locale } from '../core/caller.js';
+import { event } from '../core/event.js';
+import { signal } from '../core/signal.js';
+import type { RoleAtRegistration } from './identity.dto.js';
+import type { PersonFacts, RevokedSession } from './identity.requests.js';
+
+export interface UserRegistered extends PersonFacts {
+  role: RoleAtRegistration;
+  locale: Locale;
+  timezone: string;
+}
+
+export const userRegistered = event<UserRegistered>('identity.user.registered');
+export const userUpdated = event<PersonFacts & { locale: Locale; timezone: string }>(
+  'identity.user.updated',
+);
+export const userEmailVerified = event<{ user_id: number }>('identity.user.email_verified');
+/** A verification mail is due; the mailer asks identity for the token when it sends. */
+export const userVerificationRequested = event<{ user_id: number }>(
+  'identity.user.verification_requested',
+);
+export const sessionRevoked = event<RevokedSession & { user_id: number }>(
+  'identity.session.revoked',
+);
+
+/** Broadcast at once after the commit, so that every gateway drops the session. */
+export const sessionRevokedSignal = signal<RevokedSession>('identity.session.revoked');

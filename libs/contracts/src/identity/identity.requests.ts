@@ -1,0 +1,101 @@
+import type { Caller, Locale } from '../core/caller.js';
+import type { ById } from '../core/page.dto.js';
+import { request } from '../core/request.js';
+import type {
+  Device,
+  EmailVerified,
+  Login,
+  ProfileView,
+  RegisterUser,
+  SendVerification,
+  SessionDevices,
+  SignedIn,
+  SocketTicket,
+  TokenPair,
+  UpdateProfile,
+  UserCard,
+  UserView,
+  VerificationSent,
+  VerifyEmail,
+} from './identity.dto.js';
+
+/** A public signing key, RFC 7517. */
+export interface PublicKey {
+  kid: string;
+  kty: 'RSA';
+  alg: 'RS256';
+  use: 'sig';
+  n: string;
+  e: string;
+}
+
+/** Sessions whose access tokens may still be unexpired but must no longer work. */
+export interface RevokedSession {
+  session_id: number;
+  /** When the last access token of the session expires, Unix seconds; after that the entry may be forgotten. */
+  forget_at: number;
+}
+
+/** How to reach and address a user; for mails. */
+export interface Contact {
+  user_id: number;
+  email: string;
+  full_name: string;
+  locale: Locale;
+  timezone: string;
+  email_verified: boolean;
+}
+
+/** A person's public face, for other services' read models. */
+export interface PersonFacts {
+  user_id: number;
+  username: string;
+  full_name: string;
+  avatar_url: string | null;
+}
+
+export const Users = {
+  register: request.public<RegisterUser, UserView>('identity.users.register'),
+  me: request.user<Record<string, never>, ProfileView>('identity.users.me'),
+  updateMe: request.user<UpdateProfile, ProfileView>('identity.users.update_me'),
+  card: request.user<ById, UserCard>('identity.users.card'),
+  /** Unknown ids are left out of the answer. At most 200 ids. */
+  people: request.service<{ ids: number[] }, { people: PersonFacts[] }>('identity.users.people'),
+  contact: request.service<{ user_id: number }, Contact>('identity.users.contact'),
+};
+
+export const Auth = {
+  login: request.public<Login & { device: Device }, SignedIn>('identity.auth.login'),
+  refresh: request.public<{ refresh_token: string; device: Device }, TokenPair>(
+    'identity.auth.refresh',
+  ),
+  logout: request.user<Record<string, never>, void>('identity.auth.logout'),
+  logoutAll: request.user<Record<string, never>, void>('identity.auth.logout_all'),
+};
+
+export const Sessions = {
+  list: request.user<Record<string, never>, SessionDevices>('identity.sessions.list'),
+  revoke: request.user<ById, void>('identity.sessions.revoke'),
+  /** What a gateway must know when it starts or reconnects. */
+  revoked: request.service<Record<string, never>, { sessions: RevokedSession[] }>(
+    'identity.sessions.revoked',
+  ),
+};
+
+export const EmailVerification = {
+  send: request.public<SendVerification, VerificationSent>('identity.email_verification.send'),
+  verify: request.public<VerifyEmail, EmailVerified>('identity.email_verification.verify'),
+  /** Makes the token when the mail is about to be sent, so that it never rests on the bus. */
+  mint: request.service<{ user_id: number }, Contact & { token: string }>(
+    'identity.email_verification.mint',
+  ),
+};
+
+export const Keys = {
+  list: request.public<Record<string, never>, { keys: PublicKey[] }>('identity.keys.list'),
+};
+
+export const SocketTickets = {
+  issue: request.user<Record<string, never>, SocketTicket>('identity.socket_tickets.issue'),
+  redeem: request.service<{ ticket: string }, Caller>('identity.socket_tickets.redeem'),
+};
