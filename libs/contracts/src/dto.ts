@@ -4,3 +4,7 @@
  */
 export * from './core/page.dto.js';
 export * from './identity/identity.dto.js';
+export * from './mentorship/mentorship.dto.js';
+export * from './chat/chat.dto.js';
+export * from './notifications/notifications.dto.js';
+export * from './payments/payments.dto.js';

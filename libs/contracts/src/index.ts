@@ -1,4 +1,13 @@
 export * from './core/index.js';
 export * from './identity/identity.requests.js';
 export * from './identity/identity.events.js';
+export * from './mentorship/mentorship.requests.js';
+export * from './mentorship/mentorship.events.js';
+export * from './chat/chat.requests.js';
+export * from './chat/chat.events.js';
+export * from './chat/chat.frames.js';
+export * from './notifications/notifications.requests.js';
+export * from './notifications/notifications.events.js';
+export * from './payments/payments.requests.js';
+export * from './payments/payments.events.js';
 export type * from './dto.js';

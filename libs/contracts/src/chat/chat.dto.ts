@@ -1,0 +1,154 @@
+import { Type } from 'class-transformer';
+import { Flag, Instant, Integer, Items, Nested, Text, WebAddress } from '../core/fields.js';
+
+export class ChatParticipant {
+  @Integer({ example: 2 })
+  id: number;
+
+  @Text({ max: 32 })
+  username: string;
+
+  @Text({ max: 120 })
+  full_name: string;
+
+  @WebAddress({ nullable: true })
+  avatar_url: string | null;
+}
+
+export class LastMessage {
+  @Integer()
+  id: number;
+
+  @Integer()
+  sender_id: number;
+
+  @Text({ max: 4000 })
+  text: string;
+
+  @Instant()
+  sent_at: string;
+}
+
+export class ChatItem {
+  @Integer()
+  id: number;
+
+  @Nested(() => ChatParticipant, { description: 'The other side.' })
+  participant: ChatParticipant;
+
+  @Nested(() => LastMessage, { nullable: true })
+  last_message: LastMessage | null;
+
+  @Integer()
+  unread_count: number;
+}
+
+export class ChatPage {
+  @Items(() => ChatItem)
+  items: ChatItem[];
+
+  @Integer()
+  total: number;
+
+  @Integer()
+  page: number;
+
+  @Integer()
+  pages: number;
+}
+
+export class SendMessage {
+  @Integer({ min: 1, optional: true, description: 'User to write to; or `chat_id`.', example: 2 })
+  recipient_id?: number;
+
+  @Integer({ min: 1, optional: true })
+  chat_id?: number;
+
+  @Text({ max: 4000, example: 'Hello! Ready for tomorrow.' })
+  text: string;
+
+  @Text({
+    max: 64,
+    optional: true,
+    description: 'Unique per sender; the same one again stores nothing new.',
+  })
+  client_id?: string;
+}
+
+export class MessageView {
+  @Integer()
+  id: number;
+
+  @Integer()
+  chat_id: number;
+
+  @Integer()
+  sender_id: number;
+
+  @Integer({ nullable: true, description: 'The other side of a chat of two.' })
+  recipient_id: number | null;
+
+  @Text({ max: 4000 })
+  text: string;
+
+  @Instant()
+  sent_at: string;
+
+  @Flag({ description: 'Read by the other side.' })
+  read: boolean;
+}
+
+export class ReadHistory {
+  @Integer({ min: 1, optional: true, description: 'Messages older than this id.' })
+  @Type(() => Number)
+  before?: number;
+
+  @Integer({ min: 0, optional: true, description: 'Messages newer than this id.' })
+  @Type(() => Number)
+  after?: number;
+
+  @Integer({ min: 1, max: 100, optional: true, description: 'Default 20.' })
+  @Type(() => Number)
+  limit?: number;
+}
+
+export class MessageHistory {
+  @Items(() => MessageView, { description: 'Oldest first.' })
+  items: MessageView[];
+
+  @Flag()
+  has_more: boolean;
+}
+
+export class ReadResult {
+  @Integer()
+  chat_id: number;
+
+  @Integer({ description: 'Everything up to this message is read.' })
+  message_id: number;
+
+  @Integer()
+  unread_count: number;
+}
+
+export class OnlineUser {
+  @Integer()
+  id: number;
+
+  @Text({ max: 32 })
+  username: string;
+
+  @Text({ max: 120 })
+  full_name: string;
+
+  @Instant()
+  since: string;
+}
+
+export class OnlineUsers {
+  @Items(() => OnlineUser)
+  users: OnlineUser[];
+
+  @Integer()
+  total: number;
+}

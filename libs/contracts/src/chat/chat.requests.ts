@@ -1,0 +1,69 @@
+import type { ById, PageQuery } from '../core/page.dto.js';
+import { request } from '../core/request.js';
+import type {
+  ChatPage,
+  MessageHistory,
+  MessageView,
+  OnlineUsers,
+  ReadHistory,
+  ReadResult,
+  SendMessage,
+} from './chat.dto.js';
+import type { AckFrame, DurableFrame } from './chat.frames.js';
+
+/** A place in a user's event log. */
+export interface LogPosition {
+  /** Changes when the log starts anew; offsets of different epochs do not compare. */
+  epoch: string;
+  /** Offset of the last event; 0 before the first. */
+  offset: number;
+}
+
+/** Part of a user's event log. */
+export interface LogSlice extends LogPosition {
+  /** False: the log does not reach back to the asked offset, or the epoch changed; refetch over REST. */
+  recovered: boolean;
+  frames: DurableFrame[];
+  /** More frames follow the last of `frames`. */
+  has_more: boolean;
+}
+
+export const Chats = {
+  list: request.user<PageQuery, ChatPage>('chat.chats.list'),
+  history: request.user<ReadHistory & ById, MessageHistory>('chat.chats.history'),
+};
+
+export const Messages = {
+  send: request.user<SendMessage, MessageView>('chat.messages.send'),
+  /** The same for a socket: answers the `ack` frame. */
+  post: request.user<SendMessage, AckFrame>('chat.messages.post'),
+  /** Reads everything up to the message in its chat. */
+  read: request.user<ById, ReadResult>('chat.messages.read'),
+};
+
+export const Typing = {
+  /** Tells the others of a chat that the caller is typing. */
+  tell: request.user<{ recipient_id?: number; chat_id?: number }, void>('chat.typing.tell'),
+};
+
+export const EventLog = {
+  head: request.user<Record<string, never>, LogPosition>('chat.event_log.head'),
+  /** At most `limit` (default 200, at most 500) frames after `offset`. */
+  read: request.user<LogPosition & { limit?: number }, LogSlice>('chat.event_log.read'),
+  /** Offsets of many users at once, so that a gateway notices what a lost signal left behind. At most 1000 ids. */
+  heads: request.service<{ user_ids: number[] }, { offsets: Record<string, number> }>(
+    'chat.event_log.heads',
+  ),
+};
+
+export const Presence = {
+  online: request.user<Record<string, never>, OnlineUsers>('chat.presence.online'),
+  /**
+   * What a gateway tells about its sockets: users who came and went since the last report. The report also renews the
+   * gateway's lease; when a lease runs out, its users are offline. `reset` replaces all that was told before.
+   */
+  report: request.service<
+    { gateway_id: string; reset?: boolean; came: number[]; went: number[] },
+    { lease_seconds: number }
+  >('chat.presence.report'),
+};

@@ -1,0 +1,66 @@
+import { event } from '../core/event.js';
+import type { BookingStatus, PaymentStatus } from './mentorship.dto.js';
+import type { Payable } from './mentorship.requests.js';
+
+export interface MentorFact {
+  mentor_id: number;
+  user_id: number;
+}
+
+export const mentorApplied = event<MentorFact>('mentorship.mentor.applied');
+export const mentorApproved = event<MentorFact>('mentorship.mentor.approved');
+export const mentorRejected = event<MentorFact & { reason: string }>('mentorship.mentor.rejected');
+export const mentorUpdated = event<MentorFact>('mentorship.mentor.updated');
+
+/** A booking as it stood after what the event tells. */
+export interface BookingFact {
+  booking_id: number;
+  mentor_id: number;
+  mentor_user_id: number;
+  mentor_name: string;
+  mentee_user_id: number;
+  mentee_name: string;
+  /** RFC 3339, UTC. */
+  starts_at: string;
+  ends_at: string;
+  /** The mentor's IANA zone. */
+  timezone: string;
+  topic: string;
+  status: BookingStatus;
+  payment_status: PaymentStatus;
+  price_minor: number;
+  currency: string;
+}
+
+export interface BookingCancelled extends BookingFact {
+  cancelled_by: 'mentor' | 'mentee';
+  reason: string | null;
+  /** What of the paid price goes back to the mentee. */
+  refund_minor: number;
+}
+
+export const bookingRequested = event<BookingFact & { payable: Payable | null }>(
+  'mentorship.booking.requested',
+);
+/** The booking is paid; its mentor can confirm it. */
+export const bookingPaid = event<BookingFact>('mentorship.booking.paid');
+export const bookingConfirmed = event<BookingFact>('mentorship.booking.confirmed');
+export const bookingCancelled = event<BookingCancelled>('mentorship.booking.cancelled');
+export const bookingExpired = event<BookingFact & { refund_minor: number }>(
+  'mentorship.booking.expired',
+);
+export const bookingCompleted = event<BookingFact>('mentorship.booking.completed');
+export const bookingNoShow = event<BookingFact>('mentorship.booking.no_show');
+export const bookingMeetingLinkAdded = event<BookingFact>('mentorship.booking.meeting_link_added');
+
+export interface ReviewCreated {
+  review_id: number;
+  booking_id: number;
+  mentor_id: number;
+  mentor_user_id: number;
+  author_user_id: number;
+  author_name: string;
+  rating: number;
+}
+
+export const reviewCreated = event<ReviewCreated>('mentorship.review.created');

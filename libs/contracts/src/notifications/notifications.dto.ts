@@ -1,0 +1,84 @@
+import { Choice, Flag, Instant, Integer, Items, Text } from '../core/fields.js';
+import { PageQuery } from '../core/page.dto.js';
+import { ApiProperty } from '@nestjs/swagger';
+
+export const notificationTypes = [
+  'welcome',
+  'email_verified',
+  'session_requested',
+  'session_confirmed',
+  'session_cancelled',
+  'session_expired',
+  'session_completed',
+  'meeting_link_added',
+  'new_message',
+  'review_received',
+  'mentor_approved',
+  'mentor_rejected',
+  'payment_received',
+  'payment_failed',
+  'payment_refunded',
+] as const;
+export type NotificationType = (typeof notificationTypes)[number];
+
+export class ListNotifications extends PageQuery {
+  @Choice(notificationTypes, { optional: true })
+  type?: NotificationType;
+
+  @Flag({ optional: true })
+  is_read?: boolean;
+}
+
+export class NotificationView {
+  @Integer()
+  id: number;
+
+  @Choice(notificationTypes)
+  type: NotificationType;
+
+  @Text({ max: 200, description: "In the user's language." })
+  title: string;
+
+  @Text({ max: 1000 })
+  body: string;
+
+  @ApiProperty({
+    type: 'object',
+    additionalProperties: true,
+    description: 'Ids of what it is about.',
+  })
+  data: Record<string, unknown>;
+
+  @Flag()
+  is_read: boolean;
+
+  @Instant({ nullable: true })
+  read_at: string | null;
+
+  @Instant()
+  created_at: string;
+}
+
+export class NotificationPage {
+  @Items(() => NotificationView)
+  items: NotificationView[];
+
+  @Integer()
+  total: number;
+
+  @Integer()
+  page: number;
+
+  @Integer()
+  pages: number;
+}
+
+export class UnreadCount {
+  @Integer()
+  unread_count: number;
+}
+
+export class ChangedCount {
+  @Integer({ description: 'How many notifications changed.' })
+  count: number;
+}

@@ -1,0 +1,39 @@
+import type { PageQuery } from '../core/page.dto.js';
+import { request } from '../core/request.js';
+import type {
+  CreatedPayment,
+  CreatePayment,
+  PaymentPage,
+  PaymentState,
+  PaymentView,
+  SandboxOutcome,
+} from './payments.dto.js';
+
+/** What the hosted checkout page of the sandbox provider shows. */
+export interface CheckoutView {
+  checkout_id: string;
+  description: string;
+  amount_minor: number;
+  currency: string;
+  status: PaymentState;
+  /** RFC 3339. */
+  expires_at: string;
+}
+
+export const Payments = {
+  create: request.user<CreatePayment, CreatedPayment>('payments.payments.create'),
+  history: request.user<PageQuery, PaymentPage>('payments.payments.history'),
+  get: request.user<{ id: string }, PaymentView>('payments.payments.get'),
+  /** Exists only with the sandbox provider. */
+  settleSandbox: request.user<{ id: string; outcome: SandboxOutcome }, PaymentView>(
+    'payments.payments.settle_sandbox',
+  ),
+};
+
+/** The sandbox provider's checkout page; whoever holds the unguessable id may pay. */
+export const Checkout = {
+  view: request.public<{ checkout_id: string }, CheckoutView>('payments.checkout.view'),
+  settle: request.public<{ checkout_id: string; outcome: SandboxOutcome }, CheckoutView>(
+    'payments.checkout.settle',
+  ),
+};
