@@ -256,7 +256,7 @@ type Shape = () => new () => object;
 export function Nested(shape: Shape, options: FieldOptions = {}): PropertyDecorator {
   return field(
     options,
-    { type: shape } as ApiPropertyOptions,
+    { type: shape },
     IsObject({ message: '$property must be an object.' }),
     ValidateNested(),
     Type(shape),
@@ -270,7 +270,7 @@ export function Items(
 ): PropertyDecorator {
   return field(
     options,
-    { type: shape, isArray: true, maxItems } as ApiPropertyOptions,
+    { type: shape, isArray: true, maxItems },
     IsArray({ message: '$property must be a list.' }),
     ...(maxItems === undefined
       ? []
