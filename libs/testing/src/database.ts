@@ -1,0 +1,44 @@
+import { randomBytes } from 'node:crypto';
+import { Client } from 'pg';
+import { inject } from 'vitest';
+import type {} from './global-setup.js';
+
+export interface TestDatabase {
+  /** Connects as its owner, who may create extensions. */
+  readonly url: string;
+  /** Drops it, closing what is still connected. */
+  drop(): Promise<void>;
+}
+
+/**
+ * An empty database of the test run's PostgreSQL, for one test file. `name` only makes it easy to
+ * recognise.
+ *
+ * @throws when the project's vitest.config.ts does not name the global setup of this library.
+ */
+export async function testDatabase(name: string): Promise<TestDatabase> {
+  const server = inject('postgresUrl') as string | undefined;
+  if (server === undefined) {
+    throw new Error(
+      "No PostgreSQL for tests: add globalSetup: ['../../libs/testing/src/global-setup.ts'] to the test options of this project's vitest.config.ts",
+    );
+  }
+  const database = `${name.replaceAll(/\W/g, '_').slice(0, 40)}_${randomBytes(6).toString('hex')}`;
+  await administer(server, `CREATE DATABASE ${database}`);
+  const url = new URL(server);
+  url.pathname = `/${database}`;
+  return {
+    url: url.href,
+    drop: () => administer(server, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),
+  };
+}
+
+async function administer(server: string, statement: string): Promise<void> {
+  const client = new Client({ connectionString: server });
+  await client.connect();
+  try {
+    await client.query(statement);
+  } finally {
+    await client.end();
+  }
+}

@@ -1,0 +1,12 @@
+export { type TestDatabase, testDatabase } from './database.js';
+export { testNats, type TestNatsOptions } from './nats.js';
+export {
+  Actor,
+  ActorSocket,
+  eventually,
+  type Answer,
+  type CallOptions,
+  type Credentials,
+  type Exchange,
+  type Frame,
+} from './actor.js';
