@@ -1,0 +1,84 @@
+import { execFile } from 'node:child_process';
+import { cp, glob, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '../../..');
+
+/** A copy of the workspace's manifests and lint rules, in which a violation can be planted without touching the tree. */
+async function copyOfWorkspace(): Promise<string> {
+  const copy = await mkdtemp(join(tmpdir(), 'mentorhub-boundaries-'));
+  const files = [
+    'package.json',
+    'package-lock.json',
+    'nx.json',
+    'tsconfig.base.json',
+    '.oxlintrc.json',
+  ];
+  for await (const file of glob('{apps,libs,tools}/*/{package,tsconfig}.json', { cwd: root }))
+    files.push(file);
+  for (const file of files) {
+    await mkdir(dirname(join(copy, file)), { recursive: true });
+    await cp(join(root, file), join(copy, file));
+  }
+  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  return copy;
+}
+
+describe('module boundaries', () => {
+  let workspace: string;
+  const environment = { ...process.env, NX_DAEMON: 'false', NX_CACHE_PROJECT_GRAPH: 'true' };
+
+  beforeAll(async () => {
+    workspace = await copyOfWorkspace();
+    // The rule passes everything while there is no project graph.
+    await run('npx', ['nx', 'show', 'projects'], { cwd: workspace, env: environment });
+  }, 60_000);
+
+  afterAll(() => rm(workspace, { recursive: true, force: true }));
+
+  /** Lints one planted file and returns the messages of the boundary rule. */
+  async function boundaryErrors(file: string, source: string): Promise<string[]> {
+    await mkdir(dirname(join(workspace, file)), { recursive: true });
+    await writeFile(join(workspace, file), source);
+    const lint = run('npx', ['oxlint', '--format', 'json', file], {
+      cwd: workspace,
+      env: environment,
+    });
+    const { stdout } = await lint.catch((failure: { stdout: string }) => failure);
+    const { diagnostics } = JSON.parse(stdout) as {
+      diagnostics: { code: string; message: string }[];
+    };
+    return diagnostics
+      .filter(({ code }) => code.includes('enforce-module-boundaries'))
+      .map(({ message }) => message);
+  }
+
+  it('refuse that one service imports another', async () => {
+    await mkdir(join(workspace, 'apps/mentorship/src'), { recursive: true });
+    await writeFile(join(workspace, 'apps/mentorship/src/planted.ts'), 'export const book = 1;\n');
+    const source =
+      "import { book } from '../../mentorship/src/planted.js';\n\nexport const again = book;\n";
+    await expect(boundaryErrors('apps/identity/src/planted.ts', source)).resolves.toHaveLength(1);
+  });
+
+  it('refuse that a service uses what belongs to the gateways', async () => {
+    const source =
+      "import { AccessTokens } from '@mentorhub/access-token';\n\nexport const again = AccessTokens;\n";
+    await expect(boundaryErrors('apps/chat/src/planted.ts', source)).resolves.toHaveLength(1);
+  });
+
+  it('refuse a framework in the contracts', async () => {
+    const source =
+      "import { Injectable } from '@nestjs/common';\n\nexport const again = Injectable;\n";
+    await expect(boundaryErrors('libs/contracts/src/planted.ts', source)).resolves.toHaveLength(1);
+  });
+
+  it('let a service use the contracts', async () => {
+    const source = "import { Users } from '@mentorhub/contracts';\n\nexport const again = Users;\n";
+    await expect(boundaryErrors('apps/identity/src/allowed.ts', source)).resolves.toEqual([]);
+  });
+});
