@@ -1,0 +1,24 @@
+import type { MigrationClass } from '@mentorhub/persistence';
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+class CreatePeople1790000000200 implements MigrationInterface {
+  readonly name = 'CreatePeople1790000000200';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query(`
+      CREATE TABLE people (
+        user_id integer CONSTRAINT people_pkey PRIMARY KEY,
+        username text NOT NULL,
+        full_name text NOT NULL,
+        avatar_url text,
+        updated_at timestamptz NOT NULL
+      )`);
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('DROP TABLE people');
+  }
+}
+
+/** The table that `People` needs; part of a service's migrations. */
+export const peopleMigrations: MigrationClass[] = [CreatePeople1790000000200];

@@ -1,0 +1,69 @@
+import { type PersonFacts, Users } from '@mentorhub/contracts';
+import { RequestClient } from '@mentorhub/messaging';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+
+/** Most ids that one `Users.people` request may ask for. */
+const askedAtOnce = 200;
+
+/** An event older than this table's row must not undo it; what identity answered now is older than any later event. */
+const unknownAge = new Date(0);
+
+/** This service's copy of names and avatars, fed by identity's events. */
+@Injectable()
+export class People {
+  constructor(private readonly requests: RequestClient) {}
+
+  /** Those of `ids` that are known here, by user id. One query. */
+  async find(tx: EntityManager, ids: readonly number[]): Promise<Map<number, PersonFacts>> {
+    const wanted = [...new Set(ids)];
+    if (wanted.length === 0) return new Map();
+    const rows = await tx.query<PersonFacts[]>(
+      `SELECT user_id, username, full_name, avatar_url FROM people WHERE user_id = ANY ($1::integer[])`,
+      [wanted],
+    );
+    return new Map(rows.map((row) => [row.user_id, row]));
+  }
+
+  /**
+   * The people with these ids, by user id. Whoever is not known here yet, because the event is still on its way or
+   * the service is new, is asked from identity once and stored. Ids that identity does not know are left out.
+   *
+   * @throws CodedError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
+   */
+  async ensure(tx: EntityManager, ids: readonly number[]): Promise<Map<number, PersonFacts>> {
+    const known = await this.find(tx, ids);
+    const missing = [...new Set(ids)].filter((id) => !known.has(id));
+    for (let from = 0; from < missing.length; from += askedAtOnce) {
+      const { people } = await this.requests.request(Users.people, undefined, {
+        ids: missing.slice(from, from + askedAtOnce),
+      });
+      for (const person of people) known.set(person.user_id, person);
+      await this.store(tx, people, unknownAge);
+    }
+    return known;
+  }
+
+  /** Writes facts that were true at an instant; what is newer already stays. */
+  async store(tx: EntityManager, people: readonly PersonFacts[], occurredAt: Date): Promise<void> {
+    if (people.length === 0) return;
+    await tx.query(
+      `INSERT INTO people (user_id, username, full_name, avatar_url, updated_at)
+       SELECT user_id, username, full_name, avatar_url, $5
+       FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[])
+         AS person (user_id, username, full_name, avatar_url)
+       ORDER BY user_id
+       ON CONFLICT (user_id) DO UPDATE
+       SET username = excluded.username, full_name = excluded.full_name,
+           avatar_url = excluded.avatar_url, updated_at = excluded.updated_at
+       WHERE people.updated_at <= excluded.updated_at`,
+      [
+        people.map((person) => person.user_id),
+        people.map((person) => person.username),
+        people.map((person) => person.full_name),
+        people.map((person) => person.avatar_url),
+        occurredAt,
+      ],
+    );
+  }
+}

@@ -1,0 +1,104 @@
+import { CodedError } from '@mentorhub/contracts';
+
+/** What pg errors carry; TypeORM wraps them as `driverError` and copies their fields. */
+interface DatabaseError {
+  code?: unknown;
+  constraint?: unknown;
+  message?: unknown;
+  driverError?: unknown;
+  cause?: unknown;
+  errors?: unknown;
+}
+
+function details(error: unknown): DatabaseError | undefined {
+  return typeof error === 'object' && error !== null ? error : undefined;
+}
+
+function violates(error: unknown, code: string, constraint?: string): boolean {
+  const fields = details(error);
+  return fields?.code === code && (constraint === undefined || fields.constraint === constraint);
+}
+
+/** Whether a unique key was violated (`constraint`, or any). */
+export function isUniqueViolation(error: unknown, constraint?: string): boolean {
+  return violates(error, '23505', constraint);
+}
+
+/** Whether an exclusion constraint was violated (`constraint`, or any). */
+export function isExclusionViolation(error: unknown, constraint?: string): boolean {
+  return violates(error, '23P01', constraint);
+}
+
+/** Whether a check was violated (`constraint`, or any). */
+export function isCheckViolation(error: unknown, constraint?: string): boolean {
+  return violates(error, '23514', constraint);
+}
+
+/** Two transactions stood in each other's way, and one was rolled back: the same work may succeed when run again. */
+export function isSerializationFailure(error: unknown): boolean {
+  return violates(error, '40P01') || violates(error, '40001');
+}
+
+const networkCodes = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+]);
+
+/** Class 08: connection; 57P01–03: shutting down, crashed, starting; 53300: too many connections. */
+const serverCodes = /^(08...|57P0[123]|53300)$/;
+
+/** pg reports these without a code. */
+const messages =
+  /^(timeout exceeded when trying to connect|timeout expired|Query read timeout|Connection terminated\b|Client has encountered a connection error|Client was closed and is not queryable|Cannot use a pool after calling end)/;
+
+/**
+ * Whether the database could not be reached, is starting or stopping, or has no connection left: a failure that passes
+ * by itself, to be answered with `SERVICE_UNAVAILABLE`. Looks through TypeORM's wrappers and causes.
+ */
+export function unavailable(error: unknown, depth = 0): boolean {
+  const fields = details(error);
+  if (!fields || depth > 4) return false;
+  const { code, message, driverError, cause, errors } = fields;
+  if (typeof code === 'string' && (networkCodes.has(code) || serverCodes.test(code))) return true;
+  if (typeof message === 'string' && messages.test(message)) return true;
+  return (
+    unavailable(driverError, depth + 1) ||
+    unavailable(cause, depth + 1) ||
+    // Node reports a host with several addresses as an AggregateError.
+    (Array.isArray(errors) && errors.some((one) => unavailable(one, depth + 1)))
+  );
+}
+
+/**
+ * The answer to a request that failed because of the database: a coded error when trying again later helps, undefined
+ * for every other error. Goes into `MessagingModule.forService({ classify: classifyDatabaseError })`.
+ */
+export function classifyDatabaseError(error: unknown): CodedError | undefined {
+  if (unavailable(error)) {
+    return new CodedError(
+      'SERVICE_UNAVAILABLE',
+      'The service cannot reach its database: try again in a moment.',
+      { retryAfterSeconds: 1, cause: error },
+    );
+  }
+  // statement_timeout, and lock_timeout
+  if (violates(error, '57014') || violates(error, '55P03')) {
+    return new CodedError('OVERLOADED', 'The service is too busy: try again in a moment.', {
+      retryAfterSeconds: 2,
+      cause: error,
+    });
+  }
+  return isSerializationFailure(error)
+    ? new CodedError('OVERLOADED', 'Too many changes at once: try again in a moment.', {
+        retryAfterSeconds: 1,
+        cause: error,
+      })
+    : undefined;
+}

@@ -1,0 +1,23 @@
+export { SnakeNamingStrategy } from './snake-naming-strategy.js';
+export {
+  dataSourceOptions,
+  type DatabaseSettings,
+  type DatabaseSchema,
+  type MigrationClass,
+} from './data-source-options.js';
+export {
+  classifyDatabaseError,
+  isCheckViolation,
+  isExclusionViolation,
+  isSerializationFailure,
+  isUniqueViolation,
+  unavailable,
+} from './database-errors.js';
+export { DatabaseHealth } from './database-health.js';
+export { migrationsLeft, runMigrations, withAdvisoryLock } from './migrations.js';
+export { openDatabase } from './open-database.js';
+export { PersistenceModule, type PersistenceOptions } from './persistence.module.js';
+export { poolState, type PoolState } from './pool-state.js';
+export { Transactions } from './transactions.js';
+export { Idempotency, type IdempotentRequest } from './idempotency/idempotency.js';
+export { idempotencyMigrations } from './idempotency/idempotency.migrations.js';

@@ -1,0 +1,145 @@
+import {
+  address,
+  choice,
+  type Environment,
+  flag,
+  integer,
+  list,
+  port,
+  type RawEnvironment,
+  text,
+  type Variables,
+  webAddress,
+} from './variables.js';
+
+/** How the system is run: `local` on one machine with its own servers, `production` with given ones. */
+export const profiles = ['local', 'production'] as const;
+
+const isLocal = (environment: RawEnvironment): boolean => environment['PROFILE'] === 'local';
+
+export interface CommonVariablesOptions {
+  /** Default of MANAGEMENT_PORT; each app has its own, so that all can run on one machine. */
+  managementPort?: number;
+}
+
+function commonVariables({ managementPort = 8010 }: CommonVariablesOptions) {
+  return {
+    NODE_ENV: choice(['production', 'development', 'test'])({
+      default: 'production',
+      desc: 'What libraries tune themselves for',
+    }),
+    PROFILE: choice(profiles)({
+      default: 'production',
+      desc: '`local` runs on one machine, with readable logs and development pages; `production` asks for real servers',
+    }),
+    LOG_LEVEL: choice(['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'])({
+      default: 'info',
+      desc: 'The least severe log lines that are written',
+    }),
+    LOG_FORMAT: choice(['json', 'pretty'])({
+      defaultFrom: (environment) => (isLocal(environment) ? 'pretty' : 'json'),
+      defaultText: 'json; pretty in the local profile',
+      desc: 'How log lines look: for machines or for people',
+    }),
+    NATS_URL: address(['nats', 'tls', 'ws', 'wss'], { many: true })({
+      desc: 'The NATS servers, separated by commas',
+      example: 'nats://nats:4222',
+      secret: true,
+    }),
+    NATS_USER: text({ optional: true, desc: 'The NATS user of this app' }),
+    NATS_PASSWORD: text({ optional: true, secret: true, desc: 'The password of the NATS user' }),
+    MANAGEMENT_PORT: port({
+      default: managementPort,
+      desc: 'Where /health, /health/live, /health/ready and /metrics are served',
+    }),
+    MANAGEMENT_HOST: text({
+      defaultFrom: (environment) => (isLocal(environment) ? '127.0.0.1' : '0.0.0.0'),
+      defaultText: '0.0.0.0; 127.0.0.1 in the local profile',
+      desc: 'The address the management port is bound to',
+    }),
+    PUBLIC_URL: webAddress({
+      defaultFrom: (environment) => (isLocal(environment) ? 'http://localhost:8000' : undefined),
+      defaultText: 'required; http://localhost:8000 in the local profile',
+      desc: 'Where users reach MentorHub; links in mails begin with it',
+      example: 'https://mentorhub.example',
+    }),
+    SHUTDOWN_TIMEOUT_MS: integer({
+      default: 20_000,
+      min: 100,
+      desc: 'How long a stopping process may take to finish its work, in milliseconds',
+    }),
+    OTEL_EXPORTER_OTLP_ENDPOINT: webAddress({
+      optional: true,
+      desc: 'Where traces are sent, as OTLP over HTTP; without it none are made',
+      example: 'http://collector:4318',
+    }),
+  } satisfies Variables;
+}
+
+/** DATABASE_URL names the server; each service has its own database there. */
+function ownDatabase(service: string): (url: string) => string {
+  return (url) => {
+    const parsed = URL.parse(url);
+    if (!parsed) return url;
+    parsed.pathname = `/${service.toLowerCase()}`;
+    return parsed.href;
+  };
+}
+
+/** The variables that every service has. `service` names its own database variable: `DATABASE_URL_IDENTITY`. */
+export function serviceVariables(service: string, options: CommonVariablesOptions = {}) {
+  return {
+    ...commonVariables(options),
+    DATABASE_URL: address(['postgres', 'postgresql'])({
+      readFrom: [
+        { name: `DATABASE_URL_${service.toUpperCase().replaceAll('-', '_')}` },
+        { name: 'DATABASE_URL', derive: ownDatabase(service) },
+      ],
+      desc: `The PostgreSQL database; with DATABASE_URL alone, the database “${service.toLowerCase()}” of that server`,
+      example: 'postgres://user:password@host:5432/database',
+      secret: true,
+    }),
+    DATABASE_POOL_SIZE: integer({
+      default: 20,
+      min: 2,
+      max: 500,
+      desc: 'Most database connections of one process',
+    }),
+    RUN_MIGRATIONS: flag({
+      default: false,
+      desc: 'Bring the database up to date at start, before anything is served',
+    }),
+  } satisfies Variables;
+}
+
+export interface GatewayVariablesOptions extends CommonVariablesOptions {
+  /** Default of PORT. */
+  port?: number;
+}
+
+/** The variables that every gateway has. */
+export function gatewayVariables(options: GatewayVariablesOptions = {}) {
+  return {
+    ...commonVariables(options),
+    PORT: port({ default: options.port ?? 8000, desc: 'Where clients are served' }),
+    HOST: text({
+      defaultFrom: (environment) => (isLocal(environment) ? '127.0.0.1' : '0.0.0.0'),
+      defaultText: '0.0.0.0; 127.0.0.1 in the local profile',
+      desc: 'The address that PORT is bound to',
+    }),
+    ALLOWED_ORIGINS: list({
+      default: [],
+      desc: 'Origins of web pages that may call the API and open WebSockets, besides PUBLIC_URL',
+    }),
+    SHUTDOWN_DELAY_MS: integer({
+      default: 1000,
+      max: 60_000,
+      desc: 'How long a stopping gateway still accepts requests after it reports not ready, in milliseconds, so that the load balancer notices',
+    }),
+  } satisfies Variables;
+}
+
+/** What the kit needs to know of any app. */
+export type AppConfig = Environment<ReturnType<typeof commonVariables>>;
+export type ServiceConfig = Environment<ReturnType<typeof serviceVariables>>;
+export type GatewayConfig = Environment<ReturnType<typeof gatewayVariables>>;

@@ -1,0 +1,23 @@
+import type { AppConfig, ServiceConfig } from './common-variables.js';
+
+/** How to connect to NATS: the `connection` of `MessagingModule.forRoot`. */
+export function natsConnection(
+  config: Pick<AppConfig, 'NATS_URL' | 'NATS_USER' | 'NATS_PASSWORD'>,
+): { servers: string[]; user?: string; pass?: string } {
+  return {
+    servers: config.NATS_URL.split(',').map((server) => server.trim()),
+    user: config.NATS_USER,
+    pass: config.NATS_PASSWORD,
+  };
+}
+
+/** How to connect to the database: goes into `PersistenceModule.forRoot` beside the schema. */
+export function databaseSettings(
+  config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'RUN_MIGRATIONS'>,
+): { url: string; poolSize: number; runMigrations: boolean } {
+  return {
+    url: config.DATABASE_URL,
+    poolSize: config.DATABASE_POOL_SIZE,
+    runMigrations: config.RUN_MIGRATIONS,
+  };
+}

@@ -1,0 +1,58 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { DatabaseSchema } from '@mentorhub/persistence';
+import type { EntityManager } from 'typeorm';
+import type { ServiceConfig } from '../config/common-variables.js';
+import { runTask } from './run-task.js';
+
+const migrationsLimitMs = 60_000;
+
+export interface DemoDataOptions<C extends ServiceConfig> {
+  name: string;
+  /** `() => readConfig(process.env)`. */
+  config: () => C;
+  schema: DatabaseSchema;
+  /** Writes the demo data unless it is there; resolves to what the runner shows, as JSON. */
+  seed: (tx: EntityManager, config: C) => Promise<Record<string, unknown>>;
+}
+
+/**
+ * An app's `demo-data.ts`: waits up to a minute for the migrations, runs the seed in one transaction, one process at a
+ * time, and prints what it resolves to as one line of JSON on the standard output.
+ */
+export function demoDataMain<C extends ServiceConfig>({
+  name,
+  config,
+  schema,
+  seed,
+}: DemoDataOptions<C>): Promise<void> {
+  return runTask(name, config, async (read) => {
+    const { migrationsLeft, openDatabase, withAdvisoryLock } =
+      await import('@mentorhub/persistence');
+    const dataSource = await openDatabase({
+      ...schema,
+      url: read.DATABASE_URL,
+      poolSize: 2,
+      applicationName: `${name} demo-data`,
+    });
+    const migrated = async (): Promise<void> => {
+      const deadline = Date.now() + migrationsLimitMs;
+      for (;;) {
+        const left = await migrationsLeft(dataSource);
+        if (left.length === 0) return;
+        if (Date.now() > deadline) {
+          throw new Error(`The database lacks ${left.join(', ')}: run migrate.js first.`);
+        }
+        await delay(250);
+      }
+    };
+    try {
+      await migrated();
+      const result = await withAdvisoryLock(dataSource, 'demo-data', (connection) =>
+        connection.manager.transaction((tx) => seed(tx, read)),
+      );
+      process.stdout.write(`${JSON.stringify(result)}\n`);
+    } finally {
+      await dataSource.destroy();
+    }
+  });
+}

@@ -1,0 +1,32 @@
+import type { FastifyAdapter, NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { GatewayConfig } from '../config/common-variables.js';
+import type { AppOptions, RunningApp } from '../start/app-options.js';
+
+type FastifyOptions = NonNullable<ConstructorParameters<typeof FastifyAdapter>[0]>;
+
+export interface GatewayOptions<C extends GatewayConfig> extends AppOptions<C> {
+  /** Routes, filters, documentation: whatever must be in place before the first request. */
+  configure?: (app: NestFastifyApplication, config: C) => Promise<void> | void;
+  /** Options of Fastify, such as `bodyLimit` and `trustProxy`. */
+  fastify?: FastifyOptions;
+  /** Keep the raw body of requests; for signed webhooks. Default false. */
+  rawBody?: boolean;
+}
+
+export interface RunningGateway extends RunningApp<NestFastifyApplication> {
+  readonly port: number;
+  /** `http://127.0.0.1:port`. */
+  readonly url: string;
+}
+
+/**
+ * Starts a gateway in this process, without touching the process itself: no signals, no exit. For tests; `startGateway`
+ * is for `main.ts`.
+ */
+export async function createGateway<C extends GatewayConfig>(
+  options: GatewayOptions<C>,
+): Promise<RunningGateway> {
+  // Loads the HTTP server, which tracing patches: so not when the kit is imported.
+  const { createGatewayApp } = await import('./gateway-app.js');
+  return createGatewayApp(options);
+}

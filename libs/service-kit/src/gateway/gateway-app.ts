@@ -1,0 +1,55 @@
+import 'reflect-metadata';
+import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { GatewayConfig } from '../config/common-variables.js';
+import { httpDuration, httpRequests } from '../metrics/http-metrics.js';
+import { assemble } from '../start/assemble.js';
+import type { GatewayOptions, RunningGateway } from './create-gateway.js';
+
+/** See `createGateway`. */
+export async function createGatewayApp<C extends GatewayConfig>(
+  options: GatewayOptions<C>,
+): Promise<RunningGateway> {
+  const { config, configure, fastify = {}, rawBody = false } = options;
+  const adapter = new FastifyAdapter({
+    // While it drains a gateway still answers; refusing would fail requests that a keep-alive connection brings.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    ...fastify,
+  });
+  const server = adapter.getInstance();
+  let draining = false;
+  server.addHook('onRequest', (_request, reply, done) => {
+    if (draining) reply.header('connection', 'close');
+    done();
+  });
+  server.addHook('onResponse', (request, reply, done) => {
+    const { method } = request;
+    // The pattern, not the address: ids would make a time series each.
+    const route = request.routeOptions.url ?? 'unknown';
+    httpRequests.inc({ method, route, status: reply.statusCode });
+    httpDuration.observe({ method, route }, reply.elapsedTime / 1000);
+    done();
+  });
+
+  const running = await assemble<NestFastifyApplication, C>(options, {
+    create: (root, logger) =>
+      NestFactory.create<NestFastifyApplication>(root, adapter, {
+        logger,
+        abortOnError: false,
+        rawBody,
+      }),
+    listen: async (app) => {
+      await configure?.(app, config);
+      await app.listen(config.PORT, config.HOST);
+    },
+    drain: async () => {
+      draining = true;
+      await delay(config.SHUTDOWN_DELAY_MS);
+    },
+  });
+  const { port } = running.app.getHttpServer().address() as AddressInfo;
+  return { ...running, port, url: `http://127.0.0.1:${port}` };
+}

@@ -1,0 +1,2 @@
+export { createGateway, type GatewayOptions, type RunningGateway } from './create-gateway.js';
+export { startGateway, type StartGatewayOptions } from './start-gateway.js';

@@ -1,0 +1,20 @@
+import type { GatewayConfig } from '../config/common-variables.js';
+import { runProcess } from '../start/run-process.js';
+import type { StartOptions } from '../start/start-service.js';
+import { createGateway, type GatewayOptions } from './create-gateway.js';
+
+export interface StartGatewayOptions<C extends GatewayConfig>
+  extends StartOptions<C>, Pick<GatewayOptions<C>, 'configure' | 'fastify' | 'rawBody'> {}
+
+/** Runs a gateway as the whole of this process; see `runProcess` for signals and exit codes. */
+export function startGateway<C extends GatewayConfig>({
+  name,
+  config,
+  ...options
+}: StartGatewayOptions<C>): Promise<void> {
+  return runProcess({
+    name,
+    config,
+    start: (read, logger) => createGateway({ name, config: read, logger, ...options }),
+  });
+}

@@ -1,0 +1,77 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { register } from 'prom-client';
+import type { Health } from './health.js';
+
+export interface ManagementServer {
+  readonly port: number;
+  /** `http://host:port`. */
+  readonly url: string;
+  close(): Promise<void>;
+}
+
+interface Options {
+  host: string;
+  /** 0 takes a free one. */
+  port: number;
+  health: Health;
+}
+
+interface Answer {
+  status: number;
+  type: string;
+  body: string;
+}
+
+function json(status: number, body: unknown): Answer {
+  return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(body) };
+}
+
+async function answer(method: string, path: string, health: Health): Promise<Answer> {
+  if (method !== 'GET' && method !== 'HEAD') return json(405, { error: 'Use GET.' });
+  switch (path) {
+    case '/health':
+      return json(200, await health.report());
+    case '/health/live':
+      // That this line runs is the answer: the event loop turns.
+      return json(200, { status: 'up' });
+    case '/health/ready': {
+      const report = await health.report();
+      return json(report.status === 'up' ? 200 : 503, report);
+    }
+    case '/metrics':
+      return { status: 200, type: register.contentType, body: await register.metrics() };
+    default:
+      return json(404, { error: 'Try /health, /health/live, /health/ready or /metrics.' });
+  }
+}
+
+/** Serves health and metrics on a port of its own, away from clients. */
+export async function startManagementServer({
+  host,
+  port,
+  health,
+}: Options): Promise<ManagementServer> {
+  const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const path = (request.url ?? '/').split('?')[0] ?? '/';
+    const { status, type, body } = await answer(request.method ?? 'GET', path, health).catch(
+      (error: unknown) => json(500, { error: error instanceof Error ? error.message : 'unknown' }),
+    );
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(body);
+  };
+  const server = createServer((request, response) => void respond(request, response));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, resolve);
+  });
+  const address = server.address() as AddressInfo;
+  return {
+    port: address.port,
+    url: `http://${host.includes(':') ? `[${host}]` : host}:${address.port}`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise<void>((resolve) => server.close(() => resolve()));
+    },
+  };
+}

@@ -1,0 +1,29 @@
+import { poolState } from '@mentorhub/persistence';
+import { Gauge, register } from 'prom-client';
+import type { DataSource } from 'typeorm';
+
+const dataSources = new Set<DataSource>();
+
+const gauges = {
+  db_pool_total: ['Open database connections.', 'total'],
+  db_pool_idle: ['Open database connections that nobody uses.', 'idle'],
+  db_pool_waiting: ['Callers that wait for a database connection.', 'waiting'],
+} as const;
+
+/** Reports how busy a pool is, until the returned function is called. */
+export function observePool(dataSource: DataSource): () => void {
+  dataSources.add(dataSource);
+  for (const [name, [help, key]] of Object.entries(gauges)) {
+    if (register.getSingleMetric(name)) continue;
+    new Gauge({
+      name,
+      help,
+      collect() {
+        let sum = 0;
+        for (const source of dataSources) sum += poolState(source)[key];
+        this.set(sum);
+      },
+    });
+  }
+  return () => dataSources.delete(dataSource);
+}

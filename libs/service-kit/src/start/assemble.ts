@@ -1,0 +1,100 @@
+import {
+  ConsoleLogger,
+  type DynamicModule,
+  type INestApplicationContext,
+  type LoggerService,
+} from '@nestjs/common';
+import { NatsConnectionProvider } from '@mentorhub/messaging';
+import { DatabaseHealth } from '@mentorhub/persistence';
+import { DataSource } from 'typeorm';
+import { Clock } from '../clock.js';
+import type { AppConfig } from '../config/common-variables.js';
+import { Health } from '../health/health.js';
+import { startManagementServer } from '../health/management-server.js';
+import { observePool } from '../metrics/pool-metrics.js';
+import { observeProcess } from '../metrics/process-metrics.js';
+import type { AppOptions, RunningApp } from './app-options.js';
+import { KitModule } from './kit.module.js';
+
+interface Steps<App> {
+  /** Makes the Nest application; nothing is served yet. */
+  create(root: DynamicModule, logger: LoggerService): Promise<App>;
+  /** Starts serving. */
+  listen(app: App): Promise<void>;
+  /** Runs between “not ready” and the end of serving. */
+  drain?(): Promise<void>;
+}
+
+function find<T>(
+  app: INestApplicationContext,
+  type: abstract new (...args: never[]) => T,
+): T | undefined {
+  try {
+    return app.get<T>(type, { strict: false });
+  } catch {
+    return undefined;
+  }
+}
+
+/** Registers what every app depends on and reports; returns the way to undo it. */
+function observe(app: INestApplicationContext, health: Health): () => void {
+  const nats = find(app, NatsConnectionProvider);
+  if (nats) {
+    health.register('nats', async () => {
+      if (!nats.health().connected) throw new Error('not connected');
+    });
+  }
+  const database = find(app, DatabaseHealth);
+  if (database) health.register('database', () => database.check());
+  const dataSource = find(app, DataSource);
+  return dataSource ? observePool(dataSource) : () => undefined;
+}
+
+/**
+ * Starts an app: the management server first, so that a slow start can be watched, then the application, then it is
+ * ready. What was opened is closed again when a step fails.
+ */
+export async function assemble<App extends INestApplicationContext, C extends AppConfig>(
+  { config, module, clock = new Clock(), logger = quietLogger() }: AppOptions<C>,
+  steps: Steps<App>,
+): Promise<RunningApp<App>> {
+  observeProcess();
+  const health = new Health();
+  const management = await startManagementServer({
+    host: config.MANAGEMENT_HOST,
+    port: config.MANAGEMENT_PORT,
+    health,
+  });
+  let app: App | undefined;
+  try {
+    const created = await steps.create(
+      await KitModule.around({ config, module, health, clock }),
+      logger,
+    );
+    app = created;
+    const forget = observe(created, health);
+    await steps.listen(created);
+    health.markStarted();
+
+    let closing: Promise<void> | undefined;
+    const close = async (): Promise<void> => {
+      health.markDraining();
+      await steps.drain?.();
+      try {
+        await created.close();
+      } finally {
+        forget();
+        await management.close();
+      }
+    };
+    return { app: created, health, management, close: () => (closing ??= close()) };
+  } catch (error) {
+    await app?.close();
+    await management.close();
+    throw error;
+  }
+}
+
+function quietLogger(): LoggerService {
+  return new ConsoleLogger({ logLevels: ['warn', 'error', 'fatal'] });
+}
