@@ -6,8 +6,11 @@ import type { EntityManager } from 'typeorm';
 /** Most ids that one `Users.people` request may ask for. */
 const askedAtOnce = 200;
 
-/** An event older than this table's row must not undo it; what identity answered now is older than any later event. */
-const unknownAge = new Date(0);
+/**
+ * The instant of what identity answered, which says none: older than every event, so that an event still on its way
+ * overwrites it, and the last event wins.
+ */
+const beforeAnyEvent = new Date(0);
 
 /** This service's copy of names and avatars, fed by identity's events. */
 @Injectable()
@@ -39,7 +42,7 @@ export class People {
         ids: missing.slice(from, from + askedAtOnce),
       });
       for (const person of people) known.set(person.user_id, person);
-      await this.store(tx, people, unknownAge);
+      await this.store(tx, people, beforeAnyEvent);
     }
     return known;
   }

@@ -1,5 +1,5 @@
 import { Logger } from '@nestjs/common';
-import pg from 'pg';
+import { type CustomTypesConfig, types } from 'pg';
 import type { EntitySchema, MigrationInterface } from 'typeorm';
 import type { PostgresDataSourceOptions } from 'typeorm/driver/postgres/PostgresDataSourceOptions.js';
 import { DatabaseLogger } from './database-logger.js';
@@ -24,22 +24,22 @@ export interface DatabaseSettings extends DatabaseSchema {
   applicationName?: string;
 }
 
-const { builtins } = pg.types;
-const int8Array = 1016;
+/** Type ids of PostgreSQL, `pg_type.oid`. */
+const oids = { int8: 20, int8Array: 1016, date: 1082 };
 
 /**
  * int8 as a number: identities and counts stay far below 2^53, up to which it is exact. A date as the text
  * `2026-11-25`: a Date would be midnight in the zone of the process, another day elsewhere.
  */
-const typeParsers: pg.CustomTypesConfig = {
+const typeParsers: CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
     if (format !== 'binary') {
-      if (oid === builtins.INT8) return Number;
-      if (oid === int8Array) return parseInt8Array;
-      if (oid === builtins.DATE) return (text: string) => text;
+      if (oid === oids.int8) return Number;
+      if (oid === oids.int8Array) return parseInt8Array;
+      if (oid === oids.date) return (text: string) => text;
     }
-    return pg.types.getTypeParser(oid, format ?? 'text');
-  }) as pg.CustomTypesConfig['getTypeParser'],
+    return types.getTypeParser(oid, format ?? 'text');
+  }) as CustomTypesConfig['getTypeParser'],
 };
 
 /** `{1,2,NULL}`; int8 arrays here have one dimension. */

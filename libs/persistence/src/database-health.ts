@@ -1,5 +1,5 @@
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 
 /**
@@ -8,7 +8,7 @@ import { DataSource } from 'typeorm';
  */
 @Injectable()
 export class DatabaseHealth implements OnApplicationShutdown {
-  private pool?: pg.Pool;
+  private pool?: Pool;
 
   constructor(private readonly dataSource: DataSource) {}
 
@@ -24,10 +24,10 @@ export class DatabaseHealth implements OnApplicationShutdown {
     await pool?.end();
   }
 
-  private open(): pg.Pool {
+  private open(): Pool {
     const { options } = this.dataSource;
     if (options.type !== 'postgres') throw new Error('Only PostgreSQL is supported.');
-    const pool = new pg.Pool({
+    const pool = new Pool({
       connectionString: options.url,
       application_name: `${options.applicationName} health`,
       max: 1,

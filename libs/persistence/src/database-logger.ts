@@ -1,17 +1,19 @@
 import { Logger as NestLogger } from '@nestjs/common';
 import type { Logger } from 'typeorm';
 
-/** TypeORM's log lines in ours, without parameters: they hold what users typed. */
+/**
+ * TypeORM's log lines in ours, as far as they say something: no parameters, which hold what users typed, and no line
+ * per query, which traces show better.
+ */
 export class DatabaseLogger implements Logger {
   private readonly logger = new NestLogger('Database');
 
-  logQuery(query: string): void {
-    this.logger.verbose(query);
+  logQuery(): void {
+    // Traces show queries, with their times and what caused them.
   }
 
-  /** At debug level: a violated constraint is often the answer, and what is not gets logged by whom it reaches. */
-  logQueryError(error: string | Error, query: string): void {
-    this.logger.debug(`${typeof error === 'string' ? error : error.message}: ${query}`);
+  logQueryError(): void {
+    // A violated constraint is often the answer; what is not gets logged by whom it reaches.
   }
 
   logQuerySlow(milliseconds: number, query: string): void {
@@ -22,12 +24,11 @@ export class DatabaseLogger implements Logger {
     this.logger.debug(message);
   }
 
-  logMigration(message: string): void {
-    this.logger.log(message);
+  logMigration(): void {
+    // Whoever runs migrations reports which ran.
   }
 
   log(level: 'log' | 'info' | 'warn', message: unknown): void {
     if (level === 'warn') this.logger.warn(message);
-    else this.logger.debug(message);
   }
 }

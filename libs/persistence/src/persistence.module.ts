@@ -25,7 +25,8 @@ async function openService({
   const dataSource = await openDatabase(settings);
   try {
     if (update) {
-      await runMigrations(dataSource);
+      const done = await runMigrations(dataSource);
+      if (done.length > 0) new Logger('Database').log(`Ran ${done.length} migrations.`);
     } else {
       const left = await migrationsLeft(dataSource);
       if (left.length > 0) {

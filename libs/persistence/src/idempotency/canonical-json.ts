@@ -4,7 +4,7 @@ export function canonicalJson(value: unknown): string {
     JSON.stringify(value, (_key, part: unknown) => {
       if (typeof part !== 'object' || part === null || Array.isArray(part)) return part;
       return Object.fromEntries(
-        Object.entries(part).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+        Object.entries(part).toSorted(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
       );
     }) ?? 'null'
   );

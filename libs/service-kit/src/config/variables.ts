@@ -97,7 +97,7 @@ function define<T>(kind: string, parse: (text: string) => T | undefined): Define
       readFrom,
     };
   };
-  return variable as Define<T>;
+  return variable;
 }
 
 function wholeNumber(text: string, min: number, max: number): number | undefined {
@@ -110,18 +110,16 @@ interface Range {
   max?: number;
 }
 
-type WithRange<O> = O & Range;
-
 /** A whole number within `min` (default 0) and `max` (default 2^53 − 1). */
-export function integer(options: WithRange<Optional>): Variable<number | undefined>;
+export function integer(options: Optional & Range): Variable<number | undefined>;
 export function integer(
-  options: WithRange<Description | Defaulted<number> | Derived<number>>,
+  options: (Description | Defaulted<number> | Derived<number>) & Range,
 ): Variable<number>;
 export function integer({
   min = 0,
   max = Number.MAX_SAFE_INTEGER,
   ...options
-}: WithRange<AnyOptions<number>>): Variable<number> | Variable<number | undefined> {
+}: AnyOptions<number> & Range): Variable<number> | Variable<number | undefined> {
   const kind =
     max === Number.MAX_SAFE_INTEGER
       ? `a whole number of at least ${min}`
@@ -134,8 +132,25 @@ export const port: Define<number> = define('a port from 0 to 65535', (text) =>
   wholeNumber(text, 0, 65_535),
 );
 
-/** Any text that is not empty. */
-export const text: Define<string> = define('a text', (value) => value);
+interface Length {
+  /** Fewest characters; default 1. */
+  min?: number;
+}
+
+/** A text of at least `min` (default 1) characters. */
+export function text(options: Optional & Length): Variable<string | undefined>;
+export function text(
+  options: (Description | Defaulted<string> | Derived<string>) & Length,
+): Variable<string>;
+export function text({
+  min = 1,
+  ...options
+}: AnyOptions<string> & Length): Variable<string> | Variable<string | undefined> {
+  const kind = min === 1 ? 'a text' : `a text of at least ${min} characters`;
+  return define<string>(kind, (value) => (value.length < min ? undefined : value))(
+    options as Description,
+  );
+}
 
 /** `true` or `false`, also `1` or `0`. */
 export const flag: Define<boolean> = define('true or false', (value) =>

@@ -7,8 +7,8 @@ type FastifyOptions = NonNullable<ConstructorParameters<typeof FastifyAdapter>[0
 export interface GatewayOptions<C extends GatewayConfig> extends AppOptions<C> {
   /** Routes, filters, documentation: whatever must be in place before the first request. */
   configure?: (app: NestFastifyApplication, config: C) => Promise<void> | void;
-  /** Options of Fastify, such as `bodyLimit` and `trustProxy`. */
-  fastify?: FastifyOptions;
+  /** Options of Fastify, such as `bodyLimit` and `trustProxy`; fixed, or made of the configuration. */
+  fastify?: FastifyOptions | ((config: C) => FastifyOptions);
   /** Keep the raw body of requests; for signed webhooks. Default false. */
   rawBody?: boolean;
 }

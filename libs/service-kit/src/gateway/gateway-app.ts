@@ -17,7 +17,7 @@ export async function createGatewayApp<C extends GatewayConfig>(
     // While it drains a gateway still answers; refusing would fail requests that a keep-alive connection brings.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    ...fastify,
+    ...(typeof fastify === 'function' ? fastify(config) : fastify),
   });
   const server = adapter.getInstance();
   let draining = false;

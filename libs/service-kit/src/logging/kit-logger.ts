@@ -80,7 +80,7 @@ export async function openLogger(settings: LoggerSettings): Promise<KitLogger> {
  * the context that Nest's `Logger` adds: `logger.warn('Mail was refused.', error, { attempt: 2 })`.
  */
 export class KitLogger implements LoggerService {
-  constructor(private readonly pino: Pino) {}
+  constructor(private readonly sink: Pino) {}
 
   log(message: unknown, ...rest: unknown[]): void {
     const context = rest.at(-1);
@@ -113,18 +113,18 @@ export class KitLogger implements LoggerService {
 
   /** Writes out what is buffered; before the process ends. */
   flush(): void {
-    this.pino.flush();
+    this.sink.flush();
   }
 
   private write(level: Level, message: unknown, rest: readonly unknown[]): void {
-    if (!this.pino.isLevelEnabled(level)) return;
+    if (!this.sink.isLevelEnabled(level)) return;
     const fields: Record<string, unknown> = {};
     const texts: string[] = [];
     const add = (part: unknown): void => {
       if (part instanceof Error) fields['err'] = part;
       else if (typeof part === 'string') texts.push(part);
       else if (typeof part === 'object' && part !== null) Object.assign(fields, part);
-      else if (part !== undefined) texts.push(String(part));
+      else if (part !== undefined) texts.push(JSON.stringify(redact(part)));
     };
 
     const last = rest.at(-1);
@@ -137,7 +137,7 @@ export class KitLogger implements LoggerService {
       else add(part);
     }
     const text = texts.join(' ') || (fields['err'] instanceof Error ? fields['err'].message : '');
-    this.pino[level](fields, text);
+    this.sink[level](fields, text);
   }
 }
 

@@ -1,4 +1,4 @@
-import { poolState } from '@mentorhub/persistence';
+import { type PoolState, poolState } from '@mentorhub/persistence';
 import { Gauge, register } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
@@ -10,20 +10,24 @@ const gauges = {
   db_pool_waiting: ['Callers that wait for a database connection.', 'waiting'],
 } as const;
 
+function gauge(name: string, help: string, key: keyof PoolState): Gauge {
+  return new Gauge({
+    name,
+    help,
+    registers: [],
+    collect() {
+      let sum = 0;
+      for (const source of dataSources) sum += poolState(source)[key];
+      this.set(sum);
+    },
+  });
+}
+
 /** Reports how busy a pool is, until the returned function is called. */
 export function observePool(dataSource: DataSource): () => void {
   dataSources.add(dataSource);
   for (const [name, [help, key]] of Object.entries(gauges)) {
-    if (register.getSingleMetric(name)) continue;
-    new Gauge({
-      name,
-      help,
-      collect() {
-        let sum = 0;
-        for (const source of dataSources) sum += poolState(source)[key];
-        this.set(sum);
-      },
-    });
+    if (!register.getSingleMetric(name)) register.registerMetric(gauge(name, help, key));
   }
   return () => dataSources.delete(dataSource);
 }

@@ -12,7 +12,7 @@ export interface ProcessOptions<C extends AppConfig> {
   name: string;
   /** Reads and checks the configuration. */
   config: () => C;
-  start(config: C, logger: KitLogger): Promise<Closable>;
+  start: (config: C, logger: KitLogger) => Promise<Closable>;
 }
 
 /** Reads the configuration, or says what is wrong with it and ends the process with 78 (`EX_CONFIG`). */
@@ -22,7 +22,7 @@ export function configOrExit<C>(name: string, read: () => C): C {
   } catch (error) {
     if (!(error instanceof ConfigurationError)) throw error;
     process.stderr.write(`${name}: ${error.message}\n`);
-    process.exit(configurationErrorExitCode);
+    return process.exit(configurationErrorExitCode);
   }
 }
 

@@ -11,6 +11,8 @@ import type { Tracing } from './tracing.js';
 const stopLimitMs = 2000;
 const complainEveryMs = 60_000;
 
+const ignore = (): void => undefined;
+
 /** OpenTelemetry's complaints in our log, at most one a minute: a collector that is down fails every export. */
 function complaints(): DiagLogger {
   const logger = new Logger('Tracing');
@@ -20,7 +22,6 @@ function complaints(): DiagLogger {
     quietUntil = Date.now() + complainEveryMs;
     logger.warn(`Traces cannot be sent: ${message}`);
   };
-  const ignore = (): void => undefined;
   return { error: complain, warn: complain, info: ignore, debug: ignore, verbose: ignore };
 }
 
