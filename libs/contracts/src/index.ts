@@ -11,3 +11,4 @@ export * from './notifications/notifications.events.js';
 export * from './payments/payments.requests.js';
 export * from './payments/payments.events.js';
 export type * from './dto.js';
+export * from './operations/operations.requests.js';

@@ -1,0 +1,119 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { Inject, Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import {
+  AuthorizationError,
+  connect,
+  type ConnectionOptions,
+  type NatsConnection,
+} from '@nats-io/transport-node';
+import type { MessagingOptions } from '../messaging.options.js';
+import { NATS_CONNECTION } from '../tokens.js';
+
+const RECONNECT_WAIT_MS = 250;
+const RECONNECT_JITTER_MS = 250;
+/** A connection that is silent for this long twice in a row is replaced. */
+const PING_INTERVAL_MS = 10_000;
+
+/** Prefix of an app's reply inboxes; its NATS user may subscribe to no other. */
+export function inboxPrefix(app: string): string {
+  return `_INBOX_${app}`;
+}
+
+/**
+ * Connects an app to NATS. The connection repairs itself for as long as the process lives.
+ * @throws the last error when no server answers within `connectTimeoutMs`; wrong credentials throw at once.
+ */
+export async function connectNats(options: MessagingOptions): Promise<NatsConnection> {
+  const { service, connection, connectTimeoutMs = 30_000 } = options;
+  const settings: ConnectionOptions = {
+    ...connection,
+    name: service,
+    inboxPrefix: inboxPrefix(service),
+    maxReconnectAttempts: -1,
+    reconnectTimeWait: RECONNECT_WAIT_MS,
+    reconnectJitter: RECONNECT_JITTER_MS,
+    reconnectJitterTLS: RECONNECT_JITTER_MS,
+    pingInterval: PING_INTERVAL_MS,
+    ignoreAuthErrorAbort: true,
+    // A stack for every request costs more than the request.
+    noAsyncTraces: true,
+  };
+  const logger = new Logger('Nats');
+  const giveUpAt = Date.now() + connectTimeoutMs;
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await connect(settings);
+    } catch (error) {
+      if (error instanceof AuthorizationError || Date.now() >= giveUpAt) throw error;
+      if (attempt === 1) logger.warn(`waiting for NATS at ${String(connection.servers)}`);
+      await delay(RECONNECT_WAIT_MS + Math.random() * RECONNECT_JITTER_MS);
+    }
+  }
+}
+
+type ConnectionListener = (connected: boolean) => void;
+
+/** The process's NATS connection and whether it is up. */
+@Injectable()
+export class NatsConnectionProvider implements OnApplicationShutdown {
+  private readonly logger = new Logger('Nats');
+  private readonly listeners = new Set<ConnectionListener>();
+  private connected = true;
+
+  constructor(@Inject(NATS_CONNECTION) readonly connection: NatsConnection) {
+    void this.watch();
+  }
+
+  /** Whether requests can be sent right now. */
+  health(): { connected: boolean } {
+    return { connected: this.connected && !this.connection.isClosed() };
+  }
+
+  /** Calls `listener` whenever the connection is lost or back; returns the way to stop that. */
+  onChange(listener: ConnectionListener): () => void {
+    this.listeners.add(listener);
+    return () => this.listeners.delete(listener);
+  }
+
+  /** Last of all: requests, events and the outbox have finished by now. */
+  async onApplicationShutdown(): Promise<void> {
+    if (!this.health().connected) await this.connection.close();
+    else if (!this.connection.isDraining()) await this.connection.drain();
+  }
+
+  private async watch(): Promise<void> {
+    for await (const status of this.connection.status()) {
+      switch (status.type) {
+        case 'disconnect':
+          this.logger.warn(`connection lost: ${status.server}`);
+          this.change(false);
+          break;
+        case 'reconnect':
+          this.logger.log(`connected again: ${status.server}`);
+          this.change(true);
+          break;
+        case 'staleConnection':
+        case 'slowConsumer':
+        case 'ldm':
+          this.logger.warn(`connection: ${status.type}`);
+          break;
+        case 'error':
+          this.logger.error(status.error);
+          break;
+        case 'close':
+        case 'forceReconnect':
+        case 'ping':
+        case 'reconnecting':
+        case 'update':
+          break;
+      }
+    }
+    this.change(false);
+  }
+
+  private change(connected: boolean): void {
+    if (this.connected === connected) return;
+    this.connected = connected;
+    for (const listener of this.listeners) listener(connected);
+  }
+}

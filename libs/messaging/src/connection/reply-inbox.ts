@@ -1,0 +1,91 @@
+import { Inject, Injectable } from '@nestjs/common';
+import { createInbox, type Msg, type MsgHdrs, type Payload } from '@nats-io/transport-node';
+import type { MessagingOptions } from '../messaging.options.js';
+import { MESSAGING_OPTIONS } from '../tokens.js';
+import { inboxPrefix, NatsConnectionProvider } from './nats-connection.provider.js';
+
+/** Why no reply came. */
+export class NoReplyError extends Error {
+  override readonly name = 'NoReplyError';
+
+  constructor(readonly reason: 'no responders' | 'timeout' | 'disconnected') {
+    super(`no reply: ${reason}`);
+  }
+}
+
+interface Pending {
+  resolve(message: Msg): void;
+  reject(error: Error): void;
+  timer: NodeJS.Timeout;
+}
+
+/**
+ * Request–reply on one subscription for the whole process. Does what `NatsConnection.request` does with a fraction of
+ * its promises, timers and stacks, and fails what is pending as soon as the connection is lost: a reply to a lost
+ * subscription never arrives.
+ */
+@Injectable()
+export class ReplyInbox {
+  private readonly pending = new Map<string, Pending>();
+  private readonly prefix: string;
+  private sequence = 0;
+
+  constructor(
+    private readonly nats: NatsConnectionProvider,
+    @Inject(MESSAGING_OPTIONS) { service }: MessagingOptions,
+  ) {
+    this.prefix = `${createInbox(inboxPrefix(service))}.`;
+    nats.connection.subscribe(`${this.prefix}*`, {
+      callback: (error, message) => {
+        if (error) this.failAll(error);
+        else this.settle(message);
+      },
+    });
+    nats.onChange((connected) => {
+      if (!connected) this.failAll(new NoReplyError('disconnected'));
+    });
+  }
+
+  /**
+   * Publishes and waits for the first reply.
+   * @throws NoReplyError, or what `publish` throws for a payload that is too large
+   */
+  request(
+    subject: string,
+    payload: Payload,
+    headers: MsgHdrs | undefined,
+    timeoutMs: number,
+  ): Promise<Msg> {
+    if (!this.nats.health().connected) return Promise.reject(new NoReplyError('disconnected'));
+    const token = (this.sequence++).toString(36);
+    return new Promise((resolve, reject) => {
+      this.nats.connection.publish(subject, payload, { reply: this.prefix + token, headers });
+      const timer = setTimeout(() => {
+        this.pending.delete(token);
+        reject(new NoReplyError('timeout'));
+      }, timeoutMs);
+      this.pending.set(token, { resolve, reject, timer });
+    });
+  }
+
+  private settle(message: Msg): void {
+    const token = message.subject.slice(this.prefix.length);
+    const pending = this.pending.get(token);
+    if (!pending) return; // answered after its deadline
+    this.pending.delete(token);
+    clearTimeout(pending.timer);
+    if (message.headers?.code === 503 && message.data.length === 0) {
+      pending.reject(new NoReplyError('no responders'));
+    } else {
+      pending.resolve(message);
+    }
+  }
+
+  private failAll(error: Error): void {
+    for (const { reject, timer } of this.pending.values()) {
+      clearTimeout(timer);
+      reject(error);
+    }
+    this.pending.clear();
+  }
+}

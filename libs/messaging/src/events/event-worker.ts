@@ -1,0 +1,123 @@
+import { Inject, Injectable, Logger } from '@nestjs/common';
+import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
+import type { ServiceMessagingOptions } from '../messaging.options.js';
+import { eventsActive } from '../metrics.js';
+import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
+import { EventConsumer } from './event-consumer.js';
+import { OutboxRelay } from './outbox-relay.js';
+import { type Lease, ServiceLease } from './service-lease.js';
+import { Wake } from './wake.js';
+
+const RECONNECT_MS = 500;
+
+/**
+ * Relays and handles the events of a service in exactly one of its processes: the one that holds the lease. The
+ * others ask for it every second and take over when its connection ends, by a shutdown or a crash.
+ */
+@Injectable()
+export class EventWorker {
+  private readonly logger = new Logger(EventWorker.name);
+  private readonly pollMs: number;
+  private readonly wake = new Wake();
+  private running?: Promise<void>;
+  private stopping = false;
+  private holding = false;
+
+  constructor(
+    private readonly lease: ServiceLease,
+    private readonly relay: OutboxRelay,
+    private readonly consumer: EventConsumer,
+    nats: NatsConnectionProvider,
+    @Inject(SERVICE_MESSAGING_OPTIONS) private readonly options: ServiceMessagingOptions,
+  ) {
+    this.pollMs = options.pollIntervalMs ?? 1000;
+    nats.onChange(() => this.wake.wake());
+  }
+
+  /** Whether this process is the one that relays and handles events now. */
+  get active(): boolean {
+    return this.holding;
+  }
+
+  start(): void {
+    if (this.options.events === false) return;
+    this.running ??= this.run();
+  }
+
+  /** Resolves once the batch in hand is handled, the outbox had a last pass and the lease is given back. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.wake.wake();
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    let failing = false;
+    while (!this.stopping) {
+      try {
+        await this.serve(() => {
+          failing = false;
+        });
+      } catch (error) {
+        if (!failing) this.logger.warn(`events pause: ${String(error)}`);
+        failing = true;
+      }
+      if (!this.isStopping()) await this.wake.wait(RECONNECT_MS);
+    }
+  }
+
+  private isStopping(): boolean {
+    return this.stopping;
+  }
+
+  /** One connection's life: wait for the lease, then relay and handle until it is lost or this process stops. */
+  private async serve(onConnected: () => void): Promise<void> {
+    let lost: Error | undefined;
+    const lease = await this.lease.open({
+      onOutbox: () => this.wake.wake(),
+      onLost: (error) => {
+        lost = error;
+        this.wake.wake();
+      },
+    });
+    const check = (): boolean => {
+      if (lost) throw lost;
+      return !this.stopping;
+    };
+    try {
+      onConnected();
+      while (check() && !(await this.lease.tryAcquire(lease))) await this.wake.wait(this.pollMs);
+      if (this.stopping) return;
+      this.setHolding(true);
+      this.relay.suspectStream();
+      this.consumer.start();
+      while (check()) {
+        const more = await this.relay.pass(lease.client);
+        if (more) continue;
+        await this.relay.clean(lease.client);
+        await this.wake.wait(this.pollMs);
+      }
+      await this.consumer.stop();
+      await this.relay.pass(lease.client);
+    } finally {
+      await this.consumer.stop();
+      this.setHolding(false);
+      await endQuietly(lease);
+    }
+  }
+
+  private setHolding(holding: boolean): void {
+    this.holding = holding;
+    eventsActive.set(holding ? 1 : 0);
+    if (holding) this.logger.log('relaying and handling events');
+  }
+}
+
+/** Ending a connection that is already gone is no failure. */
+async function endQuietly(lease: Lease): Promise<void> {
+  try {
+    await lease.end();
+  } catch {
+    // It is gone, which is what was wanted.
+  }
+}

@@ -1,0 +1,87 @@
+import type { MigrationInterface, QueryRunner } from 'typeorm';
+
+export type MigrationClass = new () => MigrationInterface;
+
+/** Channel on which the trigger of `outbox` wakes the relay. */
+export const OUTBOX_CHANNEL = 'outbox';
+
+class CreateMessaging1760000000000 implements MigrationInterface {
+  readonly name = 'CreateMessaging1760000000000';
+
+  async up(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      CREATE TABLE outbox (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        event_id uuid NOT NULL CONSTRAINT outbox_event_id_key UNIQUE,
+        subject text NOT NULL,
+        type text NOT NULL,
+        aggregate_id text NOT NULL,
+        version integer NOT NULL,
+        payload jsonb NOT NULL,
+        trace text,
+        occurred_at timestamptz NOT NULL DEFAULT now(),
+        published_at timestamptz
+      );
+      CREATE INDEX outbox_unpublished ON outbox (id) WHERE published_at IS NULL;
+
+      CREATE FUNCTION wake_outbox_relay() RETURNS trigger LANGUAGE plpgsql AS $$
+      BEGIN
+        PERFORM pg_notify('${OUTBOX_CHANNEL}', '');
+        RETURN NULL;
+      END $$;
+      -- One call per statement; PostgreSQL folds equal notifications of a transaction into one.
+      CREATE TRIGGER outbox_wake AFTER INSERT ON outbox
+        FOR EACH STATEMENT EXECUTE FUNCTION wake_outbox_relay();
+
+      -- The stream this service last published to: another creation time means that the store was lost.
+      CREATE TABLE outbox_stream (
+        name text PRIMARY KEY,
+        created text NOT NULL,
+        seen_at timestamptz NOT NULL DEFAULT now()
+      );
+
+      CREATE TABLE inbox (
+        event_id uuid NOT NULL,
+        handler text NOT NULL,
+        handled_at timestamptz NOT NULL DEFAULT now(),
+        PRIMARY KEY (event_id, handler)
+      );
+
+      CREATE TABLE inbox_retries (
+        event_id uuid NOT NULL,
+        handler text NOT NULL,
+        aggregate text NOT NULL,
+        sequence bigint NOT NULL,
+        attempts integer NOT NULL,
+        error text NOT NULL,
+        retry_at timestamptz NOT NULL,
+        PRIMARY KEY (event_id, handler)
+      );
+      CREATE INDEX inbox_retries_aggregate ON inbox_retries (handler, aggregate);
+
+      CREATE TABLE dead_letters (
+        id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+        event_id uuid NOT NULL,
+        handler text NOT NULL,
+        subject text NOT NULL,
+        envelope jsonb NOT NULL,
+        error text NOT NULL,
+        attempts integer NOT NULL,
+        died_at timestamptz NOT NULL DEFAULT now(),
+        retried_at timestamptz,
+        CONSTRAINT dead_letters_event_handler_key UNIQUE (event_id, handler)
+      );
+      CREATE INDEX dead_letters_waiting ON dead_letters (id) WHERE retried_at IS NULL;
+    `);
+  }
+
+  async down(runner: QueryRunner): Promise<void> {
+    await runner.query(`
+      DROP TABLE dead_letters, inbox_retries, inbox, outbox_stream, outbox;
+      DROP FUNCTION wake_outbox_relay();
+    `);
+  }
+}
+
+/** Tables of the outbox, the inbox and the dead letters; part of every service's migrations. */
+export const messagingMigrations: MigrationClass[] = [CreateMessaging1760000000000];

@@ -1,0 +1,63 @@
+import type { EventContract, EventEnvelope } from '@mentorhub/contracts';
+import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
+import { EventPattern, Payload } from '@nestjs/microservices';
+import type { EntityManager } from 'typeorm';
+import { TRANSPORT } from '../tokens.js';
+
+/** What a handler of an event gets beside the event. */
+export interface EventContext {
+  /** The transaction that writes the receipt. */
+  readonly tx: EntityManager;
+}
+
+/** What `ServiceTransport` reads back of an event handler. */
+export interface EventHandlerExtras {
+  handler: string;
+}
+
+export interface OnEventOptions {
+  /**
+   * Name of the handler in the inbox, `Class.method` by default. Set it when the class or method is renamed: events
+   * that are delivered again would otherwise run the renamed handler once more.
+   */
+  key?: string;
+}
+
+const Transaction = createParamDecorator(
+  (_: unknown, execution: ExecutionContext): EntityManager =>
+    execution.switchToRpc().getContext<EventContext>().tx,
+);
+
+const HANDLED = Symbol('HANDLED');
+
+/**
+ * Makes a controller method the handler of one or several kinds of event: `method(event, tx)`.
+ *
+ * It runs inside the transaction that writes the receipt, so its effect through `tx` happens exactly once. When it
+ * throws, everything is rolled back and tried again after 1 s, 5 s, 30 s, 2 min and 10 min; then the event rests in
+ * `dead_letters`. A method has at most one `@OnEvent`.
+ */
+export function OnEvent<Data>(
+  contracts: EventContract<Data> | readonly EventContract<Data>[],
+  options: OnEventOptions = {},
+) {
+  return <Method extends (event: EventEnvelope<Data>, tx: EntityManager) => Promise<void> | void>(
+    target: object,
+    key: string,
+    descriptor: TypedPropertyDescriptor<Method>,
+  ): void => {
+    const handler = options.key ?? `${target.constructor.name}.${key}`;
+    if (Reflect.hasOwnMetadata(HANDLED, target, key)) {
+      throw new Error(`${handler} has two @OnEvent: name all its events in one.`);
+    }
+    Reflect.defineMetadata(HANDLED, true, target, key);
+    Payload()(target, key, 0);
+    Transaction()(target, key, 1);
+    const subjects = [contracts].flat().map(({ subject }) => subject);
+    EventPattern<string[]>(subjects, TRANSPORT, { handler })(
+      target,
+      key,
+      descriptor as PropertyDescriptor,
+    );
+  };
+}

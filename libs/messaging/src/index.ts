@@ -1,0 +1,36 @@
+export { connectNats, NatsConnectionProvider } from './connection/nats-connection.provider.js';
+export { DeadLetters } from './events/dead-letters.js';
+export { EventWorker } from './events/event-worker.js';
+export { type MigrationClass, messagingMigrations } from './events/messaging.migrations.js';
+export { OnEvent, type OnEventOptions } from './events/on-event.decorator.js';
+export {
+  insertOutboxSql,
+  Outbox,
+  outboxColumns,
+  type OutboxColumns,
+  type OutboxEntry,
+  outboxTrace,
+} from './events/outbox.js';
+export { Republisher } from './events/republisher.js';
+export { MessagingModule } from './messaging.module.js';
+export type {
+  ErrorClassifier,
+  MessagingOptions,
+  NatsConnectionSettings,
+  ServiceMessagingOptions,
+} from './messaging.options.js';
+export {
+  EVENT_STREAM,
+  type NatsApp,
+  natsApps,
+  type NatsPermissions,
+  natsPermissions,
+  natsServerConfig,
+  type NatsServerSettings,
+} from './nats-permissions.js';
+export { type RequestContext, requestContext } from './request-context.js';
+export { Handle } from './requests/handle.decorator.js';
+export { type RawReply, RequestClient, type SendOptions } from './requests/request-client.js';
+export { ServiceTransport } from './requests/service-transport.js';
+export { Signals, type SignalSubscription } from './signals.js';
+export { MESSAGING_OPTIONS, NATS_CONNECTION, TRANSPORT } from './tokens.js';

@@ -1,0 +1,49 @@
+import type { CodedError } from '@mentorhub/contracts';
+import type { TlsOptions } from '@nats-io/transport-node';
+
+/** How to reach NATS. */
+export interface NatsConnectionSettings {
+  /** `nats://host:port`; several for a cluster. */
+  servers: string | string[];
+  user?: string;
+  pass?: string;
+  tls?: TlsOptions;
+}
+
+/** What every app says about its messaging. */
+export interface MessagingOptions {
+  /** Name of the app: queue group, consumer name, connection name and inbox prefix. */
+  service: string;
+  connection: NatsConnectionSettings;
+  /** How long the start waits for NATS before it fails, in milliseconds. Default 30000. */
+  connectTimeoutMs?: number;
+}
+
+/** Turns an error the handlers did not expect into one the caller may see; `undefined` leaves it internal. */
+export type ErrorClassifier = (error: unknown) => CodedError | undefined;
+
+/** Tuning of a service. Every default fits production; tests shorten the times. */
+export interface ServiceMessagingOptions {
+  /** Recognises errors such as a lost database connection. Default: none. */
+  classify?: ErrorClassifier;
+  /** Requests handled at once by this process; further ones are answered `OVERLOADED`. Default 512. */
+  maxInFlight?: number;
+  /** How long the shutdown waits for requests and events in flight, in milliseconds. Default 15000. */
+  drainTimeoutMs?: number;
+  /** Waits before each retry of a failed event, in milliseconds. Default 1 s, 5 s, 30 s, 2 min, 10 min. */
+  retryDelaysMs?: readonly number[];
+  /** After how long an unacknowledged event is delivered again, in milliseconds. Default 10000. */
+  ackWaitMs?: number;
+  /** Events handled in one transaction at most. Default 64. */
+  eventBatchSize?: number;
+  /** How often the relay looks without being woken, and a standby asks for its turn, in milliseconds. Default 1000. */
+  pollIntervalMs?: number;
+  /** Rows the relay publishes in one go. Default 500. */
+  relayBatchSize?: number;
+  /** How far back events are published again once the stream has been lost, in milliseconds. Default 24 h. */
+  republishHorizonMs?: number;
+  /** Copies of the stream kept by a NATS cluster. Default 1. */
+  streamReplicas?: number;
+  /** Whether this process may relay and handle events. Default true. */
+  events?: boolean;
+}

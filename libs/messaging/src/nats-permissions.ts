@@ -1,0 +1,125 @@
+/*
+ * Who may say what on NATS. Imports nothing, so that deployment tools can read it too.
+ */
+
+/** Subjects a NATS user may publish and subscribe to. */
+export interface NatsPermissions {
+  publish: string[];
+  subscribe: string[];
+  /** Whether it may answer requests: one message to the inbox of each request it received. */
+  answers: boolean;
+}
+
+/** The JetStream stream that carries all events. */
+export const EVENT_STREAM = 'EVENTS';
+
+const gateways = ['api-gateway', 'chat-gateway'] as const;
+const services = ['identity', 'mentorship', 'chat', 'notifications', 'payments'] as const;
+
+/** Every app that connects to NATS. */
+export const natsApps = [...gateways, ...services] as const;
+export type NatsApp = (typeof natsApps)[number];
+
+/** Requests that services send each other; everything else comes from the gateways. */
+const serviceRequests: Record<(typeof services)[number], string[]> = {
+  identity: [],
+  mentorship: ['rpc.identity.users.>'],
+  chat: ['rpc.identity.users.>'],
+  notifications: ['rpc.identity.>'],
+  payments: ['rpc.mentorship.bookings.payable'],
+};
+
+/** Signals beyond `signal.<service>.>`. */
+const serviceSignals: Partial<Record<(typeof services)[number], string[]>> = {
+  chat: ['signal.user.*.frame'],
+};
+
+/** What JetStream needs to provision the stream, run a service's own consumer and acknowledge its events. */
+function jetStream(service: string): string[] {
+  const stream = EVENT_STREAM;
+  return [
+    '$JS.API.INFO',
+    `$JS.API.STREAM.INFO.${stream}`,
+    `$JS.API.STREAM.CREATE.${stream}`,
+    `$JS.API.STREAM.UPDATE.${stream}`,
+    `$JS.API.CONSUMER.INFO.${stream}.${service}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.${service}`,
+    `$JS.API.CONSUMER.CREATE.${stream}.${service}.>`,
+    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${service}`,
+    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${service}`,
+    `$JS.ACK.${stream}.${service}.>`,
+  ];
+}
+
+function gatewayPermissions(app: string): NatsPermissions {
+  return {
+    publish: ['rpc.>'],
+    subscribe: [`_INBOX_${app}.>`, 'signal.>'],
+    answers: false,
+  };
+}
+
+function servicePermissions(service: (typeof services)[number]): NatsPermissions {
+  return {
+    publish: [
+      `event.${service}.>`,
+      `signal.${service}.>`,
+      ...(serviceSignals[service] ?? []),
+      ...serviceRequests[service],
+      ...jetStream(service),
+    ],
+    subscribe: [`rpc.${service}.>`, `_INBOX_${service}.>`],
+    answers: true,
+  };
+}
+
+/** Allow lists by app. What is not listed is denied. */
+export const natsPermissions = Object.fromEntries([
+  ...gateways.map((app) => [app, gatewayPermissions(app)]),
+  ...services.map((service) => [service, servicePermissions(service)]),
+]) as Record<NatsApp, NatsPermissions>;
+
+export interface NatsServerSettings {
+  /** Password of each app's user; the user is named as the app. */
+  users: Partial<Record<NatsApp, string>>;
+  port: number;
+  /** Default 127.0.0.1. */
+  host?: string;
+  /** Where JetStream keeps its files. */
+  storeDirectory: string;
+  /** Port of the monitoring page; none by default. */
+  monitoringPort?: number;
+  serverName?: string;
+}
+
+/** Configuration text of one nats-server with JetStream and a user per app. Works from nats-server 2.9. */
+export function natsServerConfig(settings: NatsServerSettings): string {
+  const { users, port, host = '127.0.0.1', storeDirectory, monitoringPort, serverName } = settings;
+  const lines = [
+    `listen: ${quote(`${host}:${port}`)}`,
+    ...(serverName === undefined ? [] : [`server_name: ${quote(serverName)}`]),
+    ...(monitoringPort === undefined ? [] : [`http: ${quote(`${host}:${monitoringPort}`)}`]),
+    `jetstream { store_dir: ${quote(storeDirectory)} }`,
+    'authorization {',
+    '  users: [',
+    ...Object.entries(users).map(([app, password]) => userConfig(app as NatsApp, password)),
+    '  ]',
+    '}',
+  ];
+  return `${lines.join('\n')}\n`;
+}
+
+function userConfig(app: NatsApp, password: string): string {
+  const { publish, subscribe, answers } = natsPermissions[app];
+  return [
+    `    { user: ${quote(app)}, password: ${quote(password)}, permissions: {`,
+    `      publish: { allow: [${publish.map(quote).join(', ')}] }`,
+    `      subscribe: { allow: [${subscribe.map(quote).join(', ')}] }`,
+    ...(answers ? ['      allow_responses: { max: 1, expires: "2m" }'] : []),
+    '    } }',
+  ].join('\n');
+}
+
+function quote(text: string): string {
+  return JSON.stringify(text);
+}

@@ -1,0 +1,132 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Access,
+  type Caller,
+  CodedError,
+  errorStatus,
+  type Problem,
+  type RequestContract,
+} from '@mentorhub/contracts';
+import { Injectable } from '@nestjs/common';
+import { InvalidArgumentError, type Msg } from '@nats-io/transport-node';
+import { NoReplyError, ReplyInbox } from '../connection/reply-inbox.js';
+import { rpcDuration, rpcRequests } from '../metrics.js';
+import { requestContext } from '../request-context.js';
+import { SpanKind, startSpan } from '../tracing.js';
+import { encodeHeaders, header } from './headers.js';
+
+/** The bytes of an answer: JSON, or empty when the handler returned nothing. */
+export type RawReply = Buffer;
+
+export interface SendOptions {
+  /** Waits less than the contract says, in milliseconds. A nearer deadline of the running request still wins. */
+  deadlineMs?: number;
+}
+
+/**
+ * Sends requests to services. The current request's id, trace, locale, idempotency key and deadline travel along.
+ *
+ * Every failure is a `CodedError`: what the service answered, `DEADLINE_EXCEEDED` when no answer came in time,
+ * `SERVICE_UNAVAILABLE` at once when no replica listens or NATS is unreachable.
+ */
+@Injectable()
+export class RequestClient {
+  constructor(private readonly inbox: ReplyInbox) {}
+
+  /** Sends a request and returns the parsed answer. */
+  async request<In, Out, A extends Access>(
+    contract: RequestContract<In, Out, A>,
+    actor: Caller | undefined,
+    data: In,
+    options?: SendOptions,
+  ): Promise<Out> {
+    const reply = await this.forward(contract, actor, data, options);
+    return (reply.length === 0 ? undefined : JSON.parse(reply.toString())) as Out;
+  }
+
+  /** Sends a request and returns the answer's bytes unparsed, for a gateway to pass on. */
+  async forward<In, Out, A extends Access>(
+    contract: RequestContract<In, Out, A>,
+    actor: Caller | undefined,
+    data: In,
+    options?: SendOptions,
+  ): Promise<RawReply> {
+    const { subject } = contract;
+    const context = requestContext.current();
+    const start = Date.now();
+    const deadline = Math.min(
+      start + (options?.deadlineMs ?? contract.deadlineMs),
+      context?.deadline ?? Number.POSITIVE_INFINITY,
+    );
+    const span = startSpan(`${subject} send`, SpanKind.CLIENT, context?.traceparent, {
+      'messaging.system': 'nats',
+      'messaging.destination.name': subject,
+    });
+    let code = 'OK';
+    let failure: unknown;
+    try {
+      if (deadline <= start) throw deadlineExceeded(subject);
+      const headers = encodeHeaders(
+        context?.requestId ?? randomUUID(),
+        deadline,
+        actor,
+        context,
+        span.traceparent,
+      );
+      const body = data === undefined ? '' : JSON.stringify(data);
+      const reply = await this.inbox.request(subject, body, headers, deadline - start);
+      return answerOf(reply);
+    } catch (error) {
+      failure = error;
+      const coded = toCodedError(error, subject);
+      code = coded.code;
+      throw coded;
+    } finally {
+      span.end(failure);
+      rpcRequests.inc({ side: 'client', subject, code });
+      rpcDuration.observe({ side: 'client', subject }, (Date.now() - start) / 1000);
+    }
+  }
+}
+
+function answerOf(reply: Msg): RawReply {
+  const { data, headers } = reply;
+  if (headers?.has(header.errorCode)) throw problemOf(reply);
+  return Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+}
+
+/** The answered problem; a body that is none still yields its status. */
+function problemOf(reply: Msg): CodedError {
+  try {
+    const problem = reply.json<Problem>();
+    if (problem.code in errorStatus) return CodedError.fromProblem(problem);
+  } catch (cause) {
+    return new CodedError('INTERNAL', 'The service answered with an unreadable error.', { cause });
+  }
+  return new CodedError('INTERNAL', reply.headers?.get(header.error) ?? 'Unknown error.');
+}
+
+function toCodedError(error: unknown, subject: string): CodedError {
+  if (error instanceof CodedError) return error;
+  if (error instanceof NoReplyError) {
+    if (error.reason === 'timeout') return deadlineExceeded(subject);
+    return new CodedError(
+      'SERVICE_UNAVAILABLE',
+      'This part of MentorHub is not available right now. Try again in a moment.',
+      { retryAfterSeconds: 1, cause: error },
+    );
+  }
+  if (error instanceof InvalidArgumentError) {
+    return new CodedError('BODY_TOO_LARGE', 'The request is too large. Send less at once.', {
+      cause: error,
+    });
+  }
+  return new CodedError('INTERNAL', 'The request could not be sent.', { cause: error });
+}
+
+function deadlineExceeded(subject: string): CodedError {
+  return new CodedError(
+    'DEADLINE_EXCEEDED',
+    `No answer came in time (${subject}). Check whether it took effect before you try again.`,
+  );
+}

@@ -1,0 +1,316 @@
+import { CodedError, type ErrorCode, type RequestContract } from '@mentorhub/contracts';
+import { HttpException, Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
+import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
+import {
+  headers as newHeaders,
+  InvalidArgumentError,
+  type Msg,
+  type MsgHdrs,
+  type NatsConnection,
+  type Subscription,
+} from '@nats-io/transport-node';
+import { isObservable, lastValueFrom } from 'rxjs';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as delay } from 'node:timers/promises';
+import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
+import { type EventCallback, EventHandlers } from '../events/event-handlers.js';
+import { EventWorker } from '../events/event-worker.js';
+import type { EventHandlerExtras } from '../events/on-event.decorator.js';
+import type { MessagingOptions, ServiceMessagingOptions } from '../messaging.options.js';
+import { rpcDuration, rpcInFlight, rpcRequests } from '../metrics.js';
+import { requestContext } from '../request-context.js';
+import { MESSAGING_OPTIONS, SERVICE_MESSAGING_OPTIONS, TRANSPORT } from '../tokens.js';
+import { SpanKind, startSpan } from '../tracing.js';
+import type { HandlerExtras } from './handle.decorator.js';
+import { decodeHeaders, header, headerValue } from './headers.js';
+import { InboundRequest } from './inbound-request.js';
+
+interface Endpoint {
+  contract: RequestContract<unknown, unknown>;
+  handler: MessageHandler;
+}
+
+/** Codes for the HTTP errors that guards and pipes of Nest throw. */
+const codeOfStatus: Partial<Record<number, ErrorCode>> = {
+  400: 'MALFORMED_REQUEST',
+  401: 'UNAUTHENTICATED',
+  403: 'FORBIDDEN',
+  404: 'NOT_FOUND',
+  409: 'CONFLICT',
+  422: 'VALIDATION_FAILED',
+  429: 'RATE_LIMITED',
+};
+
+/**
+ * The microservice transport of every service: answers its requests on core NATS and runs its event handlers from
+ * JetStream. Replicas share the requests through a queue group named as the service.
+ */
+@Injectable()
+export class ServiceTransport extends Server implements CustomTransportStrategy, OnModuleDestroy {
+  override readonly transportId = TRANSPORT;
+  /** Failures of event handlers are ours to count, log and repeat. */
+  override readonly propagatesEventHandlerErrors = true;
+
+  private readonly connection: NatsConnection;
+  private readonly maxInFlight: number;
+  private subscriptions: Subscription[] = [];
+  private inFlight = 0;
+  private idle?: () => void;
+  private closing?: Promise<void>;
+
+  constructor(
+    private readonly nats: NatsConnectionProvider,
+    private readonly events: EventHandlers,
+    private readonly worker: EventWorker,
+    @Inject(MESSAGING_OPTIONS) private readonly app: MessagingOptions,
+    @Inject(SERVICE_MESSAGING_OPTIONS) private readonly options: ServiceMessagingOptions,
+  ) {
+    super();
+    this.connection = nats.connection;
+    this.maxInFlight = options.maxInFlight ?? 512;
+  }
+
+  /** Registers a handler found by Nest. @throws when a request has two handlers */
+  override addHandler(
+    subject: string,
+    callback: MessageHandler,
+    isEventHandler = false,
+    extras: Partial<HandlerExtras & EventHandlerExtras> = {},
+  ): void {
+    if (isEventHandler) {
+      if (!extras.handler) throw new Error(`The handler of "${subject}" lacks @OnEvent.`);
+      this.events.register(subject, extras.handler, callback as EventCallback);
+      return;
+    }
+    if (!extras.contract) throw new Error(`The handler of "${subject}" lacks @Handle.`);
+    if (this.messageHandlers.has(subject)) throw new Error(`"${subject}" has two handlers.`);
+    super.addHandler(subject, callback, false, extras);
+  }
+
+  /** Begins to answer requests and to relay and handle events. */
+  async listen(callback: (error?: unknown) => void): Promise<void> {
+    try {
+      for (const [subject, handler] of this.messageHandlers) {
+        const { contract } = handler.extras as HandlerExtras;
+        this.subscriptions.push(this.serve(subject, { contract, handler }));
+      }
+      if (this.nats.health().connected) await this.connection.flush();
+      this.worker.start();
+      callback();
+    } catch (error) {
+      callback(error);
+    }
+  }
+
+  /**
+   * Stops in the order that loses nothing: no new requests, requests in flight, the batch of events in hand, the
+   * relay. The NATS connection and the database stay open for whoever needs them until the app has shut down.
+   */
+  close(): Promise<void> {
+    this.closing ??= this.drain();
+    return this.closing;
+  }
+
+  /** Nest runs these hooks before it closes transports when a signal ends the app. */
+  onModuleDestroy(): Promise<void> {
+    return this.close();
+  }
+
+  on(): never {
+    throw new Error('ServiceTransport emits no events; see NatsConnectionProvider.onChange.');
+  }
+
+  unwrap<T = NatsConnection>(): T {
+    return this.connection as T;
+  }
+
+  private async drain(): Promise<void> {
+    const drained = (async () => {
+      await this.stopRequests();
+      await this.worker.stop();
+    })();
+    const limit = new AbortController();
+    const timeoutMs = this.options.drainTimeoutMs ?? 15_000;
+    await Promise.race([
+      drained,
+      delay(timeoutMs, undefined, { signal: limit.signal, ref: false }),
+    ]);
+    limit.abort();
+  }
+
+  private async stopRequests(): Promise<void> {
+    const subscriptions = this.subscriptions;
+    this.subscriptions = [];
+    if (this.nats.health().connected) {
+      await Promise.all(subscriptions.map((subscription) => subscription.drain()));
+    } else {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    }
+    if (this.inFlight > 0) await new Promise<void>((resolve) => (this.idle = resolve));
+  }
+
+  private serve(subject: string, endpoint: Endpoint): Subscription {
+    return this.connection.subscribe(subject, {
+      queue: this.app.service,
+      callback: (error, message) => {
+        if (error) this.logger.error(error);
+        else void this.receive(endpoint, message);
+      },
+    });
+  }
+
+  /** Handles one request from its arrival to its answer. Never rejects. */
+  private async receive(endpoint: Endpoint, message: Msg): Promise<void> {
+    const { contract, handler } = endpoint;
+    const { subject } = contract;
+    if (this.inFlight >= this.maxInFlight) {
+      this.answerError(message, subject, overloaded());
+      rpcRequests.inc({ side: 'server', subject, code: 'OVERLOADED' });
+      return;
+    }
+    rpcInFlight.set(++this.inFlight);
+    const start = performance.now();
+    let code: string = 'OK';
+    try {
+      const request = openRequest(message, contract);
+      const data = parseBody(message);
+      const timer = setTimeout(() => {
+        request.expire();
+        this.answerError(message, subject, lateHandler());
+      }, request.deadline - Date.now());
+      const span = startSpan(`${subject} process`, SpanKind.SERVER, request.traceparent, {
+        'messaging.system': 'nats',
+        'messaging.destination.name': subject,
+      });
+      request.traceparent = span.traceparent;
+      try {
+        const result = await requestContext.run(request, () =>
+          span.run(() => settle(handler(data, request))),
+        );
+        span.end();
+        if (request.expired) code = 'DEADLINE_EXCEEDED';
+        else code = this.answer(message, subject, result, request.requestId);
+      } catch (error) {
+        const problem = this.explain(error, subject, request.requestId);
+        code = request.expired ? 'DEADLINE_EXCEEDED' : problem.code;
+        span.end(error);
+        if (!request.expired) this.answerError(message, subject, problem);
+      } finally {
+        clearTimeout(timer);
+      }
+    } catch (error) {
+      const problem = this.explain(error, subject, message.headers?.get(header.requestId) ?? '');
+      code = problem.code;
+      this.answerError(message, subject, problem);
+    } finally {
+      rpcRequests.inc({ side: 'server', subject, code });
+      rpcDuration.observe({ side: 'server', subject }, (performance.now() - start) / 1000);
+      rpcInFlight.set(--this.inFlight);
+      if (this.inFlight === 0) this.idle?.();
+    }
+  }
+
+  /** Answers with a result; returns the outcome for the metrics. */
+  private answer(message: Msg, subject: string, result: unknown, requestId: string): string {
+    try {
+      this.respond(message, result === undefined ? '' : JSON.stringify(result));
+      return 'OK';
+    } catch (error) {
+      const reason =
+        error instanceof InvalidArgumentError
+          ? `its answer exceeds the ${this.connection.info?.max_payload} bytes of a NATS message`
+          : String(error);
+      this.logger.error(`${subject} could not answer: ${reason} (request ${requestId})`);
+      this.answerError(message, subject, internal(error));
+      return 'INTERNAL';
+    }
+  }
+
+  private answerError(message: Msg, subject: string, error: CodedError): void {
+    const sent = newHeaders();
+    sent.append(header.error, headerValue(`${error.code} ${error.detail}`) || error.code);
+    sent.append(header.errorCode, String(error.status));
+    try {
+      this.respond(message, JSON.stringify(error.toProblem()), sent);
+    } catch (failure) {
+      this.logger.error(`${subject} could not answer an error: ${String(failure)}`);
+    }
+  }
+
+  private respond(message: Msg, body: string, sent?: MsgHdrs): void {
+    if (message.reply) this.connection.publish(message.reply, body, { headers: sent });
+  }
+
+  /** The error as its sender may see it. What was not expected is logged and told as `INTERNAL`. */
+  private explain(error: unknown, subject: string, requestId: string): CodedError {
+    if (error instanceof CodedError) return error;
+    const classified = this.options.classify?.(error);
+    if (classified) {
+      this.logger.warn(`${subject}: ${classified.code}, ${String(error)} (request ${requestId})`);
+      return classified;
+    }
+    if (error instanceof HttpException) {
+      const code = codeOfStatus[error.getStatus()];
+      if (code) return new CodedError(code, error.message, { cause: error });
+    }
+    this.logger.error(
+      `${subject} failed: ${String(error)} (request ${requestId})`,
+      error instanceof Error ? error.stack : undefined,
+    );
+    return internal(error);
+  }
+}
+
+/** Reads who asks and until when, and lets in only whom the contract allows. @throws CodedError */
+function openRequest(message: Msg, contract: RequestContract<unknown, unknown>): InboundRequest {
+  const sent = decodeHeaders(message.headers);
+  const now = Date.now();
+  const request = new InboundRequest(
+    sent.requestId ?? randomUUID(),
+    sent.deadline ?? now + contract.deadlineMs,
+    sent,
+  );
+  if (request.deadline <= now) {
+    throw new CodedError('DEADLINE_EXCEEDED', 'The request arrived after its deadline.');
+  }
+  const { access } = contract;
+  if ((access === 'user' || access === 'admin') && !request.caller) {
+    throw new CodedError('UNAUTHENTICATED', 'Sign in first: send a valid access token.');
+  }
+  if (access === 'admin' && !request.caller?.roles.includes('admin')) {
+    throw new CodedError('FORBIDDEN', 'Only an administrator may do this.');
+  }
+  return request;
+}
+
+function parseBody(message: Msg): unknown {
+  if (message.data.length === 0) return undefined;
+  try {
+    return message.json();
+  } catch (cause) {
+    throw new CodedError('MALFORMED_REQUEST', 'The request is not valid JSON.', { cause });
+  }
+}
+
+/** Nest hands errors, and the results of interceptors, back as an observable. */
+async function settle(result: unknown): Promise<unknown> {
+  const value = await result;
+  return isObservable(value) ? await lastValueFrom(value, { defaultValue: undefined }) : value;
+}
+
+function overloaded(): CodedError {
+  return new CodedError('OVERLOADED', 'Too much is going on right now. Try again in a moment.', {
+    retryAfterSeconds: 1,
+  });
+}
+
+function lateHandler(): CodedError {
+  return new CodedError(
+    'DEADLINE_EXCEEDED',
+    'This took too long. Check whether it took effect before you try again.',
+  );
+}
+
+function internal(cause: unknown): CodedError {
+  return new CodedError('INTERNAL', 'Something went wrong on our side.', { cause });
+}

@@ -1,0 +1,54 @@
+import type { SignalContract } from '@mentorhub/contracts';
+import { Injectable, Logger } from '@nestjs/common';
+import { NatsConnectionProvider } from './connection/nats-connection.provider.js';
+
+export interface SignalSubscription {
+  unsubscribe(): void;
+}
+
+/** Broadcasts to whoever listens now. Nothing is stored, repeated or acknowledged. */
+@Injectable()
+export class Signals {
+  private readonly logger = new Logger(Signals.name);
+
+  constructor(private readonly nats: NatsConnectionProvider) {}
+
+  /**
+   * Tells all listeners. Does nothing while NATS is unreachable.
+   * @param key replaces the `*` of the signal's subject
+   */
+  publish<Data>(contract: SignalContract<Data>, data: Data, key?: string | number): void {
+    if (!this.nats.health().connected) return;
+    this.nats.connection.publish(subjectOf(contract, key), JSON.stringify(data));
+  }
+
+  /**
+   * Listens until unsubscribed. The listener gets the data and the subject it came on; what it throws is logged.
+   * @param key listens to one key only; without it, to all
+   */
+  subscribe<Data>(
+    contract: SignalContract<Data>,
+    listener: (data: Data, subject: string) => void,
+    key?: string | number,
+  ): SignalSubscription {
+    const subject = key === undefined ? contract.subject : subjectOf(contract, key);
+    const subscription = this.nats.connection.subscribe(subject, {
+      callback: (error, message) => {
+        if (error) return this.logger.error(error);
+        try {
+          listener(message.json<Data>(), message.subject);
+        } catch (failure) {
+          this.logger.error(failure);
+        }
+      },
+    });
+    return { unsubscribe: () => subscription.unsubscribe() };
+  }
+}
+
+function subjectOf({ subject }: SignalContract<unknown>, key?: string | number): string {
+  if (key === undefined) return subject;
+  const token = String(key);
+  if (!/^[\w-]+$/.test(token)) throw new Error(`"${token}" cannot be part of a NATS subject.`);
+  return subject.replace('*', token);
+}
