@@ -9,6 +9,7 @@ import {
   unavailable,
 } from '../src/index.js';
 import { emptyDatabase } from './fixtures.js';
+import { gate } from './gate.js';
 
 describe('a database connection', () => {
   let database: TestDatabase;
@@ -59,7 +60,7 @@ describe('a database connection', () => {
   });
 
   it('runs the work again when PostgreSQL breaks a deadlock', async () => {
-    const meet = Promise.withResolvers<void>();
+    const meet = gate();
     let arrived = 0;
     let runs = 0;
     const inOrder = (first: number, second: number): Promise<void> =>
@@ -67,8 +68,8 @@ describe('a database connection', () => {
         runs += 1;
         await tx.query('UPDATE counters SET value = value + 1 WHERE id = $1', [first]);
         arrived += 1;
-        if (arrived === 2) meet.resolve();
-        await meet.promise;
+        if (arrived === 2) meet.open();
+        await meet.opened;
         await tx.query('UPDATE counters SET value = value + 1 WHERE id = $1', [second]);
       });
     await Promise.all([inOrder(1, 2), inOrder(2, 1)]);
@@ -103,33 +104,33 @@ describe('a database connection', () => {
   });
 
   it('tells how busy its pool is', async () => {
-    const holding = Promise.withResolvers<void>();
-    const release = Promise.withResolvers<void>();
+    const holding = gate();
+    const release = gate();
     const held = transactions.run(async (tx) => {
       await tx.query('SELECT 1');
-      holding.resolve();
-      await release.promise;
+      holding.open();
+      await release.opened;
     });
-    await holding.promise;
+    await holding.opened;
     const { total, idle, waiting } = poolState(dataSource);
     expect(total - idle).toBe(1);
     expect(waiting).toBe(0);
-    release.resolve();
+    release.open();
     await held;
   });
 
   it('is reported healthy while every connection of the pool is in use', async () => {
-    const release = Promise.withResolvers<void>();
+    const release = gate();
     const held = Array.from({ length: 10 }, () =>
       transactions.run(async (tx) => {
         await tx.query('SELECT 1');
-        await release.promise;
+        await release.opened;
       }),
     );
     const health = new DatabaseHealth(dataSource);
     await expect.poll(() => poolState(dataSource)).toMatchObject({ total: 10, idle: 0 });
     await expect(health.check()).resolves.toBeUndefined();
-    release.resolve();
+    release.open();
     await Promise.all(held);
     await health.onApplicationShutdown();
   });
