@@ -8,3 +8,4 @@ export * from './mentorship/mentorship.dto.js';
 export * from './chat/chat.dto.js';
 export * from './notifications/notifications.dto.js';
 export * from './payments/payments.dto.js';
+export * from './operations/operations.dto.js';

@@ -1,9 +1,11 @@
 import 'reflect-metadata';
+import { operations, type ServiceHealth } from '@mentorhub/contracts';
 import { ServiceTransport } from '@mentorhub/messaging';
 import type { INestMicroservice } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import type { ServiceConfig } from '../config/common-variables.js';
+import { Health } from '../health/health.js';
 import type { AppOptions, RunningApp } from './app-options.js';
 import { assemble } from './assemble.js';
 
@@ -22,7 +24,29 @@ export function createServiceApp<C extends ServiceConfig>(
     listen: async (app) => {
       // Every onModuleInit has run before the first request can arrive.
       await app.init();
+      answerHealth(app, options.name);
       await app.listen();
     },
+  });
+}
+
+/** Answers the gateway's `/health/detailed`; why a dependency is down stays on the management port. */
+function answerHealth(app: INestMicroservice, name: string): void {
+  const contract = operations(name).health.check;
+  const health = app.get(Health, { strict: false });
+  const answer = async (): Promise<ServiceHealth> => {
+    const { status, checks } = await health.report();
+    return {
+      status,
+      checks: Object.fromEntries(
+        Object.entries(checks).map(([check, result]) => [
+          check,
+          { status: result.status, ms: result.ms },
+        ]),
+      ),
+    };
+  };
+  app.get(ServiceTransport, { strict: false }).addHandler(contract.subject, answer, false, {
+    contract,
   });
 }
