@@ -1,0 +1,42 @@
+import { MessagingModule } from '@mentorhub/messaging';
+import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
+import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { AuthModule } from './auth/auth.module.js';
+import type { IdentityConfig } from './config.js';
+import { EmailVerificationModule } from './email-verification/email-verification.module.js';
+import { Housekeeping } from './housekeeping/housekeeping.js';
+import { KeysModule } from './keys/keys.module.js';
+import { schema } from './schema.js';
+import { SessionsModule } from './sessions/sessions.module.js';
+import { SocketTicketsModule } from './socket-tickets/socket-tickets.module.js';
+import { UsersModule } from './users/users.module.js';
+
+@Module({
+  imports: [
+    UsersModule,
+    AuthModule,
+    SessionsModule,
+    EmailVerificationModule,
+    KeysModule,
+    SocketTicketsModule,
+  ],
+  providers: [Housekeeping],
+})
+export class AppModule {}
+
+/** The whole service. */
+export function appModule(config: IdentityConfig): DynamicModule {
+  return {
+    module: AppModule,
+    imports: [
+      PersistenceModule.forRoot({
+        ...databaseSettings(config),
+        ...schema,
+        applicationName: 'identity',
+      }),
+      MessagingModule.forRoot({ service: 'identity', connection: natsConnection(config) }),
+      MessagingModule.forService({ classify: classifyDatabaseError }),
+    ],
+  };
+}

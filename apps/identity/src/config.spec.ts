@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { readConfig } from './config.js';
+
+const environment = {
+  DATABASE_URL: 'postgres://u:p@localhost:5432/postgres',
+  NATS_URL: 'nats://localhost:4222',
+  PUBLIC_URL: 'https://mentorhub.example',
+  SECRET_KEY: 'a secret key of at least 32 characters',
+};
+
+describe('the configuration of identity', () => {
+  it('needs a secret key of 32 characters, and does not repeat the one it got', () => {
+    expect(() => readConfig({ ...environment, SECRET_KEY: 'hunter2 is short' })).toThrow(
+      /^(?!.*hunter2)[\s\S]*SECRET_KEY must be a random text of at least 32 characters/,
+    );
+    expect(() => readConfig({ ...environment, SECRET_KEY: '' })).toThrow(/SECRET_KEY is missing/);
+  });
+
+  it('gives access tokens half an hour and devices 30 days', () => {
+    expect(readConfig(environment)).toMatchObject({
+      ACCESS_TOKEN_TTL_SECONDS: 1800,
+      REFRESH_TOKEN_TTL_DAYS: 30,
+    });
+  });
+
+  it('refuses an administrator without a password', () => {
+    expect(() => readConfig({ ...environment, ADMIN_EMAIL: 'admin@example.com' })).toThrow(
+      /set both or neither/,
+    );
+  });
+
+  it('refuses a weak password of the administrator, with the reason', () => {
+    const administrator = { ADMIN_EMAIL: 'admin@example.com', ADMIN_PASSWORD: 'Password1' };
+    expect(() => readConfig({ ...environment, ...administrator })).toThrow(/most common/);
+  });
+});

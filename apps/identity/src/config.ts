@@ -1,0 +1,74 @@
+import {
+  ConfigurationError,
+  type Environment,
+  integer,
+  type RawEnvironment,
+  readEnvironment,
+  serviceVariables,
+  text,
+  type Variable,
+} from '@mentorhub/service-kit';
+import { EnvError, makeExactValidator } from 'envalid';
+import { passwordFault } from './passwords/password-rules.js';
+
+const secretKeyDescription =
+  'Encrypts the private signing keys in the database; keep it, and keep it from others';
+
+const secretKey: Variable<string> = {
+  ...text({ desc: secretKeyDescription, secret: true }),
+  kind: 'a random text of at least 32 characters',
+  spec: makeExactValidator((value) => {
+    if (value.length < 32) throw new EnvError();
+    return value;
+  })({ desc: secretKeyDescription }),
+};
+
+export const variables = {
+  ...serviceVariables('identity', { managementPort: 8011 }),
+  SECRET_KEY: secretKey,
+  ACCESS_TOKEN_TTL_SECONDS: integer({
+    default: 1800,
+    min: 60,
+    max: 86_400,
+    desc: 'How long an access token works, in seconds',
+  }),
+  REFRESH_TOKEN_TTL_DAYS: integer({
+    default: 30,
+    min: 1,
+    max: 365,
+    desc: 'How long a device stays signed in, in days, however often it refreshes its tokens',
+  }),
+  KEY_ROTATION_DAYS: integer({
+    default: 90,
+    min: 1,
+    max: 3650,
+    desc: 'After how many days access tokens are signed with a new key',
+  }),
+  ADMIN_EMAIL: text({
+    optional: true,
+    desc: 'The mail address of an administrator who is created at start unless the address has an account',
+  }),
+  ADMIN_PASSWORD: text({
+    optional: true,
+    secret: true,
+    desc: 'The first password of that administrator',
+  }),
+};
+
+export type IdentityConfig = Environment<typeof variables>;
+
+/** @throws ConfigurationError that lists everything wrong */
+export function readConfig(environment: RawEnvironment): IdentityConfig {
+  const config = readEnvironment(environment, variables);
+  if ((config.ADMIN_EMAIL === undefined) !== (config.ADMIN_PASSWORD === undefined)) {
+    throw new ConfigurationError([
+      'ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.',
+    ]);
+  }
+  if (config.ADMIN_EMAIL !== undefined && config.ADMIN_PASSWORD !== undefined) {
+    const owner = { email: config.ADMIN_EMAIL.toLowerCase(), fullName: 'Administrator' };
+    const fault = passwordFault(config.ADMIN_PASSWORD, owner);
+    if (fault !== undefined) throw new ConfigurationError([`ADMIN_PASSWORD: ${fault}`]);
+  }
+  return config;
+}

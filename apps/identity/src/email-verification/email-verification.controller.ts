@@ -1,0 +1,29 @@
+import {
+  type Caller,
+  EmailVerification,
+  type SendVerification,
+  type VerifyEmail,
+} from '@mentorhub/contracts';
+import { Handle } from '@mentorhub/messaging';
+import { Controller } from '@nestjs/common';
+import { EmailVerificationService } from './email-verification.service.js';
+
+@Controller()
+export class EmailVerificationController {
+  constructor(private readonly verification: EmailVerificationService) {}
+
+  @Handle(EmailVerification.send)
+  send(_: Caller | undefined, { email }: SendVerification) {
+    return this.verification.send(email);
+  }
+
+  @Handle(EmailVerification.verify)
+  verify(_: Caller | undefined, { token }: VerifyEmail) {
+    return this.verification.verify(token);
+  }
+
+  @Handle(EmailVerification.mint)
+  mint(_: Caller | undefined, request: { user_id: number }) {
+    return this.verification.mint(request.user_id);
+  }
+}

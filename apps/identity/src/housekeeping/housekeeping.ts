@@ -1,0 +1,60 @@
+import { Clock, CONFIG } from '@mentorhub/service-kit';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { IdentityConfig } from '../config.js';
+
+const intervalMs = 3_600_000;
+const dayMs = 86_400_000;
+
+/** Deletes what has expired, every hour. Any number of replicas may do so. */
+@Injectable()
+export class Housekeeping implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(Housekeeping.name);
+  private timer?: NodeJS.Timeout;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: IdentityConfig,
+    private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.sweep().catch((error: unknown) =>
+        this.logger.error('Expired rows could not be deleted; the next try is in an hour.', error),
+      );
+    }, intervalMs);
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /** One round. */
+  async sweep(): Promise<void> {
+    const now = this.clock.now();
+    const before = (milliseconds: number) => new Date(now.getTime() - milliseconds);
+    // Their refresh tokens and tickets go with them; a day more, for tokens that are still being checked.
+    await this.dataSource.query(
+      `DELETE FROM sessions
+       WHERE access_expires_at < $1 AND (expires_at < $1 OR revoked_at < $1)`,
+      [before(dayMs)],
+    );
+    await this.dataSource.query(`DELETE FROM socket_tickets WHERE expires_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM email_verifications WHERE expires_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM verification_requests WHERE sent_at < $1`, [
+      before(dayMs),
+    ]);
+    await this.dataSource.query(`DELETE FROM login_failures WHERE window_ends_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM signing_keys WHERE superseded_at < $1`, [
+      before(this.config.ACCESS_TOKEN_TTL_SECONDS * 1000 + dayMs),
+    ]);
+  }
+}

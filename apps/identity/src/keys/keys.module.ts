@@ -1,0 +1,11 @@
+import { Module } from '@nestjs/common';
+import { AccessTokenSigner } from './access-token-signer.js';
+import { KeysController } from './keys.controller.js';
+import { SigningKeys } from './signing-keys.js';
+
+@Module({
+  controllers: [KeysController],
+  providers: [SigningKeys, AccessTokenSigner],
+  exports: [AccessTokenSigner],
+})
+export class KeysModule {}

@@ -1,0 +1,40 @@
+import { hash, parseOptions } from '@node-rs/argon2';
+import { describe, expect, it } from 'vitest';
+import { Passwords } from './passwords.js';
+
+const passwords = new Passwords();
+const owner = { email: 'ada@example.com', fullName: 'Ada Lovelace' };
+
+describe('stored passwords', () => {
+  it('are argon2id hashes with 46 MiB', async () => {
+    const stored = await passwords.hash('gondel wiese rabe', owner);
+    expect(stored).toMatch(/^\$argon2id\$/);
+    expect(parseOptions(stored)).toMatchObject({ memoryCost: 47_104, timeCost: 1, parallelism: 1 });
+  });
+
+  it('match their password to the last character, also past 72 bytes', async () => {
+    const long = 'gondel '.repeat(30);
+    const stored = await passwords.hash(`${long}a`, owner);
+    expect(await passwords.matches(`${long}a`, stored)).toBe(true);
+    expect(await passwords.matches(`${long}b`, stored)).toBe(false);
+  });
+
+  it('never match where there is none', async () => {
+    expect(await passwords.matches('gondel wiese rabe', undefined)).toBe(false);
+  });
+
+  it('are hashed anew when the costs have changed, and only then', async () => {
+    const weak = await hash('gondel wiese rabe', { memoryCost: 19_456, timeCost: 2 });
+    const renewed = await passwords.rehash('gondel wiese rabe', weak);
+    expect(await passwords.matches('gondel wiese rabe', renewed)).toBe(true);
+    expect(await passwords.rehash('gondel wiese rabe', renewed!)).toBeUndefined();
+  });
+
+  it('are checked in turn when many arrive at once', async () => {
+    const stored = await passwords.hash('gondel wiese rabe', owner);
+    const checks = Array.from({ length: 12 }, (_, n) =>
+      passwords.matches(n % 2 ? 'gondel wiese rabe' : 'no', stored),
+    );
+    expect((await Promise.all(checks)).filter(Boolean)).toHaveLength(6);
+  });
+});

@@ -1,0 +1,11 @@
+import { messagingMigrations } from '@mentorhub/messaging';
+import type { DatabaseSchema } from '@mentorhub/persistence';
+import { CreateIdentity1795230000000 } from './migrations/1795230000000-create-identity.js';
+import { Session } from './sessions/session.entity.js';
+import { User } from './users/user.entity.js';
+
+/** The tables of identity. */
+export const schema: DatabaseSchema = {
+  entities: [User, Session],
+  migrations: [...messagingMigrations, CreateIdentity1795230000000],
+};

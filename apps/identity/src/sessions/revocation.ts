@@ -1,0 +1,56 @@
+import { type RevokedSession, sessionRevoked, sessionRevokedSignal } from '@mentorhub/contracts';
+import { Outbox, Signals } from '@mentorhub/messaging';
+import { Transactions } from '@mentorhub/persistence';
+import { Clock } from '@mentorhub/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import {
+  type EndedSession,
+  type SessionChoice,
+  SessionsRepository,
+} from './sessions.repository.js';
+
+/** Ends sessions, in the database and, within moments, on every gateway. */
+@Injectable()
+export class Revocation {
+  constructor(
+    private readonly sessions: SessionsRepository,
+    private readonly transactions: Transactions,
+    private readonly outbox: Outbox,
+    private readonly signals: Signals,
+    private readonly clock: Clock,
+  ) {}
+
+  /** Ends the chosen sessions; resolves to how many there were left to end. */
+  async end(choice: SessionChoice): Promise<number> {
+    const ended = await this.transactions.run((tx) => this.endIn(tx, choice));
+    this.announce(ended);
+    return ended.length;
+  }
+
+  /** Ends sessions as a part of a larger transaction; `announce` what it resolves to once that has committed. */
+  async endIn(tx: EntityManager, choice: SessionChoice): Promise<EndedSession[]> {
+    const ended = await this.sessions.end(tx, choice, this.clock.now());
+    await this.outbox.addMany(
+      tx,
+      ended.map((session) => ({
+        event: sessionRevoked,
+        aggregateId: session.id,
+        data: { ...toRevoked(session), user_id: session.userId },
+      })),
+    );
+    return ended;
+  }
+
+  /** Tells the gateways at once; the event follows for whoever missed it. */
+  announce(ended: readonly EndedSession[]): void {
+    for (const session of ended) this.signals.publish(sessionRevokedSignal, toRevoked(session));
+  }
+}
+
+export function toRevoked(session: Pick<EndedSession, 'id' | 'accessExpiresAt'>): RevokedSession {
+  return {
+    session_id: session.id,
+    forget_at: Math.ceil(session.accessExpiresAt.getTime() / 1000),
+  };
+}

@@ -1,0 +1,12 @@
+import { Module } from '@nestjs/common';
+import { Revocation } from './revocation.js';
+import { SessionsController } from './sessions.controller.js';
+import { SessionsRepository } from './sessions.repository.js';
+import { SessionsService } from './sessions.service.js';
+
+@Module({
+  controllers: [SessionsController],
+  providers: [SessionsService, SessionsRepository, Revocation],
+  exports: [SessionsRepository, Revocation],
+})
+export class SessionsModule {}

@@ -1,0 +1,93 @@
+import type { Device } from '@mentorhub/contracts';
+import { Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager, IsNull, MoreThan } from 'typeorm';
+import { Session } from './session.entity.js';
+
+const longestUserAgent = 512;
+
+/** A session that was ended just now. */
+export interface EndedSession {
+  id: number;
+  userId: number;
+  accessExpiresAt: Date;
+}
+
+interface EndedRow {
+  id: number;
+  user_id: number;
+  access_expires_at: Date;
+}
+
+/** Which sessions to end: one, one if it is the user's, or all of a user. */
+export type SessionChoice = { id: number; userId?: number } | { userId: number };
+
+@Injectable()
+export class SessionsRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  insert(
+    tx: EntityManager,
+    session: Pick<Session, 'userId' | 'createdAt' | 'expiresAt' | 'accessExpiresAt'>,
+    device: Device,
+  ): Promise<Session> {
+    return tx.save(Session, {
+      ...session,
+      lastUsedAt: session.createdAt,
+      ...described(device),
+      revokedAt: null,
+    });
+  }
+
+  /** Notes a refresh; resolves to the session's end, or `undefined` if the session has ended already. */
+  async touch(
+    tx: EntityManager,
+    id: number,
+    { now, accessExpiresAt, device }: { now: Date; accessExpiresAt: Date; device: Device },
+  ): Promise<{ userId: number } | undefined> {
+    const { userAgent, ip } = described(device);
+    const [rows] = await tx.query<[{ user_id: number }[], number]>(
+      `UPDATE sessions SET last_used_at = $2, access_expires_at = $3, user_agent = $4, ip = $5
+       WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2
+       RETURNING user_id`,
+      [id, now, accessExpiresAt, userAgent, ip],
+    );
+    return rows[0] && { userId: rows[0].user_id };
+  }
+
+  /** Ends what is chosen and has not ended yet. */
+  async end(tx: EntityManager, choice: SessionChoice, now: Date): Promise<EndedSession[]> {
+    const [rows] = await tx.query<[EndedRow[], number]>(
+      `UPDATE sessions SET revoked_at = $1
+       WHERE revoked_at IS NULL AND ($2::int IS NULL OR id = $2) AND ($3::int IS NULL OR user_id = $3)
+       RETURNING id, user_id, access_expires_at`,
+      [now, 'id' in choice ? choice.id : null, choice.userId ?? null],
+    );
+    return rows.map((row) => ({
+      id: row.id,
+      userId: row.user_id,
+      accessExpiresAt: row.access_expires_at,
+    }));
+  }
+
+  /** The devices of a user that are signed in, the last used first. */
+  alive(userId: number, now: Date): Promise<Session[]> {
+    return this.dataSource.manager.find(Session, {
+      where: { userId, revokedAt: IsNull(), expiresAt: MoreThan(now) },
+      order: { lastUsedAt: 'DESC', id: 'DESC' },
+    });
+  }
+
+  /** Sessions that have ended before their access tokens. */
+  async endedEarly(now: Date): Promise<Pick<EndedSession, 'id' | 'accessExpiresAt'>[]> {
+    const rows = await this.dataSource.query<Omit<EndedRow, 'user_id'>[]>(
+      `SELECT id, access_expires_at FROM sessions
+       WHERE revoked_at IS NOT NULL AND access_expires_at > $1 ORDER BY id`,
+      [now],
+    );
+    return rows.map((row) => ({ id: row.id, accessExpiresAt: row.access_expires_at }));
+  }
+}
+
+function described({ user_agent, ip }: Device): Pick<Session, 'userAgent' | 'ip'> {
+  return { userAgent: user_agent.slice(0, longestUserAgent), ip: ip.slice(0, 45) };
+}

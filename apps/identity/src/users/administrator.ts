@@ -1,0 +1,62 @@
+import { CONFIG, Clock } from '@mentorhub/service-kit';
+import { Transactions } from '@mentorhub/persistence';
+import { CodedError } from '@mentorhub/contracts';
+import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { IdentityConfig } from '../config.js';
+import { Passwords } from '../passwords/passwords.js';
+import { User } from './user.entity.js';
+import { UsersService } from './users.service.js';
+
+/** Creates the first administrator, `ADMIN_EMAIL`, so that a new installation can be entered. */
+@Injectable()
+export class Administrator implements OnModuleInit {
+  private readonly logger = new Logger(Administrator.name);
+
+  constructor(
+    @Inject(CONFIG) private readonly config: IdentityConfig,
+    private readonly users: UsersService,
+    private readonly passwords: Passwords,
+    private readonly transactions: Transactions,
+    private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+  ) {}
+
+  async onModuleInit(): Promise<void> {
+    const { ADMIN_EMAIL, ADMIN_PASSWORD } = this.config;
+    if (ADMIN_EMAIL === undefined || ADMIN_PASSWORD === undefined) return;
+    const email = ADMIN_EMAIL.toLowerCase();
+    if (await this.exists(email)) return;
+    const fullName = 'Administrator';
+    const passwordHash = await this.passwords.hash(ADMIN_PASSWORD, { email, fullName });
+    const now = this.clock.now();
+    try {
+      await this.transactions.run((tx) =>
+        this.users.add(tx, {
+          email,
+          fullName,
+          passwordHash,
+          wishedRole: 'student',
+          isAdmin: true,
+          timezone: 'UTC',
+          locale: 'en',
+          emailVerifiedAt: now,
+          createdAt: now,
+        }),
+      );
+      this.logger.log('The administrator of ADMIN_EMAIL was created.');
+    } catch (error) {
+      // Another replica was faster.
+      if (!(error instanceof CodedError && error.code === 'EMAIL_TAKEN')) throw error;
+    }
+  }
+
+  private async exists(email: string): Promise<boolean> {
+    const user = await this.dataSource.manager.findOneBy(User, { email });
+    if (user && !user.isAdmin) {
+      // Whoever registered the address must not become administrator by a restart.
+      this.logger.warn('ADMIN_EMAIL has an account that is no administrator; it stays as it is.');
+    }
+    return user !== null;
+  }
+}

@@ -1,0 +1,59 @@
+import type { Locale, RoleAtRegistration } from '@mentorhub/contracts';
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+@Entity('users')
+export class User {
+  @PrimaryGeneratedColumn('identity', { generatedIdentity: 'BY DEFAULT' })
+  id: number;
+
+  /** Trimmed and in lower case, so that the unique key holds whatever the spelling. */
+  @Column('text')
+  email: string;
+
+  @Column('text')
+  username: string;
+
+  @Column('text')
+  fullName: string;
+
+  /** PHC string; never selected unless asked for. */
+  @Column('text', { select: false })
+  passwordHash: string;
+
+  /** What the user registered to be. Grants nothing. */
+  @Column('text')
+  wishedRole: RoleAtRegistration;
+
+  @Column('boolean')
+  isAdmin: boolean;
+
+  /** Has an approved mentor profile; follows `mentorship.mentor.approved`. */
+  @Column('boolean')
+  isMentor: boolean;
+
+  /** A user who is not may neither sign in nor refresh. */
+  @Column('boolean')
+  isActive: boolean;
+
+  @Column('text', { nullable: true })
+  bio: string | null;
+
+  @Column('text', { nullable: true })
+  phone: string | null;
+
+  @Column('text', { nullable: true })
+  avatarUrl: string | null;
+
+  /** IANA name. */
+  @Column('text')
+  timezone: string;
+
+  @Column('text')
+  locale: Locale;
+
+  @Column('timestamptz', { nullable: true })
+  emailVerifiedAt: Date | null;
+
+  @Column('timestamptz')
+  createdAt: Date;
+}

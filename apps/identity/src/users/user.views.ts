@@ -1,0 +1,79 @@
+import type {
+  Contact,
+  PersonFacts,
+  ProfileView,
+  Role,
+  UserCard,
+  UserView,
+} from '@mentorhub/contracts';
+import type { User } from './user.entity.js';
+
+/** The roles that go into a user's access token. */
+export function rolesOf(user: Pick<User, 'isAdmin' | 'isMentor'>): Role[] {
+  const roles: Role[] = ['student'];
+  if (user.isMentor) roles.push('mentor');
+  if (user.isAdmin) roles.push('admin');
+  return roles;
+}
+
+/** A user as that user sees it; `role` shows the wish of those who are not mentors yet. */
+export function toUserView(user: User): UserView {
+  return userFields(user);
+}
+
+export function toProfileView(user: User): ProfileView {
+  return {
+    ...userFields(user),
+    bio: user.bio,
+    phone: user.phone,
+    avatar_url: user.avatarUrl,
+    timezone: user.timezone,
+    locale: user.locale,
+    is_mentor: user.isMentor,
+    is_mentee: user.wishedRole === 'student',
+  };
+}
+
+function userFields(user: User) {
+  return {
+    id: user.id,
+    email: user.email,
+    username: user.username,
+    full_name: user.fullName,
+    role: user.isAdmin ? ('admin' as const) : user.isMentor ? ('mentor' as const) : user.wishedRole,
+    email_verified: user.emailVerifiedAt !== null,
+    created_at: user.createdAt.toISOString(),
+  };
+}
+
+/** What others see; only approved mentors appear as mentors. */
+export function toUserCard(user: User): UserCard {
+  return {
+    id: user.id,
+    username: user.username,
+    full_name: user.fullName,
+    avatar_url: user.avatarUrl,
+    bio: user.bio,
+    role: user.isAdmin ? 'admin' : user.isMentor ? 'mentor' : 'student',
+  };
+}
+
+export function toPersonFacts(user: User): PersonFacts {
+  return {
+    user_id: user.id,
+    username: user.username,
+    full_name: user.fullName,
+    avatar_url: user.avatarUrl,
+  };
+}
+
+export function toContact(user: User): Contact {
+  return {
+    user_id: user.id,
+    email: user.email,
+    full_name: user.fullName,
+    locale: user.locale,
+    timezone: user.timezone,
+    email_verified: user.emailVerifiedAt !== null,
+  };
+}

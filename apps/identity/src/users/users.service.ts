@@ -1,0 +1,128 @@
+import {
+  type Caller,
+  CodedError,
+  type Contact,
+  type PersonFacts,
+  type ProfileView,
+  type RegisterUser,
+  type UpdateProfile,
+  type UserCard,
+  userRegistered,
+  userUpdated,
+  userVerificationRequested,
+  type UserView,
+} from '@mentorhub/contracts';
+import { Outbox, requestContext } from '@mentorhub/messaging';
+import { isUniqueViolation, Transactions } from '@mentorhub/persistence';
+import { Clock } from '@mentorhub/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Passwords } from '../passwords/passwords.js';
+import { User } from './user.entity.js';
+import { toContact, toPersonFacts, toProfileView, toUserCard, toUserView } from './user.views.js';
+import { type NewUser, UsersRepository, usernameTaken } from './users.repository.js';
+
+const mostPeople = 200;
+
+@Injectable()
+export class UsersService {
+  constructor(
+    private readonly users: UsersRepository,
+    private readonly passwords: Passwords,
+    private readonly transactions: Transactions,
+    private readonly outbox: Outbox,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Opens an account and asks for the verification mail.
+   * @throws CodedError EMAIL_TAKEN, USERNAME_TAKEN, VALIDATION_FAILED for a weak password
+   */
+  async register(request: RegisterUser): Promise<UserView> {
+    const email = request.email.toLowerCase();
+    const { full_name: fullName, username } = request;
+    const passwordHash = await this.passwords.hash(request.password, { email, fullName, username });
+    const user = await this.transactions.run(async (tx) => {
+      const registered = await this.add(tx, {
+        email,
+        fullName,
+        username,
+        passwordHash,
+        wishedRole: request.role,
+        timezone: request.timezone ?? 'UTC',
+        locale: request.locale ?? requestContext.current()?.locale ?? 'en',
+        createdAt: this.clock.now(),
+      });
+      await this.outbox.add(tx, userVerificationRequested, registered.id, {
+        user_id: registered.id,
+      });
+      return registered;
+    });
+    return toUserView(user);
+  }
+
+  /** Stores a user and tells the others. */
+  async add(tx: EntityManager, newUser: NewUser): Promise<User> {
+    const user = await this.users.insert(tx, newUser);
+    await this.outbox.add(tx, userRegistered, user.id, {
+      ...toPersonFacts(user),
+      role: user.wishedRole,
+      locale: user.locale,
+      timezone: user.timezone,
+    });
+    return user;
+  }
+
+  async me(actor: Caller): Promise<ProfileView> {
+    return toProfileView(await this.users.byId(actor.user_id));
+  }
+
+  /**
+   * Changes what is given. An empty `bio`, or `null` for `bio` or `phone`, clears it.
+   * @throws CodedError USERNAME_TAKEN
+   */
+  async updateMe(actor: Caller, changes: UpdateProfile): Promise<ProfileView> {
+    try {
+      return await this.transactions.run(async (tx) => {
+        const user = await tx.findOneOrFail(User, {
+          where: { id: actor.user_id },
+          lock: { mode: 'pessimistic_write' },
+        });
+        user.fullName = changes.full_name ?? user.fullName;
+        user.username = changes.username ?? user.username;
+        user.timezone = changes.timezone ?? user.timezone;
+        user.locale = changes.locale ?? user.locale;
+        if (changes.bio !== undefined) user.bio = changes.bio || null;
+        if (changes.phone !== undefined) user.phone = changes.phone;
+        await tx.save(user);
+        await this.outbox.add(tx, userUpdated, user.id, {
+          ...toPersonFacts(user),
+          locale: user.locale,
+          timezone: user.timezone,
+        });
+        return toProfileView(user);
+      });
+    } catch (error) {
+      if (isUniqueViolation(error, 'users_username_key')) throw usernameTaken();
+      throw error;
+    }
+  }
+
+  /** @throws CodedError NOT_FOUND */
+  async card(id: number): Promise<UserCard> {
+    return toUserCard(await this.users.activeById(id));
+  }
+
+  /** The known ones among at most 200 ids. */
+  async people(ids: number[]): Promise<{ people: PersonFacts[] }> {
+    if (ids.length > mostPeople) {
+      throw CodedError.invalid('ids', `ids must have at most ${mostPeople} entries.`);
+    }
+    return { people: (await this.users.byIds(ids)).map(toPersonFacts) };
+  }
+
+  /** @throws CodedError NOT_FOUND */
+  async contact(id: number): Promise<Contact> {
+    return toContact(await this.users.byId(id));
+  }
+}

@@ -1,0 +1,380 @@
+import {
+  Auth,
+  Keys,
+  type RevokedSession,
+  Sessions,
+  sessionRevokedSignal,
+  SocketTickets,
+} from '@mentorhub/contracts';
+import { hash } from '@node-rs/argon2';
+import { createLocalJWKSet, jwtVerify } from 'jose';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Housekeeping } from '../src/housekeeping/housekeeping.js';
+import { actorOf, goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
+
+let identity: IdentityFixture;
+
+beforeAll(async () => {
+  identity = await IdentityFixture.start('identity_sign_in');
+});
+afterAll(() => identity.stop());
+
+const minute = 60_000;
+const day = 86_400_000;
+
+function refresh(refresh_token: string, device = laptop) {
+  return identity.request(Auth.refresh, undefined, { refresh_token, device });
+}
+
+function refreshFailure(refresh_token: string) {
+  return identity.failure(Auth.refresh, undefined, { refresh_token, device: laptop });
+}
+
+function loginFailure(email: string, password: string, ip = laptop.ip) {
+  return identity.failure(Auth.login, undefined, {
+    email,
+    password,
+    device: { user_agent: 'Guesser', ip },
+  });
+}
+
+async function revokedIds(): Promise<number[]> {
+  const { sessions } = await identity.request(Sessions.revoked, undefined, {});
+  return sessions.map(({ session_id }) => session_id);
+}
+
+function median(values: number[]): number {
+  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)]!;
+}
+
+describe('signing in', () => {
+  it('answers a token pair, whose access token the published key verifies for 30 minutes', async () => {
+    const user = await identity.register();
+    const answer = await identity.signIn(user.email.toUpperCase());
+    expect(answer).toMatchObject({ token_type: 'bearer', expires_in: 1800, user });
+    expect(Buffer.from(answer.refresh_token, 'base64url')).toHaveLength(32);
+
+    const { keys } = await identity.request(Keys.list, undefined, {});
+    const { payload, protectedHeader } = await jwtVerify(
+      answer.access_token,
+      createLocalJWKSet({ keys: keys.map((key) => ({ ...key })) }),
+      { currentDate: identity.clock.now() },
+    );
+    expect(protectedHeader).toEqual({ alg: 'RS256', typ: 'at+jwt', kid: keys[0]?.kid });
+    const issuedAt = identity.clock.now().getTime() / 1000;
+    expect(payload).toEqual({
+      iss: 'mentorhub',
+      aud: 'mentorhub-api',
+      sub: String(user.id),
+      sid: answer.actor.session_id,
+      roles: ['student'],
+      iat: issuedAt,
+      exp: issuedAt + 1800,
+    });
+  });
+
+  it('fails alike for a wrong password and an unknown address', async () => {
+    const user = await identity.register();
+    const wrong = await loginFailure(user.email, 'not the password');
+    const unknown = await loginFailure('nobody@example.com', 'not the password');
+    expect(wrong.code).toBe('INVALID_CREDENTIALS');
+    expect(unknown.toProblem()).toEqual(wrong.toProblem());
+  });
+
+  it('takes as long for an unknown address as for a wrong password', async () => {
+    const times = { known: [] as number[], unknown: [] as number[] };
+    for (let n = 0; n < 25; n++) {
+      const { email } = await identity.register();
+      for (const [kind, address] of [
+        ['known', email],
+        ['unknown', `nobody${n}@example.com`],
+      ] as const) {
+        const start = performance.now();
+        await loginFailure(address, 'not the password');
+        times[kind].push(performance.now() - start);
+      }
+    }
+    const ratio = median(times.known) / median(times.unknown);
+    expect(ratio).toBeGreaterThan(0.6);
+    expect(ratio).toBeLessThan(1.6);
+  }, 30_000);
+
+  it('is refused to the deactivated', async () => {
+    const { user, refresh_token } = await identity.signUp();
+    await identity.dataSource.query('UPDATE users SET is_active = false WHERE id = $1', [user.id]);
+    expect(await loginFailure(user.email, goodPassword)).toMatchObject({ code: 'FORBIDDEN' });
+    expect(await refreshFailure(refresh_token)).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
+  });
+
+  it('replaces a password hash of former costs', async () => {
+    const user = await identity.register();
+    const weak = await hash(goodPassword, { memoryCost: 19_456, timeCost: 2 });
+    await identity.dataSource.query('UPDATE users SET password_hash = $2 WHERE id = $1', [
+      user.id,
+      weak,
+    ]);
+    await identity.signIn(user.email);
+    const [row] = await identity.dataSource.query<{ password_hash: string }[]>(
+      'SELECT password_hash FROM users WHERE id = $1',
+      [user.id],
+    );
+    expect(row?.password_hash).toContain('m=47104,t=1,p=1');
+    await identity.signIn(user.email);
+  });
+});
+
+describe('guessing passwords', () => {
+  it('ends after 10 failures from one source, for 15 minutes, also at another replica', async () => {
+    const { email } = await identity.register();
+    await identity.addReplica();
+    for (let n = 0; n < 10; n++) {
+      expect((await loginFailure(email, 'guess guess')).code).toBe('INVALID_CREDENTIALS');
+    }
+    expect(await loginFailure(email, goodPassword)).toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterSeconds: 900,
+    });
+    identity.clock.advance(15 * minute);
+    await identity.signIn(email);
+  });
+
+  it('does not lock the owner out, who signs in from elsewhere', async () => {
+    const { email } = await identity.register();
+    for (let n = 0; n < 11; n++) await loginFailure(email, 'guess guess', '192.0.2.66');
+    expect((await identity.signIn(email, phone)).user.email).toBe(email);
+  });
+
+  it('cannot be sped up by asking at the same time', async () => {
+    const { email } = await identity.register();
+    const failures = await Promise.all(
+      Array.from({ length: 30 }, () => loginFailure(email, 'guess guess')),
+    );
+    const codes = failures.map(({ code }) => code);
+    expect(codes.filter((code) => code === 'INVALID_CREDENTIALS')).toHaveLength(10);
+    expect(codes.filter((code) => code === 'RATE_LIMITED')).toHaveLength(20);
+  });
+
+  it('ends after 100 failures from many sources, except where the owner has signed in before', async () => {
+    const { user } = await identity.signUp(phone);
+    for (let n = 0; n < 100; n += 10) {
+      await Promise.all(
+        Array.from({ length: 10 }, (_, m) =>
+          loginFailure(user.email, 'guess guess', `192.0.2.${n + m}`),
+        ),
+      );
+    }
+    expect((await loginFailure(user.email, goodPassword, '203.0.113.200')).code).toBe(
+      'RATE_LIMITED',
+    );
+    expect((await identity.signIn(user.email, phone)).user.id).toBe(user.id);
+  }, 30_000);
+
+  it('is forgotten with a right password', async () => {
+    const { email } = await identity.register();
+    for (let n = 0; n < 9; n++) await loginFailure(email, 'guess guess');
+    await identity.signIn(email);
+    expect((await loginFailure(email, 'guess guess')).code).toBe('INVALID_CREDENTIALS');
+    await identity.signIn(email);
+  });
+});
+
+describe('refreshing', () => {
+  it('gives a new pair of the same session', async () => {
+    const first = await identity.signUp();
+    const second = await refresh(first.refresh_token, { ...laptop, user_agent: 'Laptop, updated' });
+    expect(second).toMatchObject({ token_type: 'bearer', expires_in: 1800 });
+    expect(second.refresh_token).not.toBe(first.refresh_token);
+    expect(actorOf(second.access_token)).toEqual(first.actor);
+    const { items } = await identity.request(Sessions.list, first.actor, {});
+    expect(items).toMatchObject([{ user_agent: 'Laptop, updated' }]);
+  });
+
+  it('has exactly one winner among 8 at once, and the session lives on', async () => {
+    const { refresh_token } = await identity.signUp();
+    const tries = await Promise.allSettled(Array.from({ length: 8 }, () => refresh(refresh_token)));
+    const winners = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const losers = tries.flatMap((one) => (one.status === 'rejected' ? [one.reason.code] : []));
+    expect(winners).toHaveLength(1);
+    expect(losers).toEqual(Array(7).fill('INVALID_REFRESH_TOKEN'));
+    await refresh(winners[0]!.refresh_token);
+  });
+
+  it('with a token used before ends the session, on the gateways too', async () => {
+    const first = await identity.signUp();
+    const second = await refresh(first.refresh_token);
+    const heard = vi.fn<(session: RevokedSession) => void>();
+    const subscription = identity.signals.subscribe(sessionRevokedSignal, heard);
+    await identity.request(Keys.list, undefined, {});
+    identity.clock.advance(11_000);
+
+    expect(await refreshFailure(first.refresh_token)).toMatchObject({
+      code: 'INVALID_REFRESH_TOKEN',
+    });
+    expect(await refreshFailure(second.refresh_token)).toMatchObject({
+      code: 'INVALID_REFRESH_TOKEN',
+    });
+    const revoked = { session_id: first.actor.session_id, forget_at: expect.any(Number) };
+    await expect.poll(() => heard.mock.calls.map(([data]) => data)).toContainEqual(revoked);
+    expect(await revokedIds()).toContain(first.actor.session_id);
+    expect(await identity.events('identity.session.revoked', first.actor.session_id)).toEqual([
+      { ...revoked, user_id: first.user.id },
+    ]);
+    subscription.unsubscribe();
+  });
+
+  it('ends 30 days after signing in, however often it was done', async () => {
+    const session = await identity.signUp();
+    let token = session.refresh_token;
+    for (let n = 0; n < 3; n++) {
+      identity.clock.advance(9 * day);
+      ({ refresh_token: token } = await refresh(token));
+    }
+    identity.clock.advance(3 * day);
+    expect(await refreshFailure(token)).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
+  });
+
+  it('refuses what was never issued', async () => {
+    expect(await refreshFailure('made-up')).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
+  });
+
+  it('stores no token in clear', async () => {
+    const { refresh_token } = await identity.signUp();
+    const [row] = await identity.dataSource.query<{ found: number }[]>(
+      `SELECT count(*) AS found FROM refresh_tokens
+       WHERE token_hash = convert_to($1, 'UTF8') OR token_hash = decode($2, 'hex')`,
+      [refresh_token, Buffer.from(refresh_token, 'base64url').toString('hex')],
+    );
+    expect(row?.found).toBe(0);
+  });
+});
+
+describe('signing out', () => {
+  it('ends this device, at once and everywhere, and leaves the others', async () => {
+    const one = await identity.signUp(laptop);
+    const two = await identity.signIn(one.user.email, phone);
+    const heard = vi.fn<(session: RevokedSession) => void>();
+    const subscription = identity.signals.subscribe(sessionRevokedSignal, heard);
+    await identity.request(Keys.list, undefined, {});
+
+    await identity.request(Auth.logout, one.actor, {});
+    await expect.poll(() => heard.mock.calls.length).toBe(1);
+    expect(heard.mock.calls[0]?.[0]).toMatchObject({ session_id: one.actor.session_id });
+    expect(await revokedIds()).toContain(one.actor.session_id);
+    expect(await refreshFailure(one.refresh_token)).toMatchObject({
+      code: 'INVALID_REFRESH_TOKEN',
+    });
+    await refresh(two.refresh_token);
+    subscription.unsubscribe();
+  });
+
+  it('twice does no harm', async () => {
+    const { actor } = await identity.signUp();
+    await identity.request(Auth.logout, actor, {});
+    await identity.request(Auth.logout, actor, {});
+    expect(await identity.events('identity.session.revoked', actor.session_id)).toHaveLength(1);
+  });
+
+  it('of all devices ends all of them', async () => {
+    const one = await identity.signUp(laptop);
+    const two = await identity.signIn(one.user.email, phone);
+    await identity.request(Auth.logoutAll, one.actor, {});
+    expect(await revokedIds()).toEqual(
+      expect.arrayContaining([one.actor.session_id, two.actor.session_id]),
+    );
+    expect(await refreshFailure(two.refresh_token)).toMatchObject({
+      code: 'INVALID_REFRESH_TOKEN',
+    });
+  });
+
+  it('is remembered only until the access tokens would have expired', async () => {
+    const { actor } = await identity.signUp();
+    await identity.request(Auth.logout, actor, {});
+    expect(await revokedIds()).toContain(actor.session_id);
+    identity.clock.advance(30 * minute);
+    expect(await revokedIds()).not.toContain(actor.session_id);
+  });
+});
+
+describe('signed-in devices', () => {
+  it('are listed for their owner, the last used first', async () => {
+    const one = await identity.signUp(laptop);
+    identity.clock.advance(minute);
+    const two = await identity.signIn(one.user.email, phone);
+    const { items } = await identity.request(Sessions.list, one.actor, {});
+    expect(items).toMatchObject([
+      { id: two.actor.session_id, user_agent: 'Phone', ip: phone.ip, current: false },
+      { id: one.actor.session_id, user_agent: 'Laptop', ip: laptop.ip, current: true },
+    ]);
+    expect(items[0]?.created_at).toBe(identity.clock.now().toISOString());
+  });
+
+  it('can be signed out one by one', async () => {
+    const one = await identity.signUp(laptop);
+    const two = await identity.signIn(one.user.email, phone);
+    await identity.request(Sessions.revoke, one.actor, { id: two.actor.session_id });
+    const { items } = await identity.request(Sessions.list, one.actor, {});
+    expect(items.map(({ id }) => id)).toEqual([one.actor.session_id]);
+    expect(await revokedIds()).toContain(two.actor.session_id);
+  });
+
+  it('of others look as if they did not exist', async () => {
+    const mine = await identity.signUp();
+    const theirs = await identity.signUp();
+    const foreign = await identity.failure(Sessions.revoke, mine.actor, {
+      id: theirs.actor.session_id,
+    });
+    const unknown = await identity.failure(Sessions.revoke, mine.actor, { id: 999_999 });
+    expect(foreign.code).toBe('NOT_FOUND');
+    expect(foreign.toProblem()).toEqual(unknown.toProblem());
+    await refresh(theirs.refresh_token);
+  });
+});
+
+describe('a WebSocket ticket', () => {
+  it('stands for its owner exactly once', async () => {
+    const { actor } = await identity.signUp();
+    const { ticket, expires_in } = await identity.request(SocketTickets.issue, actor, {});
+    expect(expires_in).toBe(30);
+    const tries = await Promise.allSettled(
+      Array.from({ length: 5 }, () =>
+        identity.request(SocketTickets.redeem, undefined, { ticket }),
+      ),
+    );
+    expect(tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))).toEqual([
+      actor,
+    ]);
+    expect(await identity.failure(SocketTickets.redeem, undefined, { ticket })).toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+  });
+
+  it('expires after 30 seconds', async () => {
+    const { actor } = await identity.signUp();
+    const { ticket } = await identity.request(SocketTickets.issue, actor, {});
+    identity.clock.advance(30_000);
+    expect(await identity.failure(SocketTickets.redeem, undefined, { ticket })).toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+  });
+
+  it('is void once its session has ended', async () => {
+    const { actor } = await identity.signUp();
+    const { ticket } = await identity.request(SocketTickets.issue, actor, {});
+    await identity.request(Auth.logout, actor, {});
+    expect(await identity.failure(SocketTickets.redeem, undefined, { ticket })).toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+  });
+});
+
+describe('what has expired', () => {
+  it('is deleted, and what is alive stays', async () => {
+    await identity.signUp();
+    identity.clock.advance(40 * day);
+    const alive = await identity.signUp();
+    await identity.replicas[0]!.app.get(Housekeeping).sweep();
+    const sessions = await identity.dataSource.query<{ id: number }[]>('SELECT id FROM sessions');
+    expect(sessions).toEqual([{ id: alive.actor.session_id }]);
+    await refresh(alive.refresh_token);
+  });
+});

@@ -1,0 +1,115 @@
+import { Auth, Keys, Users } from '@mentorhub/contracts';
+import { afterEach, describe, expect, it } from 'vitest';
+import { seedPeople } from '../src/demo-data/seed-people.js';
+import { demoPassword, demoPeople } from '../src/demo-data/people.js';
+import { actorOf, IdentityFixture, laptop } from './fixture.js';
+
+let identity: IdentityFixture;
+afterEach(() => identity.stop());
+
+const day = 86_400_000;
+
+function login(email: string, password: string) {
+  return identity.request(Auth.login, undefined, { email, password, device: laptop });
+}
+
+describe('signing keys', () => {
+  it('are made once, however many replicas start, and rest encrypted', async () => {
+    identity = await IdentityFixture.start('identity_keys');
+    await Promise.all([identity.addReplica(), identity.addReplica()]);
+    const { keys } = await identity.request(Keys.list, undefined, {});
+    expect(keys).toEqual([
+      {
+        kid: expect.any(String),
+        kty: 'RSA',
+        alg: 'RS256',
+        use: 'sig',
+        n: expect.any(String),
+        e: 'AQAB',
+      },
+    ]);
+    const [row] = await identity.dataSource.query<{ private_key: Buffer }[]>(
+      'SELECT private_key FROM signing_keys',
+    );
+    expect(row?.private_key.toString('latin1')).not.toContain('PRIVATE KEY');
+  });
+
+  it('are replaced after 90 days; the old one is published until its tokens have expired', async () => {
+    identity = await IdentityFixture.start('identity_rotation');
+    const { user } = await identity.signUp();
+    const kids = async () =>
+      (await identity.request(Keys.list, undefined, {})).keys.map(({ kid }) => kid);
+    const [first] = await kids();
+
+    identity.clock.advance(90 * day);
+    await identity.signIn(user.email);
+    const [second, ...older] = await kids();
+    expect(second).not.toBe(first);
+    expect(older).toEqual([first]);
+
+    identity.clock.advance(3_600_000);
+    expect(await kids()).toEqual([second]);
+  });
+
+  it('do not open with another SECRET_KEY, which ends the start with the way out', async () => {
+    identity = await IdentityFixture.start('identity_secret');
+    await expect(
+      identity.addReplica({ SECRET_KEY: 'quite another secret key, 32 characters' }),
+    ).rejects.toThrow(/set the SECRET_KEY it was made with/);
+  });
+});
+
+describe('the first administrator', () => {
+  const administrator = {
+    ADMIN_EMAIL: 'Root@example.com',
+    ADMIN_PASSWORD: 'blume leiter nebel',
+  };
+
+  it('is created at start, once, verified and with the role', async () => {
+    identity = await IdentityFixture.start('identity_admin', administrator);
+    await identity.addReplica();
+    const answer = await login('root@example.com', administrator.ADMIN_PASSWORD);
+    expect(answer.user).toMatchObject({ role: 'admin', email_verified: true });
+    expect(actorOf(answer.access_token).roles).toContain('admin');
+    expect(await identity.events('identity.user.registered')).toHaveLength(1);
+  });
+
+  it('is nobody who registered the address before', async () => {
+    identity = await IdentityFixture.start('identity_no_admin');
+    const user = await identity.register({ email: 'root@example.com' });
+    await identity.addReplica(administrator);
+    const { actor } = await identity.signIn(user.email);
+    expect(actor.roles).toEqual(['student']);
+  });
+});
+
+describe('demo data', () => {
+  it('creates its people once, who can sign in, and leaves the next ids to others', async () => {
+    identity = await IdentityFixture.start('identity_demo');
+    const seed = () =>
+      identity.dataSource.transaction((tx) => seedPeople(tx, identity.clock.now()));
+    const { accounts } = await seed();
+    expect(await seed()).toEqual({ accounts });
+    expect(accounts.map(({ role }) => role)).toEqual(['admin', 'mentor', 'mentee']);
+
+    for (const account of accounts) {
+      const { user } = await login(account.email, account.password);
+      expect(user.email_verified).toBe(true);
+    }
+    const { people } = await identity.request(Users.people, undefined, {
+      ids: demoPeople.map(({ id }) => id),
+    });
+    expect(people).toHaveLength(71);
+    expect(await identity.events('identity.user.registered')).toHaveLength(71);
+    expect((await identity.register({ email: 'next@example.com' })).id).toBe(72);
+    expect(demoPassword).toBe('mentorhub-demo');
+  });
+
+  it('does not mix with an installation that is in use', async () => {
+    identity = await IdentityFixture.start('identity_demo_late');
+    await identity.register();
+    await expect(
+      identity.dataSource.transaction((tx) => seedPeople(tx, identity.clock.now())),
+    ).rejects.toThrow(/empty database/);
+  });
+});
