@@ -1,0 +1,44 @@
+import { MessagingModule } from '@mentorhub/messaging';
+import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
+import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { CheckoutController } from './checkout/checkout.controller.js';
+import { CheckoutService } from './checkout/checkout.service.js';
+import type { PaymentsConfig } from './config.js';
+import { Ledger } from './ledger/ledger.js';
+import { PayablesEvents } from './payables/payables.events.js';
+import { Payables } from './payables/payables.service.js';
+import { PaymentExpiry } from './payments/payment-expiry.js';
+import { PaymentsController } from './payments/payments.controller.js';
+import { PaymentsService } from './payments/payments.service.js';
+import { Settlement } from './payments/settlement.service.js';
+import { PaymentProvider } from './providers/payment-provider.js';
+import { SandboxProvider } from './providers/sandbox-provider.js';
+import { schema } from './schema.js';
+
+@Module({
+  controllers: [PaymentsController, CheckoutController, PayablesEvents],
+  providers: [
+    Payables,
+    Ledger,
+    Settlement,
+    PaymentsService,
+    PaymentExpiry,
+    CheckoutService,
+    { provide: PaymentProvider, useClass: SandboxProvider },
+  ],
+})
+export class AppModule {}
+
+export const appModule = (config: PaymentsConfig): DynamicModule => ({
+  module: AppModule,
+  imports: [
+    PersistenceModule.forRoot({
+      ...databaseSettings(config),
+      ...schema,
+      applicationName: 'payments',
+    }),
+    MessagingModule.forRoot({ service: 'payments', connection: natsConnection(config) }),
+    MessagingModule.forService({ classify: classifyDatabaseError }),
+  ],
+});

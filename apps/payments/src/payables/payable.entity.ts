@@ -1,0 +1,47 @@
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+/**
+ * - `open`: can be paid until `expiresAt`
+ * - `paid`: money was taken for it
+ * - `closed`: what it was due for has ended; money that still comes goes back
+ */
+export type PayableState = 'open' | 'paid' | 'closed';
+
+/** What a user owes for a booking, as mentorship said. */
+@Entity('payables')
+export class Payable {
+  @PrimaryGeneratedColumn('identity', { generatedIdentity: 'BY DEFAULT' })
+  id: number;
+
+  @Column({ type: 'integer' })
+  bookingId: number;
+
+  /** Unguessable; names the checkout page. Null when the booking's end was heard of before its beginning. */
+  @Column({ type: 'text', nullable: true })
+  checkoutId: string | null;
+
+  /** Who pays. */
+  @Column({ type: 'integer' })
+  userId: number;
+
+  /** Who earns. */
+  @Column({ type: 'integer' })
+  mentorUserId: number;
+
+  /** Minor units. */
+  @Column({ type: 'integer' })
+  amountMinor: number;
+
+  /** ISO 4217. */
+  @Column({ type: 'text' })
+  currency: string;
+
+  @Column({ type: 'text' })
+  description: string;
+
+  @Column({ type: 'timestamptz' })
+  expiresAt: Date;
+
+  @Column({ type: 'text', default: 'open' })
+  state: PayableState;
+}

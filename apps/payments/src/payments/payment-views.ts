@@ -1,0 +1,28 @@
+import type { CreatedPayment, PaymentView } from '@mentorhub/contracts';
+import { toMajor } from '../money.js';
+import type { Payable } from '../payables/payable.entity.js';
+import type { Payment } from './payment.entity.js';
+
+export function paymentView(payable: Payable, payment: Payment): PaymentView {
+  return {
+    id: payment.id,
+    session_id: payable.bookingId,
+    amount: toMajor(payment.amountMinor),
+    currency: payment.currency,
+    status: payment.status,
+    description: payable.description,
+    created_at: payment.createdAt.toISOString(),
+  };
+}
+
+/** `paymentUrl` is the page where it can be paid. */
+export function createdPayment(payment: Payment, paymentUrl: string): CreatedPayment {
+  return {
+    payment_id: payment.id,
+    amount: toMajor(payment.amountMinor),
+    currency: payment.currency,
+    status: payment.status,
+    payment_url: paymentUrl,
+    expires_at: payment.expiresAt.toISOString(),
+  };
+}

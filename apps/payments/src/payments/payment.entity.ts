@@ -1,0 +1,48 @@
+import type { PaymentState } from '@mentorhub/contracts';
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** One attempt to pay a payable. */
+@Entity('payments')
+export class Payment {
+  /** `pm_…`. */
+  @PrimaryColumn({ type: 'text' })
+  id: string;
+
+  @Column({ type: 'integer' })
+  payableId: number;
+
+  /** Who pays; the same as the payable's, for the history. */
+  @Column({ type: 'integer' })
+  userId: number;
+
+  @Column({ type: 'text' })
+  provider: string;
+
+  /** How the provider names the payment. */
+  @Column({ type: 'text' })
+  providerReference: string;
+
+  /** Minor units. */
+  @Column({ type: 'integer' })
+  amountMinor: number;
+
+  /** Minor units that went back. */
+  @Column({ type: 'integer', default: 0 })
+  refundedMinor: number;
+
+  /** ISO 4217. */
+  @Column({ type: 'text' })
+  currency: string;
+
+  @Column({ type: 'text', default: 'pending' })
+  status: PaymentState;
+
+  @Column({ type: 'timestamptz' })
+  expiresAt: Date;
+
+  @Column({ type: 'timestamptz' })
+  createdAt: Date;
+
+  @Column({ type: 'timestamptz' })
+  updatedAt: Date;
+}
