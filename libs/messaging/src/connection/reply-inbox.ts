@@ -82,9 +82,9 @@ export class ReplyInbox {
   }
 
   private failAll(error: Error): void {
-    for (const { reject, timer } of this.pending.values()) {
-      clearTimeout(timer);
-      reject(error);
+    for (const pending of this.pending.values()) {
+      clearTimeout(pending.timer);
+      pending.reject(error);
     }
     this.pending.clear();
   }

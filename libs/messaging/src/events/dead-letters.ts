@@ -33,7 +33,8 @@ export class DeadLetters {
 
   /** One page, newest first. */
   async list(query: DeadLetterQuery): Promise<Page<DeadLetterView>> {
-    const { limit, offset } = paging({ ...query, limit: Math.min(query.limit ?? 20, 100) });
+    const page = { page: query.page, limit: Math.min(query.limit ?? 20, 100) };
+    const { limit, offset } = paging(page);
     const retried = query.retried === true;
     const items: DeadLetterView[] = await this.dataSource.query(
       `SELECT id::float8 AS id, event_id, envelope ->> 'type' AS type,
@@ -46,7 +47,7 @@ export class DeadLetters {
       'SELECT count(*)::int AS total FROM dead_letters WHERE $1 OR retried_at IS NULL',
       [retried],
     );
-    return toPage(items, total, { ...query, limit });
+    return toPage(items, total, page);
   }
 
   /** Handles parked events now, each in its own transaction, oldest first; what fails again stays parked. */

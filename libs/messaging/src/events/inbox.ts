@@ -12,7 +12,8 @@ const DEFAULT_RETRY_DELAYS_MS = [1000, 5000, 30_000, 120_000, 600_000];
 /** An event of the same aggregate waits for a failed one; not for one that is long overdue and may never come. */
 const HOLD_OVERDUE = '5 minutes';
 const MAX_ERROR_LENGTH = 2000;
-const MIN_HOLD_MS = 250;
+/** How long after the event it waits for an event is delivered again. */
+const HOLD_MS = 50;
 
 /** One event for one handler. */
 export interface Delivery {
@@ -29,8 +30,8 @@ export type Outcome = { readonly status: 'done' } | { readonly status: 'later'; 
 const DONE: Outcome = { status: 'done' };
 
 /*
- * One round trip for a whole batch: takes a receipt for every delivery that has none yet, leaves out those that must
- * wait for an earlier event of their aggregate, and clears the retry notes of those taken. A receipt lasts only if
+ * One round trip for a whole batch: takes a receipt for every delivery that has none yet, leaves out and notes those
+ * that must wait for an earlier event of their aggregate, and clears the notes of those taken. A receipt lasts only if
  * the transaction commits. The receipt of a concurrent transaction is waited for.
  */
 const claimSql = `
@@ -38,7 +39,8 @@ const claimSql = `
     SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
       WITH ORDINALITY AS wanted (event_id, handler, aggregate, sequence, n)
   ), held AS (
-    SELECT wanted.n, max(earlier.retry_at) AS until
+    SELECT wanted.n,
+      greatest(max(earlier.retry_at), now()) + interval '${HOLD_MS} ms' AS until
     FROM wanted JOIN inbox_retries AS earlier USING (handler, aggregate)
     WHERE earlier.sequence < wanted.sequence AND earlier.event_id <> wanted.event_id
       AND earlier.retry_at > now() - interval '${HOLD_OVERDUE}'
@@ -51,6 +53,11 @@ const claimSql = `
   ), cleared AS (
     DELETE FROM inbox_retries USING claimed
     WHERE inbox_retries.event_id = claimed.event_id AND inbox_retries.handler = claimed.handler
+  ), waiting AS (
+    INSERT INTO inbox_retries (event_id, handler, aggregate, sequence, attempts, error, retry_at)
+    SELECT event_id, handler, aggregate, sequence, 0, 'waits for an earlier event', held.until
+    FROM wanted JOIN held USING (n)
+    ON CONFLICT (event_id, handler) DO UPDATE SET retry_at = excluded.retry_at
   )
   SELECT claimed.event_id IS NOT NULL AS claimed,
     (extract(epoch FROM held.until - now()) * 1000)::int AS hold_ms
@@ -59,7 +66,7 @@ const claimSql = `
 
 const noteFailureSql = `
   INSERT INTO inbox_retries (event_id, handler, aggregate, sequence, attempts, error, retry_at)
-  VALUES ($1, $2, $3, $4, 1, $5, now() + $6[1] * interval '1 ms')
+  VALUES ($1, $2, $3, $4, 1, $5, now() + ($6::float8[])[1] * interval '1 ms')
   ON CONFLICT (event_id, handler) DO UPDATE SET
     sequence = excluded.sequence,
     attempts = inbox_retries.attempts + 1,
@@ -141,9 +148,7 @@ export class Inbox {
           await runHandler(delivery, tx);
           handled.push(delivery);
         }
-        results.push(
-          holdMs === null ? DONE : { status: 'later', delayMs: Math.max(holdMs, 0) + MIN_HOLD_MS },
-        );
+        results.push(holdMs === null ? DONE : { status: 'later', delayMs: holdMs });
       }
       return results;
     });

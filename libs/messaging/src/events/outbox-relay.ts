@@ -41,7 +41,7 @@ interface PubAck {
 const nextRowsSql = `
   SELECT id::text, event_id, subject, type, aggregate_id, version, payload::text, trace,
     to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS occurred_at
-  FROM outbox WHERE published_at IS NULL ORDER BY id LIMIT $1`;
+  FROM outbox WHERE published_at IS NULL ORDER BY outbox.id LIMIT $1`;
 
 const markSql = 'UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])';
 

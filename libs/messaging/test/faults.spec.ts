@@ -1,0 +1,181 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { EventWorker, NATS_CONNECTION } from '../src/index.js';
+import { endChildren, startChild } from './child/start.js';
+import { EffectsController, effectsOf, range, recorded, tell } from './effects.js';
+import { type Fixture, type FixtureSettings, openDatabase, startService } from './fixture.js';
+import type { DataSource } from 'typeorm';
+
+async function recordedSorted(database: DataSource, handler: string): Promise<number[]> {
+  return (await recorded(database, handler)).toSorted((a, b) => a - b);
+}
+
+describe('no event is lost and no effect happens twice', () => {
+  let nats: Awaited<ReturnType<typeof testNats>>;
+  let testDb: TestDatabase;
+  let database: DataSource;
+  let settings: FixtureSettings;
+  let services: Fixture[];
+
+  beforeEach(async () => {
+    [nats, testDb] = await Promise.all([testNats(), testDatabase('faults')]);
+    database = await openDatabase(testDb.url);
+    settings = { databaseUrl: testDb.url, natsUrl: nats.url, controllers: [EffectsController] };
+    services = [];
+  });
+
+  afterEach(async () => {
+    endChildren();
+    await Promise.all(services.map((service) => service.close()));
+    await database.destroy();
+    await testDb.drop();
+    await nats.stop();
+  });
+
+  async function start(): Promise<Fixture> {
+    const service = await startService(settings);
+    services.push(service);
+    return service;
+  }
+
+  async function expectOnce(numbers: number[], timeout = 15_000): Promise<void> {
+    for (const handler of ['recordThing', 'second']) {
+      await expect
+        .poll(() => recordedSorted(database, handler), { timeout, interval: 100 })
+        .toEqual(numbers);
+    }
+    await expect
+      .poll(() => database.query('SELECT 1 FROM outbox WHERE published_at IS NULL'))
+      .toEqual([]);
+  }
+
+  it('when the relay is killed between publish and mark', async () => {
+    const child = await startChild({ ...settings, dieBetween: 'publish-mark' });
+    await tell(
+      database,
+      range(0, 20).map((n) => ['1', { n }]),
+    );
+    expect(await child.ended).toBe('SIGKILL');
+    expect(await database.query('SELECT 1 FROM outbox WHERE published_at IS NULL')).toHaveLength(
+      20,
+    );
+    await start();
+    await expectOnce(range(0, 20));
+  });
+
+  it('when the consumer is killed between commit and acknowledgement', async () => {
+    const child = await startChild({ ...settings, dieBetween: 'commit-ack' });
+    await tell(
+      database,
+      range(0, 20).map((n) => ['1', { n }]),
+    );
+    expect(await child.ended).toBe('SIGKILL');
+    const before = await effectsOf(database);
+    expect(before.length).toBeGreaterThan(0);
+    await start();
+    await tell(database, [['1', { n: 20 }]]);
+    await expectOnce(range(0, 21));
+  });
+
+  it('when the active process is killed: another one takes over within two seconds', async () => {
+    const child = await startChild(settings);
+    await tell(database, [['1', { n: 0 }]]);
+    await expectOnce([0]);
+    const standby = await start();
+    expect(standby.app.get(EventWorker).active).toBe(false);
+    child.kill();
+    await child.ended;
+    const killedAt = Date.now();
+    await tell(database, [['1', { n: 1 }]]);
+    await expectOnce([0, 1]);
+    expect(Date.now() - killedAt).toBeLessThan(2000);
+    expect(standby.app.get(EventWorker).active).toBe(true);
+  });
+
+  it('when two replicas run: one relays, and hands over when it is stopped', async () => {
+    const [first, second] = [await start(), await start()];
+    await expect.poll(() => first.app.get(EventWorker).active).toBe(true);
+    expect(second.app.get(EventWorker).active).toBe(false);
+    await tell(
+      database,
+      range(0, 50).map((n) => [String(n % 3), { n }]),
+    );
+    await first.close();
+    services = [second];
+    await tell(
+      database,
+      range(50, 100).map((n) => [String(n % 3), { n }]),
+    );
+    await expectOnce(range(0, 100));
+    expect(second.app.get(EventWorker).active).toBe(true);
+  });
+
+  it('when PostgreSQL drops all connections of the service', async () => {
+    await start();
+    await tell(database, [['1', { n: 0 }]]);
+    await expectOnce([0]);
+    await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+       WHERE datname = current_database() AND pid <> pg_backend_pid()`,
+    );
+    await expect
+      .poll(
+        () =>
+          tell(database, [['1', { n: 1 }]]).then(
+            () => true,
+            () => false,
+          ),
+        { timeout: 5000 },
+      )
+      .toBe(true);
+    await expectOnce([0, 1]);
+  });
+
+  it('when nats-server is killed and its store wiped while events flow', async () => {
+    await start();
+    let told = 0;
+    const flowing = new AbortController();
+    const flow = (async () => {
+      while (!flowing.signal.aborted) {
+        await tell(
+          database,
+          range(told, told + 10).map((n) => [String(n % 7), { n }]),
+        );
+        told += 10;
+        await delay(10);
+      }
+    })();
+    await expect.poll(async () => (await recorded(database)).length).toBeGreaterThan(100);
+    for (const wipe of [true, false, true]) {
+      await nats.kill();
+      await delay(300);
+      await nats.restart({ wipe });
+      const before = (await recorded(database)).length;
+      await expect
+        .poll(async () => (await recorded(database)).length, { timeout: 10_000 })
+        .toBeGreaterThan(before + 100);
+    }
+    flowing.abort();
+    await flow;
+    expect(told).toBeGreaterThan(300);
+    await expectOnce(range(0, told), 20_000);
+  });
+
+  it('when the stream is deleted under a running service', async () => {
+    const service = await start();
+    await tell(
+      database,
+      range(0, 10).map((n) => ['1', { n }]),
+    );
+    await expectOnce(range(0, 10));
+    const manager = await jetstreamManager(service.app.get(NATS_CONNECTION));
+    await manager.streams.delete('EVENTS');
+    await tell(
+      database,
+      range(10, 20).map((n) => ['1', { n }]),
+    );
+    await expectOnce(range(0, 20));
+  });
+});

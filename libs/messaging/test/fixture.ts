@@ -1,0 +1,144 @@
+import 'reflect-metadata';
+import {
+  type DynamicModule,
+  type INestApplicationContext,
+  type INestMicroservice,
+  type LogLevel,
+  Module,
+  type Type,
+} from '@nestjs/common';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { NestFactory } from '@nestjs/core';
+import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
+import { DataSource } from 'typeorm';
+import {
+  messagingMigrations,
+  MessagingModule,
+  NATS_CONNECTION,
+  RequestClient,
+  type ServiceMessagingOptions,
+  ServiceTransport,
+} from '../src/index.js';
+
+/** `TEST_LOG=1` shows what the apps log. */
+const logger: LogLevel[] | false = process.env.TEST_LOG ? ['log', 'warn', 'error'] : false;
+
+@Module({})
+class DatabaseModule {
+  static forRoot(url: string): DynamicModule {
+    return {
+      module: DatabaseModule,
+      global: true,
+      providers: [{ provide: DataSource, useFactory: () => openDatabase(url) }],
+      exports: [DataSource],
+    };
+  }
+}
+
+/** A migrated database with what the tests write their effects to. */
+export async function openDatabase(url: string): Promise<DataSource> {
+  const dataSource = new DataSource({
+    type: 'postgres',
+    url,
+    migrations: messagingMigrations,
+    poolSize: 10,
+    poolErrorHandler: () => undefined,
+  });
+  await dataSource.initialize();
+  // Replicas may open the database at the same time.
+  await dataSource.query('SELECT pg_advisory_lock(1)');
+  await dataSource.runMigrations();
+  await dataSource.query(
+    'CREATE TABLE IF NOT EXISTS effects (id serial PRIMARY KEY, event_id uuid, handler text, data jsonb)',
+  );
+  await dataSource.query('SELECT pg_advisory_unlock_all()');
+  return dataSource;
+}
+
+export interface Fixture {
+  app: INestMicroservice;
+  database: DataSource;
+  client: RequestClient;
+  close(): Promise<void>;
+}
+
+export interface FixtureSettings {
+  databaseUrl: string;
+  natsUrl: string;
+  service?: string;
+  controllers?: Type[];
+  user?: { user: string; pass: string };
+  options?: ServiceMessagingOptions;
+}
+
+/** Starts a service as service-kit does, with short waits. */
+export async function startService(settings: FixtureSettings): Promise<Fixture> {
+  const {
+    databaseUrl,
+    natsUrl,
+    service = 'mentorship',
+    controllers = [],
+    options,
+    user,
+  } = settings;
+
+  @Module({
+    imports: [
+      DatabaseModule.forRoot(databaseUrl),
+      MessagingModule.forRoot({ service, connection: { servers: natsUrl, ...user } }),
+      MessagingModule.forService({
+        pollIntervalMs: 200,
+        ackWaitMs: 1500,
+        retryDelaysMs: [50, 50, 50],
+        ...options,
+      }),
+    ],
+    controllers,
+  })
+  class FixtureModule {}
+
+  const app = await NestFactory.createMicroservice<AsyncMicroserviceOptions>(FixtureModule, {
+    inject: [ServiceTransport],
+    useFactory: (strategy: ServiceTransport) => ({ strategy }),
+    logger,
+  });
+  await app.listen();
+  const database = app.get(DataSource);
+  return {
+    app,
+    database,
+    client: app.get(RequestClient),
+    close: async () => {
+      await app.close();
+      if (database.isInitialized) await database.destroy();
+    },
+  };
+}
+
+/** A gateway: it only sends. */
+export interface GatewayFixture {
+  app: INestApplicationContext;
+  client: RequestClient;
+  /** Resolves when NATS knows about all subscriptions. */
+  flush(): Promise<void>;
+  close(): Promise<void>;
+}
+
+export async function startGateway(
+  natsUrl: string,
+  service = 'api-gateway',
+  user?: { user: string; pass: string },
+): Promise<GatewayFixture> {
+  const connection = { servers: natsUrl, ...user };
+
+  @Module({ imports: [MessagingModule.forRoot({ service, connection })] })
+  class GatewayModule {}
+
+  const app = await NestFactory.createApplicationContext(GatewayModule, { logger });
+  return {
+    app,
+    client: app.get(RequestClient),
+    flush: () => app.get<NatsConnection>(NATS_CONNECTION).flush(),
+    close: () => app.close(),
+  };
+}

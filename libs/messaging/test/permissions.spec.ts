@@ -1,0 +1,171 @@
+import { event, request, signal } from '@mentorhub/contracts';
+import { testDatabase, type TestDatabase, testNats } from '@mentorhub/testing';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { Controller } from '@nestjs/common';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { Handle, type NatsApp, natsApps, natsServerConfig, Signals } from '../src/index.js';
+import { EffectsController, recorded, tell, thingHappened } from './effects.js';
+import { type Fixture, startGateway, startService } from './fixture.js';
+
+const users = {
+  people: request.service<{ ids: number[] }, { ids: number[] }>('identity.users.people'),
+};
+const frame = signal<{ text: string }>('user.*.frame');
+const registered = event('identity.user.registered');
+
+@Controller()
+class IdentityController {
+  @Handle(users.people)
+  people(_: unknown, { ids }: { ids: number[] }): { ids: number[] } {
+    return { ids };
+  }
+}
+
+function passwordOf(app: NatsApp): string {
+  return `pass-${app}`;
+}
+
+describe('on a nats-server with a user for each app', () => {
+  let nats: Awaited<ReturnType<typeof testNats>>;
+  let databases: TestDatabase[];
+  let identity: Fixture;
+  let mentorship: Fixture;
+  let gateway: Awaited<ReturnType<typeof startGateway>>;
+  const connections: NatsConnection[] = [];
+
+  beforeAll(async () => {
+    const passwords = Object.fromEntries(natsApps.map((app) => [app, passwordOf(app)]));
+    nats = await testNats({
+      config: (port, storeDirectory) =>
+        natsServerConfig({ users: passwords, port, storeDirectory }),
+    });
+    databases = await Promise.all([testDatabase('identity'), testDatabase('mentorship')]);
+    const [identityDb, mentorshipDb] = databases.map(({ url }) => url);
+    const common = { natsUrl: nats.url };
+    identity = await startService({
+      ...common,
+      service: 'identity',
+      user: { user: 'identity', pass: passwordOf('identity') },
+      databaseUrl: identityDb ?? '',
+      controllers: [IdentityController],
+    });
+    mentorship = await startService({
+      ...common,
+      user: { user: 'mentorship', pass: passwordOf('mentorship') },
+      databaseUrl: mentorshipDb ?? '',
+      controllers: [EffectsController],
+    });
+    gateway = await startGateway(nats.url, 'api-gateway', {
+      user: 'api-gateway',
+      pass: passwordOf('api-gateway'),
+    });
+  });
+
+  afterAll(async () => {
+    await Promise.all(connections.map((connection) => connection.close()));
+    await gateway.close();
+    await mentorship.close();
+    await identity.close();
+    await Promise.all(databases.map((database) => database.drop()));
+    await nats.stop();
+  });
+
+  /** A connection as an app, beside the app's own, that notes what the server denies. */
+  async function intruder(app: NatsApp): Promise<{ nc: NatsConnection; denied: string[] }> {
+    const nc = await connect({
+      servers: nats.url,
+      user: app,
+      pass: passwordOf(app),
+      inboxPrefix: `_INBOX_${app}`,
+    });
+    connections.push(nc);
+    const denied: string[] = [];
+    void (async () => {
+      for await (const status of nc.status()) {
+        if (status.type === 'error') denied.push(status.error.message);
+      }
+    })();
+    return { nc, denied };
+  }
+
+  it('requests, events and signals work', async () => {
+    expect(await gateway.client.request(users.people, undefined, { ids: [1] })).toEqual({
+      ids: [1],
+    });
+    expect(await mentorship.client.request(users.people, undefined, { ids: [2] })).toEqual({
+      ids: [2],
+    });
+    await tell(mentorship.database, [['1', { n: 1 }]]);
+    await expect.poll(() => recorded(mentorship.database)).toEqual([1]);
+  });
+
+  it('nobody connects without a password', async () => {
+    await expect(connect({ servers: nats.url })).rejects.toThrow(/authorization/i);
+    await expect(connect({ servers: nats.url, user: 'identity', pass: 'guess' })).rejects.toThrow(
+      /authorization/i,
+    );
+  });
+
+  it.each([
+    ['mentorship', registered.subject],
+    ['identity', thingHappened.subject],
+    ['api-gateway', thingHappened.subject],
+    ['chat', 'rpc.payments.payments.create'],
+    ['mentorship', 'rpc.identity.auth.login'],
+    ['payments', 'signal.identity.session.revoked'],
+    ['chat-gateway', 'signal.user.1.frame'],
+    ['mentorship', '$JS.API.STREAM.DELETE.EVENTS'],
+    ['mentorship', '$JS.API.STREAM.PURGE.EVENTS'],
+    ['mentorship', '$JS.API.CONSUMER.MSG.NEXT.EVENTS.identity'],
+    ['mentorship', '$JS.API.CONSUMER.DELETE.EVENTS.identity'],
+    ['api-gateway', '_INBOX_chat-gateway.guess'],
+    ['identity', '_INBOX_api-gateway.guess'],
+  ] as const)('%s cannot publish %s', async (app, subject) => {
+    const { nc, denied } = await intruder(app);
+    nc.publish(subject, '{}');
+    await nc.flush();
+    await expect.poll(() => denied).toHaveLength(1);
+    expect(denied[0]).toMatch(/permissions violation for publish/i);
+  });
+
+  it.each([
+    ['mentorship', 'rpc.identity.>'],
+    ['mentorship', 'event.>'],
+    ['api-gateway', 'rpc.identity.auth.login'],
+    ['api-gateway', '_INBOX_identity.>'],
+    ['chat', '_INBOX.>'],
+    ['identity', '>'],
+  ] as const)('%s cannot listen on %s', async (app, subject) => {
+    const { nc, denied } = await intruder(app);
+    nc.subscribe(subject, { callback: () => undefined });
+    await nc.flush();
+    await expect.poll(() => denied).toHaveLength(1);
+    expect(denied[0]).toMatch(/permissions violation for subscription/i);
+  });
+
+  it("a service cannot read another's events through a consumer of another name", async () => {
+    const { nc } = await intruder('payments');
+    const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 300 });
+    await expect(manager.consumers.info('EVENTS', 'mentorship')).rejects.toThrow(
+      /permissions violation/i,
+    );
+    await expect(
+      jetstream(nc, { timeout: 300 }).publish(thingHappened.subject, '{}'),
+    ).rejects.toThrow(/permissions violation/i);
+  });
+
+  it('chat reaches the gateways with frames for a user', async () => {
+    const chat = await intruder('chat');
+    const seen: string[] = [];
+    const { unsubscribe } = gateway.app
+      .get(Signals)
+      .subscribe(frame, ({ text }, subject) => seen.push(`${subject} ${text}`), 42);
+    await gateway.flush();
+    chat.nc.publish('signal.user.42.frame', '{"text":"hi"}');
+    chat.nc.publish('signal.user.43.frame', '{"text":"not for you"}');
+    await expect.poll(() => seen).toEqual(['signal.user.42.frame hi']);
+    unsubscribe();
+    expect(() => gateway.app.get(Signals).publish(frame, { text: '' }, 'a.b')).toThrow('subject');
+  });
+});
