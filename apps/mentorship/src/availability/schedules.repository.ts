@@ -1,0 +1,155 @@
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import type { Interval } from './domain/interval.js';
+import type { Schedule } from './domain/slots.js';
+
+/** Everything that decides when a mentor can be booked, as it stood in one moment. */
+export interface MentorSchedule extends Schedule {
+  readonly mentorId: number;
+  readonly mentorUserId: number;
+  readonly status: string;
+  readonly pricePerHourMinor: number;
+  readonly currency: string;
+  /** Lengths on offer, in minutes; the first is the usual one. */
+  readonly durations: readonly number[];
+  /** Of the mentor's availability; rises with every change. */
+  readonly revision: number;
+  /** The first instant at which an unpaid booking gives its time back, Unix milliseconds. */
+  readonly nextHoldEnd: number | undefined;
+}
+
+interface MentorRow {
+  id: number;
+  user_id: number;
+  status: string;
+  price_per_hour_minor: number;
+  currency: string;
+  timezone: string;
+  session_durations: number[];
+  slot_interval_minutes: number;
+  buffer_before_minutes: number;
+  buffer_after_minutes: number;
+  minimum_notice_minutes: number;
+  booking_window_days: number;
+  availability_revision: number;
+  hours: {
+    day_of_week: number | null;
+    date: string | null;
+    start_minute: number;
+    end_minute: number;
+    active: boolean;
+  }[];
+}
+
+interface BusyRow {
+  mentor_id: number;
+  blocked_from: Date;
+  blocked_until: Date;
+  hold_end: Date | null;
+}
+
+/** Which bookings count as busy: live ones, unless they wait for a payment that is overdue at `$now`. */
+const takesTime = (now: string): string =>
+  `b.status IN ('pending', 'confirmed')
+   AND NOT (b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= ${now})`;
+
+@Injectable()
+export class SchedulesRepository {
+  /**
+   * The schedules of mentors, by mentor id, with the bookings that touch `[from, to)`. Two queries, however many
+   * mentors. Unknown ids are left out.
+   */
+  async load(
+    tx: EntityManager,
+    mentorIds: readonly number[],
+    { from, to, now }: { from: Date; to: Date; now: Date },
+  ): Promise<Map<number, MentorSchedule>> {
+    // The revision is read before the bookings, so that one that comes in between makes it outdated.
+    const mentors = await tx.query<MentorRow[]>(
+      `SELECT m.id, m.user_id, m.status, m.price_per_hour_minor, m.currency, m.timezone, m.session_durations,
+         m.slot_interval_minutes, m.buffer_before_minutes, m.buffer_after_minutes, m.minimum_notice_minutes,
+         m.booking_window_days, m.availability_revision,
+         coalesce((
+           SELECT json_agg(json_build_object('day_of_week', r.day_of_week, 'date', r.date,
+             'start_minute', r.start_minute, 'end_minute', r.end_minute, 'active', r.active))
+           FROM availability_rules r WHERE r.mentor_id = m.id), '[]') AS hours
+       FROM mentors m WHERE m.id = ANY ($1::integer[])`,
+      [mentorIds],
+    );
+    const busy = await tx.query<BusyRow[]>(
+      `SELECT b.mentor_id, b.blocked_from, b.blocked_until,
+         CASE WHEN b.status = 'pending' AND b.payment_status = 'unpaid' THEN b.hold_expires_at END AS hold_end
+       FROM bookings b
+       WHERE b.mentor_id = ANY ($1::integer[]) AND b.blocked && tstzrange($2, $3) AND ${takesTime('$4')}`,
+      [mentorIds, from, to, now],
+    );
+    const busyOf = Map.groupBy(busy, (row) => row.mentor_id);
+    return new Map(
+      mentors.map((mentor) => {
+        const bookings = busyOf.get(mentor.id) ?? [];
+        const holdEnds = bookings.flatMap(({ hold_end }) => hold_end?.getTime() ?? []);
+        return [
+          mentor.id,
+          {
+            mentorId: mentor.id,
+            mentorUserId: mentor.user_id,
+            status: mentor.status,
+            pricePerHourMinor: mentor.price_per_hour_minor,
+            currency: mentor.currency,
+            durations: mentor.session_durations,
+            revision: mentor.availability_revision,
+            nextHoldEnd: holdEnds.length > 0 ? Math.min(...holdEnds) : undefined,
+            rules: {
+              timeZone: mentor.timezone,
+              slotIntervalMinutes: mentor.slot_interval_minutes,
+              bufferBeforeMinutes: mentor.buffer_before_minutes,
+              bufferAfterMinutes: mentor.buffer_after_minutes,
+              minimumNoticeMinutes: mentor.minimum_notice_minutes,
+              bookingWindowDays: mentor.booking_window_days,
+            },
+            hours: mentor.hours.map((entry) => ({
+              dayOfWeek: entry.day_of_week,
+              date: entry.date,
+              startMinute: entry.start_minute,
+              endMinute: entry.end_minute,
+              active: entry.active,
+            })),
+            busy: bookings.map(({ blocked_from, blocked_until }) => ({
+              start: blocked_from.getTime(),
+              end: blocked_until.getTime(),
+            })),
+          },
+        ];
+      }),
+    );
+  }
+
+  /** When a user is in a session as mentee, within `[from, to)`. */
+  async sessionsOfMentee(
+    tx: EntityManager,
+    userId: number,
+    { from, to, now }: { from: Date; to: Date; now: Date },
+  ): Promise<Interval[]> {
+    const rows = await tx.query<{ starts_at: Date; ends_at: Date }[]>(
+      `SELECT b.starts_at, b.ends_at FROM bookings b
+       WHERE b.mentee_user_id = $1 AND b.during && tstzrange($2, $3) AND ${takesTime('$4')}`,
+      [userId, from, to, now],
+    );
+    return rows.map(({ starts_at, ends_at }) => ({
+      start: starts_at.getTime(),
+      end: ends_at.getTime(),
+    }));
+  }
+
+  /**
+   * Marks the availability of mentors as changed. Call it last in a transaction: it locks the mentors, in the order of
+   * their ids, so that two transactions never wait for each other.
+   */
+  async changed(tx: EntityManager, mentorIds: readonly number[]): Promise<void> {
+    await tx.query(
+      `UPDATE mentors SET availability_revision = availability_revision + 1, next_available_until = NULL
+       WHERE id IN (SELECT id FROM mentors WHERE id = ANY ($1::integer[]) ORDER BY id FOR NO KEY UPDATE)`,
+      [mentorIds],
+    );
+  }
+}

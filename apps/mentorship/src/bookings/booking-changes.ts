@@ -1,0 +1,147 @@
+import {
+  bookingCancelled,
+  bookingCompleted,
+  bookingConfirmed,
+  bookingExpired,
+  bookingMeetingLinkAdded,
+  bookingNoShow,
+  bookingPaid,
+  type Party,
+} from '@mentorhub/contracts';
+import { Outbox } from '@mentorhub/messaging';
+import { Clock } from '@mentorhub/service-kit';
+import { Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { SchedulesRepository } from '../availability/schedules.repository.js';
+import type { Booking } from './booking.entity.js';
+import { bookingFact, type BookingRecord, paidMinor } from './booking.record.js';
+import { nextStatus } from './booking.state-machine.js';
+import { BookingsRepository } from './bookings.repository.js';
+import { refundOnCancellation } from './domain/refund.js';
+
+/**
+ * Every change of a booking with the event that tells it, whoever causes it: a party, a payment or the clock. The
+ * booking must be locked by the transaction; mentors are locked after bookings, never before.
+ */
+@Injectable()
+export class BookingChanges {
+  constructor(
+    private readonly bookings: BookingsRepository,
+    private readonly schedules: SchedulesRepository,
+    private readonly outbox: Outbox,
+    private readonly clock: Clock,
+  ) {}
+
+  async confirm(tx: EntityManager, booking: BookingRecord): Promise<void> {
+    await this.bookings.update(tx, booking, {
+      status: nextStatus(booking.status, 'confirm'),
+    });
+    await this.outbox.add(tx, bookingConfirmed, booking.id, bookingFact(booking));
+  }
+
+  async cancel(
+    tx: EntityManager,
+    booking: BookingRecord,
+    by: Party,
+    reason: string | null,
+  ): Promise<void> {
+    const action = by === 'mentor' ? 'cancelByMentor' : 'cancelByMentee';
+    const status = nextStatus(booking.status, action);
+    const refund = refundOnCancellation({
+      by,
+      startsAt: booking.startsAt,
+      now: this.clock.now(),
+      paidMinor: paidMinor(booking),
+    });
+    await this.bookings.update(tx, booking, {
+      status,
+      cancellationReason: reason,
+      holdExpiresAt: null,
+    });
+    await this.outbox.add(tx, bookingCancelled, booking.id, {
+      ...bookingFact(booking),
+      cancelled_by: by,
+      reason,
+      refund_minor: refund,
+    });
+    await this.schedules.changed(tx, [booking.mentorId]);
+  }
+
+  /** Gives the time of bookings back; whatever was paid goes back in full. */
+  async expire(tx: EntityManager, bookings: readonly BookingRecord[]): Promise<void> {
+    for (const booking of bookings) {
+      await this.bookings.update(tx, booking, {
+        status: nextStatus(booking.status, 'expire'),
+        holdExpiresAt: null,
+      });
+      await this.outbox.add(tx, bookingExpired, booking.id, {
+        ...bookingFact(booking),
+        refund_minor: paidMinor(booking),
+      });
+    }
+    if (bookings.length > 0) {
+      await this.schedules.changed(
+        tx,
+        bookings.map(({ mentorId }) => mentorId),
+      );
+    }
+  }
+
+  async complete(
+    tx: EntityManager,
+    booking: BookingRecord,
+    given: Partial<Booking> = {},
+  ): Promise<void> {
+    await this.bookings.update(tx, booking, {
+      ...given,
+      status: nextStatus(booking.status, 'complete'),
+      completedAt: this.clock.now(),
+    });
+    await this.outbox.add(tx, bookingCompleted, booking.id, bookingFact(booking));
+    await tx.query(
+      `UPDATE mentors SET completed_sessions = completed_sessions + 1,
+         availability_revision = availability_revision + 1, next_available_until = NULL WHERE id = $1`,
+      [booking.mentorId],
+    );
+  }
+
+  async markNoShow(tx: EntityManager, booking: BookingRecord): Promise<void> {
+    await this.bookings.update(tx, booking, { status: nextStatus(booking.status, 'markNoShow') });
+    await this.outbox.add(tx, bookingNoShow, booking.id, bookingFact(booking));
+    await this.schedules.changed(tx, [booking.mentorId]);
+  }
+
+  async addMeetingLink(
+    tx: EntityManager,
+    booking: BookingRecord,
+    link: Pick<Booking, 'meetingUrl' | 'meetingPlatform'>,
+  ): Promise<void> {
+    await this.bookings.update(tx, booking, link);
+    await this.outbox.add(tx, bookingMeetingLinkAdded, booking.id, bookingFact(booking));
+  }
+
+  /** Takes note of a payment; a booking that still waits for it is paid now, and no longer a hold. */
+  async markPaid(tx: EntityManager, booking: BookingRecord, paymentId: string): Promise<void> {
+    await this.bookings.update(tx, booking, {
+      paymentStatus: 'paid',
+      paymentId,
+      holdExpiresAt: null,
+    });
+    if (booking.status === 'pending') {
+      await this.outbox.add(tx, bookingPaid, booking.id, bookingFact(booking));
+    }
+  }
+
+  /** Takes note of money that went back. */
+  async markRefunded(
+    tx: EntityManager,
+    booking: BookingRecord,
+    refundedMinor: number,
+  ): Promise<void> {
+    const total = Math.min(booking.priceMinor, booking.refundedMinor + refundedMinor);
+    await this.bookings.update(tx, booking, {
+      refundedMinor: total,
+      paymentStatus: total === booking.priceMinor ? 'refunded' : 'partially_refunded',
+    });
+  }
+}

@@ -1,0 +1,232 @@
+import { randomBytes } from 'node:crypto';
+import { bookingRequested, type Caller, CodedError } from '@mentorhub/contracts';
+import { Outbox, requestContext } from '@mentorhub/messaging';
+import { People } from '@mentorhub/people';
+import { Idempotency, Transactions } from '@mentorhub/persistence';
+import { Clock, CONFIG } from '@mentorhub/service-kit';
+import { Inject, Injectable } from '@nestjs/common';
+import { DataSource, type EntityManager } from 'typeorm';
+import { isBookable, nearestStarts } from '../availability/domain/slots.js';
+import { type MentorSchedule, SchedulesRepository } from '../availability/schedules.repository.js';
+import { checkDuration } from '../availability/slots.service.js';
+import type { MentorshipConfig } from '../config.js';
+import { rfc3339 } from '../instants.js';
+import { BookingChanges } from './booking-changes.js';
+import { bookingFact, type BookingRecord, payableOf } from './booking.record.js';
+import type { Present } from './booking-views.js';
+import { BookingsRepository, type NewBooking } from './bookings.repository.js';
+import { BookingsService } from './bookings.service.js';
+import { priceOf } from './domain/refund.js';
+import type { RequestedTime } from './domain/requested-time.js';
+
+const minute = 60_000;
+const hour = 60 * minute;
+const day = 24 * hour;
+/** Longer than any session with its buffers. */
+const reach = 24 * hour;
+/** How far from the wanted time alternatives are sought. */
+const alternativesWithin = 31 * day;
+/** First key of the advisory locks that make one user's bookings wait for each other. */
+const bookingsOfUser = 6_201;
+
+/** What someone wants to book. */
+export interface Wanted {
+  mentorId: number;
+  /** The time, given the mentor's IANA zone. */
+  time: (mentorTimezone: string) => RequestedTime;
+  topic: string;
+  notes?: string;
+}
+
+/** How a repeated request is recognised. */
+export interface Attempt {
+  /** `session_bookings.book`. */
+  operation: string;
+  request: unknown;
+}
+
+/** Takes new bookings. */
+@Injectable()
+export class BookingPlacement {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
+    private readonly idempotency: Idempotency,
+    private readonly schedules: SchedulesRepository,
+    private readonly bookings: BookingsRepository,
+    private readonly changes: BookingChanges,
+    private readonly service: BookingsService,
+    private readonly people: People,
+    private readonly outbox: Outbox,
+    private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: MentorshipConfig,
+  ) {}
+
+  /**
+   * Books a free slot in one transaction. With an idempotency key, a repetition gets the first answer.
+   *
+   * @throws CodedError `NOT_FOUND` without an approved mentor, `FORBIDDEN` for oneself, `VALIDATION_FAILED` for a
+   *   length that is not on offer, `RATE_LIMITED`, and `BOOKING_SLOT_TAKEN` with the three nearest free slots in
+   *   `alternatives`
+   */
+  async place<View>(
+    actor: Caller,
+    wanted: Wanted,
+    { operation, request }: Attempt,
+    present: Present<View>,
+  ): Promise<View> {
+    const userId = actor.user_id;
+    // Asks identity when the event of a new user has not arrived, so not while the transaction holds locks.
+    await this.people.ensure(this.dataSource.manager, [userId]);
+    const key = requestContext.current()?.idempotencyKey;
+    return this.transactions.run(async (tx) => {
+      await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfUser, userId]);
+      return this.idempotency.run(tx, { userId, operation, key, request }, async () => {
+        const booking = await this.book(tx, userId, wanted);
+        return this.service.show(booking, actor, present);
+      });
+    });
+  }
+
+  private async book(tx: EntityManager, userId: number, wanted: Wanted): Promise<BookingRecord> {
+    const now = this.clock.now();
+    await this.checkRate(tx, userId, now);
+
+    const { schedule, time } = await this.scheduleFor(tx, userId, wanted, now);
+    const booking = this.draft(schedule, userId, wanted, time, now);
+    if (!isBookable(schedule, { ...time, now: now.getTime() })) {
+      throw await this.taken(tx, userId, wanted.mentorId, time, now);
+    }
+
+    await this.changes.expire(tx, await this.bookings.overdueHolds(tx, booking, now));
+    const id = await this.bookings.insert(tx, booking);
+    if (id === undefined) throw await this.taken(tx, userId, wanted.mentorId, time, now);
+
+    const placed = await this.bookings.find(tx, id);
+    if (!placed) throw new Error(`Booking ${id} vanished inside its own transaction.`);
+    await this.outbox.add(tx, bookingRequested, id, {
+      ...bookingFact(placed),
+      payable: payableOf(placed, now),
+    });
+    await this.schedules.changed(tx, [wanted.mentorId]);
+    return placed;
+  }
+
+  private async checkRate(tx: EntityManager, userId: number, now: Date): Promise<void> {
+    const most = this.config.BOOKINGS_PER_HOUR;
+    const made = await this.bookings.madeSince(tx, userId, new Date(now.getTime() - hour), most);
+    const oldest = made.at(most - 1);
+    if (!oldest) return;
+    throw new CodedError(
+      'RATE_LIMITED',
+      `At most ${most} sessions can be booked within an hour: try again later.`,
+      {
+        retryAfterSeconds: Math.max(1, Math.ceil((oldest.getTime() + hour - now.getTime()) / 1000)),
+      },
+    );
+  }
+
+  /** The mentor's calendar around the wanted time, the mentee's own sessions included. */
+  private async scheduleFor(
+    tx: EntityManager,
+    userId: number,
+    { mentorId, time }: Wanted,
+    now: Date,
+  ): Promise<{ schedule: MentorSchedule; time: RequestedTime }> {
+    const nothing = { from: now, to: now, now };
+    const outline = (await this.schedules.load(tx, [mentorId], nothing)).get(mentorId);
+    if (outline?.status !== 'approved') throw CodedError.notFound('The mentor');
+    if (outline.mentorUserId === userId) {
+      throw new CodedError('FORBIDDEN', 'You cannot book a session with yourself.');
+    }
+    const requested = time(outline.rules.timeZone);
+    checkDuration(outline, requested.durationMinutes);
+    const around = {
+      from: new Date(requested.start - reach),
+      to: new Date(requested.start + requested.durationMinutes * minute + reach),
+      now,
+    };
+    return { schedule: await this.calendar(tx, userId, mentorId, around), time: requested };
+  }
+
+  private async calendar(
+    tx: EntityManager,
+    userId: number,
+    mentorId: number,
+    span: { from: Date; to: Date; now: Date },
+  ): Promise<MentorSchedule> {
+    const schedule = (await this.schedules.load(tx, [mentorId], span)).get(mentorId);
+    if (!schedule) throw CodedError.notFound('The mentor');
+    return { ...schedule, alsoBusy: await this.schedules.sessionsOfMentee(tx, userId, span) };
+  }
+
+  private draft(
+    { rules, pricePerHourMinor, currency }: MentorSchedule,
+    menteeUserId: number,
+    { mentorId, topic, notes }: Wanted,
+    { start, durationMinutes }: RequestedTime,
+    now: Date,
+  ): NewBooking {
+    const end = start + durationMinutes * minute;
+    const priceMinor = priceOf(pricePerHourMinor, durationMinutes);
+    const free = priceMinor === 0;
+    const holdEnd = now.getTime() + this.config.BOOKING_HOLD_MINUTES * minute;
+    return {
+      mentorId,
+      menteeUserId,
+      startsAt: new Date(start),
+      endsAt: new Date(end),
+      blockedFrom: new Date(start - rules.bufferBeforeMinutes * minute),
+      blockedUntil: new Date(end + rules.bufferAfterMinutes * minute),
+      paymentStatus: free ? 'not_required' : 'unpaid',
+      priceMinor,
+      currency,
+      topic,
+      notes: notes ?? null,
+      checkoutId: free ? null : `co_${randomBytes(18).toString('base64url')}`,
+      holdExpiresAt: free ? null : new Date(Math.min(holdEnd, start)),
+      createdAt: now,
+    };
+  }
+
+  /** The refusal of a time that cannot be booked, with the nearest ones that can. */
+  private async taken(
+    tx: EntityManager,
+    userId: number,
+    mentorId: number,
+    { start, durationMinutes }: RequestedTime,
+    now: Date,
+  ): Promise<CodedError> {
+    const from = Math.max(now.getTime(), start - alternativesWithin);
+    const to = Math.max(from, start) + alternativesWithin;
+    const schedule = await this.calendar(tx, userId, mentorId, {
+      from: new Date(from - reach),
+      to: new Date(to + reach),
+      now,
+    });
+    const nearest = nearestStarts(schedule, {
+      from,
+      to,
+      durationMinutes,
+      now: now.getTime(),
+      wanted: start,
+      count: 3,
+    });
+    const end = start + durationMinutes * minute;
+    const ownSession = schedule.alsoBusy?.some((own) => own.start < end && own.end > start);
+    return new CodedError(
+      'BOOKING_SLOT_TAKEN',
+      ownSession
+        ? 'You have another session at that time: choose one of the alternatives.'
+        : 'This time cannot be booked: choose one of the alternatives.',
+      {
+        data: {
+          alternatives: nearest.map((free) => ({
+            starts_at: rfc3339(free),
+            ends_at: rfc3339(free + durationMinutes * minute),
+          })),
+        },
+      },
+    );
+  }
+}

@@ -1,0 +1,147 @@
+import type { MentorOrder, ReviewView } from '@mentorhub/contracts';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import type { Remembered } from '../availability/next-available.js';
+
+/** A mentor as reads need it; names are null while the person is not known here. */
+export interface MentorRecord extends Remembered {
+  readonly userId: number;
+  fullName: string | null;
+  avatarUrl: string | null;
+  readonly status: string;
+  readonly title: string;
+  readonly description: string;
+  readonly skills: string[];
+  readonly pricePerHourMinor: number;
+  readonly currency: string;
+  readonly timezone: string;
+  readonly rating: number | null;
+  readonly completedSessions: number;
+  readonly company: string | null;
+  readonly jobTitle: string | null;
+  readonly yearsOfExperience: number | null;
+  readonly linkedinUrl: string | null;
+  readonly githubUrl: string | null;
+  readonly twitterUrl: string | null;
+  readonly version: number;
+}
+
+export interface DetailedMentorRecord extends MentorRecord {
+  /** The newest ten. */
+  readonly reviews: (Omit<ReviewView, 'student_name'> & {
+    author_user_id: number;
+    student_name: string | null;
+  })[];
+}
+
+export interface MentorSearch {
+  /** One of the skills, whatever its case. */
+  skill?: string;
+  minPriceMinor?: number;
+  maxPriceMinor?: number;
+  minRating?: number;
+  /** Words that must all occur in name, title, description or skills. */
+  words?: string[];
+  order: MentorOrder;
+  limit: number;
+  offset: number;
+}
+
+const columns = `
+  m.id, m.user_id AS "userId", p.full_name AS "fullName", p.avatar_url AS "avatarUrl", m.status, m.title,
+  m.description, m.skills, m.price_per_hour_minor AS "pricePerHourMinor", m.currency, m.timezone,
+  m.rating::float8 AS rating, m.completed_sessions AS "completedSessions", m.company, m.job_title AS "jobTitle",
+  m.years_of_experience AS "yearsOfExperience", m.linkedin_url AS "linkedinUrl", m.github_url AS "githubUrl",
+  m.twitter_url AS "twitterUrl", m.version, m.next_available_at AS "nextAvailableAt",
+  m.next_available_until AS "nextAvailableUntil"`;
+
+const orders: Record<MentorOrder, string> = {
+  rating: 'm.rating DESC NULLS LAST, m.rating_count DESC, m.id',
+  price: 'm.price_per_hour_minor, m.id',
+  '-price': 'm.price_per_hour_minor DESC, m.id DESC',
+  sessions: 'm.completed_sessions DESC, m.id',
+  newest: 'm.id DESC',
+};
+
+/** One statement: profile, person and the newest reviews, which PostgreSQL renders as the answer wants them. */
+const detailsSql = `
+  SELECT ${columns}, coalesce(newest.reviews, '[]'::json) AS reviews
+  FROM mentors m
+  LEFT JOIN people p ON p.user_id = m.user_id
+  LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object('id', r.id, 'author_user_id', r.author_user_id,
+      'student_name', author.full_name, 'rating', r.rating, 'comment', r.comment,
+      'created_at', to_char(r.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+      ORDER BY r.created_at DESC, r.id DESC) AS reviews
+    FROM (SELECT * FROM reviews WHERE mentor_id = m.id ORDER BY created_at DESC, id DESC LIMIT 10) r
+    LEFT JOIN people author ON author.user_id = r.author_user_id
+  ) newest ON true
+  WHERE m.id = $1 AND m.status = 'approved'`;
+
+@Injectable()
+export class MentorsRepository {
+  constructor(private readonly dataSource: DataSource) {}
+
+  /** An approved mentor with reviews. One statement. */
+  async details(id: number): Promise<DetailedMentorRecord | undefined> {
+    const [mentor] = await this.dataSource.query<DetailedMentorRecord[]>(detailsSql, [id]);
+    return mentor;
+  }
+
+  /** An approved mentor. */
+  async approved(id: number): Promise<MentorRecord | undefined> {
+    return this.one(`m.id = $1 AND m.status = 'approved'`, id);
+  }
+
+  /** A user's own profile, whatever its status. */
+  async ofUser(userId: number): Promise<MentorRecord | undefined> {
+    return this.one('m.user_id = $1', userId);
+  }
+
+  /** One page of the approved mentors that fit, and how many fit. */
+  async search(search: MentorSearch): Promise<{ mentors: MentorRecord[]; total: number }> {
+    const values: unknown[] = [];
+    const value = (given: unknown): string => `$${values.push(given)}`;
+    const conditions = [`m.status = 'approved'`];
+    if (search.skill !== undefined) {
+      conditions.push(`m.skill_keys @> ARRAY[${value(search.skill.toLowerCase())}]`);
+    }
+    if (search.minPriceMinor !== undefined) {
+      conditions.push(`m.price_per_hour_minor >= ${value(search.minPriceMinor)}`);
+    }
+    if (search.maxPriceMinor !== undefined) {
+      conditions.push(`m.price_per_hour_minor <= ${value(search.maxPriceMinor)}`);
+    }
+    if (search.minRating !== undefined) conditions.push(`m.rating >= ${value(search.minRating)}`);
+    for (const word of search.words ?? []) {
+      const pattern = value(`%${word.toLowerCase().replaceAll(/[\\%_]/g, String.raw`\$&`)}%`);
+      // A union, not OR: each side has its own trigram index.
+      conditions.push(`m.id IN (
+        SELECT id FROM mentors WHERE search_text LIKE ${pattern}
+        UNION ALL
+        SELECT named.id FROM people JOIN mentors named USING (user_id) WHERE lower(people.full_name) LIKE ${pattern})`);
+    }
+    const where = conditions.join(' AND ');
+    const [mentors, [count]] = await Promise.all([
+      this.dataSource.query<MentorRecord[]>(
+        `SELECT ${columns} FROM mentors m LEFT JOIN people p ON p.user_id = m.user_id
+         WHERE ${where} ORDER BY ${orders[search.order]}
+         LIMIT $${values.length + 1} OFFSET $${values.length + 2}`,
+        [...values, search.limit, search.offset],
+      ),
+      this.dataSource.query<{ total: number }[]>(
+        `SELECT count(*) AS total FROM mentors m WHERE ${where}`,
+        values,
+      ),
+    ]);
+    return { mentors, total: count?.total ?? 0 };
+  }
+
+  private async one(condition: string, key: number): Promise<MentorRecord | undefined> {
+    const [mentor] = await this.dataSource.query<MentorRecord[]>(
+      `SELECT ${columns} FROM mentors m LEFT JOIN people p ON p.user_id = m.user_id WHERE ${condition}`,
+      [key],
+    );
+    return mentor;
+  }
+}
