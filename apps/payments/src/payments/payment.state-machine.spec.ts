@@ -1,5 +1,5 @@
 import { type PaymentState } from '@mentorhub/contracts';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   isSettled,
