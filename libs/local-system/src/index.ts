@@ -1,7 +1,14 @@
+export { folderHolder } from './claim.js';
+export type { DatabaseUrls } from './databases.js';
+export type { DemoAccount } from './demo-data.js';
+export { type Edge, type EdgeOptions, startEdge, type Upstream } from './edge.js';
+export { removeAfterwards } from './guard.js';
 export { findNatsServer, type FindNatsServerOptions } from './nats-server.js';
 export { type Nats, type NatsOptions, startNats } from './nats.js';
 export { freePort, isPortFree } from './ports.js';
 export { postgresBinaries, temporaryBase } from './postgres-binaries.js';
 export { type Postgres, type PostgresOptions, startPostgres } from './postgres.js';
 export { StartProblem } from './problem.js';
-export { removeAfterwards } from './guard.js';
+export type { Crash } from './supervisor.js';
+export { type AppInstance, startSystem, type System, type SystemOptions } from './system.js';
+export { type AppName, appNames, type ServiceName, workspaceRoot } from './workspace.js';

@@ -113,6 +113,7 @@ class NatsServer implements Nats {
     child.stderr?.setEncoding('utf8').on('data', (text: string) => {
       log = (log + text).slice(-8_000);
     });
+    let ready = false;
     let failure: Error | undefined;
     child.once('error', (error) => {
       failure = error;
@@ -120,7 +121,7 @@ class NatsServer implements Nats {
     child.once('exit', (code, signal) => {
       failure ??= new Error(`nats-server ended with ${signal ?? code}:\n${log}`);
       if (this.child === child) this.child = undefined;
-      if (!this.stopping) this.options.onCrash?.(`ended with ${signal ?? code}`);
+      if (ready && !this.stopping) this.options.onCrash?.(`ended with ${signal ?? code}`);
     });
     const deadline = Date.now() + startTimeout;
     while (!(await accepts(this.port, this.host))) {
@@ -138,6 +139,7 @@ class NatsServer implements Nats {
       await this.end('SIGKILL');
       throw new PortTaken(log);
     }
+    ready = true;
     await writeFile(join(this.options.directory, 'nats.pid'), String(this.pid));
   }
 

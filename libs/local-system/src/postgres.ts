@@ -196,6 +196,7 @@ class Cluster implements Postgres {
     this.stopping = true;
     if (child !== undefined) await stopChild(child, 'SIGINT', 20_000);
     this.child = undefined;
+    await this.clearLeftover();
     await this.launch();
   }
 

@@ -22,7 +22,7 @@ export function errorCode(error: unknown): string | undefined {
 
 /** Turns the errors of a full disk or a folder that may not be written to into a {@link StartProblem}. */
 export function explainFileError(error: unknown, directory: string): unknown {
-  switch (errorCode(error)) {
+  switch (errorCode(error) ?? '') {
     case 'ENOSPC':
     case 'EDQUOT':
       return new StartProblem(

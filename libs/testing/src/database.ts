@@ -1,7 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { Client } from 'pg';
 import { inject } from 'vitest';
-import type {} from './global-setup.js';
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Superuser URL of the PostgreSQL of this test run. */
+    postgresUrl: string;
+  }
+}
 
 export interface TestDatabase {
   /** Connects as its owner, who may create extensions. */

@@ -9,13 +9,6 @@ import {
 } from '@mentorhub/local-system';
 import type { TestProject } from 'vitest/node';
 
-declare module 'vitest' {
-  interface ProvidedContext {
-    /** Superuser URL of the PostgreSQL of this test run. */
-    postgresUrl: string;
-  }
-}
-
 /**
  * One cluster for the whole vitest process. Every project names this file, so that each works when
  * run alone; the first one starts the cluster and the last one to finish stops it. Vitest loads the

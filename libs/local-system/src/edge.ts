@@ -1,0 +1,367 @@
+import { createHash, randomUUID } from 'node:crypto';
+import {
+  Agent,
+  createServer,
+  type IncomingMessage,
+  STATUS_CODES,
+  type ServerResponse,
+} from 'node:http';
+import { connect, type Socket } from 'node:net';
+import type { Duplex } from 'node:stream';
+import httpProxy from 'http-proxy-3';
+import { errorCode, StartProblem } from './problem.js';
+
+/** One replica of a gateway. */
+export interface Upstream {
+  /** Where it serves, `http://127.0.0.1:8001`. */
+  url: string;
+  /** Answers 200 while the replica takes requests; without it, an open port is enough. */
+  readyUrl?: string;
+}
+
+export interface EdgeOptions {
+  /** 0 for any free one. */
+  port: number;
+  host: string;
+  /** Serve everything that is not below /ws. */
+  apiGateways: (string | Upstream)[];
+  /** Serve /ws and what is below it. */
+  chatGateways: (string | Upstream)[];
+}
+
+export interface Edge {
+  readonly url: string;
+  readonly port: number;
+  /** Closes every connection. */
+  close(): Promise<void>;
+}
+
+/** How often the replicas are looked at. */
+const lookEvery = 500;
+
+/** Headers that only a proxy may set; what a client sends under these names is dropped. */
+const proxyHeaders = [
+  'forwarded',
+  'x-forwarded-for',
+  'x-forwarded-host',
+  'x-forwarded-port',
+  'x-forwarded-proto',
+  'x-forwarded-server',
+  'x-real-ip',
+];
+
+/**
+ * The one public address of a local system: passes requests and WebSockets on to the gateways, in
+ * turn, and skips replicas that are down or draining.
+ *
+ * Where no replica answers, the client gets 503 in the error format with `Retry-After`. The client's
+ * address goes to the gateways as `X-Forwarded-For`.
+ *
+ * @throws {StartProblem} when the port is taken.
+ */
+export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const api = new Replicas(options.apiGateways);
+  const chat = new Replicas(options.chatGateways);
+  const agent = new Agent({ keepAlive: true, maxFreeSockets: 256 });
+  const proxy = httpProxy.createProxyServer({ agent, proxyTimeout: 65_000, connectTimeout: 2_000 });
+  const tunnels = new Set<Duplex>();
+
+  const server = createServer((request, response) => {
+    if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) {
+      sendLandingPage(response);
+      return;
+    }
+    setProxyHeaders(request);
+    pass(request, response, isSocketPath(request.url) ? chat : api, 1);
+  });
+
+  /**
+   * A request without a body is tried on the next replica when this one refuses the connection. A body
+   * is read only once, so such a request is answered with 503 and the client tries again.
+   */
+  function pass(
+    request: IncomingMessage,
+    response: ServerResponse,
+    replicas: Replicas,
+    tries: number,
+  ): void {
+    const replica = replicas.next();
+    if (replica === undefined) {
+      sendUnavailable(response);
+      return;
+    }
+    proxy.web(request, response, { target: replica.url }, (error) => {
+      if (request.socket.destroyed || response.headersSent) {
+        response.destroy();
+        return;
+      }
+      if (errorCode(error) === 'ECONNREFUSED') {
+        replica.up = false;
+        if (!hasBody(request) && tries < replicas.count) {
+          pass(request, response, replicas, tries + 1);
+          return;
+        }
+      }
+      sendUnavailable(response);
+    });
+  }
+
+  server.on('upgrade', (request, socket, head) => {
+    tunnels.add(socket);
+    socket.once('close', () => tunnels.delete(socket));
+    socket.on('error', () => socket.destroy());
+    void tunnel(request, socket, head);
+  });
+
+  async function tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    if (!isSocketPath(request.url)) {
+      endRaw(
+        socket,
+        404,
+        errorBody(404, 'NOT_FOUND', 'There is no WebSocket at this address; use /ws/chat.'),
+      );
+      return;
+    }
+    setProxyHeaders(request);
+    for (let tries = 0; tries < chat.count; tries += 1) {
+      const replica = chat.next();
+      if (replica === undefined) break;
+      if (!(await accepts(replica.url))) {
+        replica.up = false;
+        continue;
+      }
+      if (socket.destroyed) return;
+      proxy.ws(request, socket, head, { target: replica.url, agent: undefined }, () => {
+        if (opened.has(socket)) socket.destroy();
+        else endRaw(socket, 503, unavailableBody(), 1);
+      });
+      return;
+    }
+    endRaw(socket, 503, unavailableBody(), 1);
+  }
+
+  const opened = new WeakSet<Duplex>();
+  proxy.on('proxyReqWs', (outgoing, _request, socket) => {
+    outgoing.once('upgrade', () => opened.add(socket));
+  });
+
+  server.on('clientError', (error, socket) => {
+    if (!socket.writable || errorCode(error) === 'ECONNRESET') {
+      socket.destroy();
+      return;
+    }
+    const [status, detail] = clientFault(errorCode(error));
+    endRaw(socket, status, errorBody(status, 'MALFORMED_REQUEST', detail));
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) => {
+      reject(
+        errorCode(error) === 'EADDRINUSE'
+          ? new StartProblem(
+              `Port ${options.port}, which the edge needs, is taken.`,
+              'Stop what listens there, or choose another port with PORT_EDGE=… npm start.',
+              { cause: error },
+            )
+          : error,
+      );
+    });
+    server.listen(options.port, options.host, resolve);
+  });
+
+  const looking = setInterval(() => {
+    void api.look();
+    void chat.look();
+  }, lookEvery);
+  const address = server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : options.port;
+  return {
+    port,
+    url: `http://localhost:${port}`,
+    close: async () => {
+      clearInterval(looking);
+      const closed = new Promise<void>((resolve) => {
+        server.close(() => resolve());
+      });
+      server.closeAllConnections();
+      for (const socket of tunnels) socket.destroy();
+      agent.destroy();
+      await closed;
+    },
+  };
+}
+
+interface Replica extends Upstream {
+  up: boolean;
+}
+
+class Replicas {
+  private readonly all: Replica[];
+  private turn = 0;
+
+  constructor(upstreams: (string | Upstream)[]) {
+    this.all = upstreams.map((upstream) => ({
+      ...(typeof upstream === 'string' ? { url: upstream } : upstream),
+      up: true,
+    }));
+  }
+
+  get count(): number {
+    return this.all.length;
+  }
+
+  /** The next one that is up; when none seems to be, the next one, since it may just have come back. */
+  next(): Replica | undefined {
+    for (let step = 0; step < this.all.length; step += 1) {
+      const replica = this.all[this.turn++ % this.all.length];
+      if (replica?.up === true) return replica;
+    }
+    return this.all[this.turn++ % this.all.length];
+  }
+
+  async look(): Promise<void> {
+    await Promise.all(
+      this.all.map(async (replica) => {
+        replica.up = await (replica.readyUrl === undefined
+          ? accepts(replica.url)
+          : isReady(replica.readyUrl));
+      }),
+    );
+  }
+}
+
+async function isReady(url: string): Promise<boolean> {
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(2_000) });
+    await answer.arrayBuffer();
+    return answer.ok;
+  } catch {
+    return false;
+  }
+}
+
+function accepts(url: string): Promise<boolean> {
+  const { hostname, port } = new URL(url);
+  return new Promise((resolve) => {
+    const socket: Socket = connect({ host: hostname, port: Number(port) });
+    const done = (answer: boolean): void => {
+      socket.destroy();
+      resolve(answer);
+    };
+    socket.setTimeout(2_000, () => done(false));
+    socket.once('connect', () => done(true));
+    socket.once('error', () => done(false));
+  });
+}
+
+function isSocketPath(url = ''): boolean {
+  return /^\/ws(?:[/?]|$)/.test(url);
+}
+
+function hasBody(request: IncomingMessage): boolean {
+  const length = request.headers['content-length'];
+  return (
+    request.headers['transfer-encoding'] !== undefined || (length !== undefined && length !== '0')
+  );
+}
+
+function setProxyHeaders(request: IncomingMessage): void {
+  for (const name of proxyHeaders) delete request.headers[name];
+  request.headers['x-forwarded-for'] = request.socket.remoteAddress ?? '';
+  request.headers['x-forwarded-proto'] = 'http';
+  if (request.headers.host !== undefined) {
+    request.headers['x-forwarded-host'] = request.headers.host;
+  }
+}
+
+interface ErrorBody {
+  detail: string;
+  status_code: number;
+  code: string;
+  request_id: string;
+}
+
+function errorBody(status: number, code: string, detail: string): ErrorBody {
+  return { detail, status_code: status, code, request_id: randomUUID() };
+}
+
+function unavailableBody(): ErrorBody {
+  return errorBody(
+    503,
+    'SERVICE_UNAVAILABLE',
+    'The service is not available right now. Try again in a moment.',
+  );
+}
+
+function clientFault(code: string | undefined): [status: number, detail: string] {
+  if (code === 'HPE_HEADER_OVERFLOW') return [431, 'The headers of the request are too large.'];
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'The request did not arrive in time.'];
+  return [400, 'This is not a valid HTTP request.'];
+}
+
+function sendUnavailable(response: ServerResponse): void {
+  const body = unavailableBody();
+  const text = JSON.stringify(body);
+  response.writeHead(503, {
+    'Content-Type': 'application/json; charset=utf-8',
+    'Content-Length': Buffer.byteLength(text),
+    'Retry-After': '1',
+    'X-Request-ID': body.request_id,
+    // What is left of the request's body is not read.
+    ...(hasBody(response.req) ? { Connection: 'close' } : {}),
+  });
+  response.end(text);
+}
+
+/** Answers on a bare socket, where there is no response object. */
+function endRaw(socket: Duplex, status: number, body: ErrorBody, retryAfter?: number): void {
+  const text = JSON.stringify(body);
+  socket.end(
+    [
+      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
+      'Content-Type: application/json; charset=utf-8',
+      `Content-Length: ${Buffer.byteLength(text)}`,
+      `X-Request-ID: ${body.request_id}`,
+      ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
+      'Connection: close',
+      '',
+      text,
+    ].join('\r\n'),
+  );
+}
+
+const style =
+  'body{font:1.1rem/1.6 system-ui,sans-serif;max-width:36rem;margin:4rem auto;padding:0 1rem}';
+
+const landingPage = `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>MentorHub</title>
+<style>${style}</style>
+</head>
+<body>
+<h1>MentorHub</h1>
+<p>The system is running.</p>
+<ul>
+<li><a href="/docs">API documentation (Swagger UI)</a></li>
+<li><a href="/redoc">API reference (ReDoc)</a></li>
+<li><a href="/health">Health</a></li>
+<li><a href="/dev/mail">Mails it has sent</a> (local profile)</li>
+</ul>
+</body>
+</html>
+`;
+
+const landingHeaders = {
+  'Content-Type': 'text/html; charset=utf-8',
+  'Content-Length': Buffer.byteLength(landingPage),
+  'Content-Security-Policy': `default-src 'none'; style-src 'sha256-${createHash('sha256').update(style).digest('base64')}'`,
+  'X-Content-Type-Options': 'nosniff',
+};
+
+function sendLandingPage(response: ServerResponse): void {
+  response.writeHead(200, landingHeaders);
+  response.end(landingPage);
+}
