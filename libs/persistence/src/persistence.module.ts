@@ -2,6 +2,7 @@ import { type DynamicModule, Logger, Module } from '@nestjs/common';
 import { TypeOrmModule } from '@nestjs/typeorm';
 import type { DataSource } from 'typeorm';
 import { dataSourceOptions, type DatabaseSettings } from './data-source-options.js';
+import { unavailable } from './database-errors.js';
 import { DatabaseHealth } from './database-health.js';
 import { openDatabase } from './open-database.js';
 import { Idempotency } from './idempotency/idempotency.js';
@@ -58,7 +59,9 @@ export class PersistenceModule {
             retryAttempts: 30,
             retryDelay: 1000,
             toRetry: (error: Error) => {
-              logger.warn(`The database cannot be used yet: ${error.message}`);
+              // A wrong password or a missing migration stays wrong.
+              if (!unavailable(error)) return false;
+              logger.warn(`The database cannot be reached yet: ${error.message}`);
               return true;
             },
           }),

@@ -20,10 +20,10 @@ function problemsOf(read: () => unknown): readonly string[] {
   return [];
 }
 
-describe('readEnvironment', () => {
-  const read = (environment: RawEnvironment) =>
-    readEnvironment(environment, serviceVariables('IDENTITY', { managementPort: 8011 }));
+const read = (environment: RawEnvironment) =>
+  readEnvironment(environment, serviceVariables('IDENTITY', { managementPort: 8011 }));
 
+describe('readEnvironment', () => {
   it('fills in defaults', () => {
     expect(read(needed)).toMatchObject({
       PROFILE: 'production',

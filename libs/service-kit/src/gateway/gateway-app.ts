@@ -17,13 +17,14 @@ export async function createGatewayApp<C extends GatewayConfig>(
     // While it drains a gateway still answers; refusing would fail requests that a keep-alive connection brings.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
-    ...(typeof fastify === 'function' ? fastify(config) : fastify),
+    ...(typeof fastify === 'function' ? await fastify(config) : fastify),
   });
   const server = adapter.getInstance();
   let draining = false;
-  server.addHook('onRequest', (_request, reply, done) => {
+  // On sending, so that it reaches requests that came before the drain too: their connections would be kept open.
+  server.addHook('onSend', (_request, reply, payload, done) => {
     if (draining) reply.header('connection', 'close');
-    done();
+    done(null, payload);
   });
   server.addHook('onResponse', (request, reply, done) => {
     const { method } = request;
@@ -48,6 +49,8 @@ export async function createGatewayApp<C extends GatewayConfig>(
     drain: async () => {
       draining = true;
       await delay(config.SHUTDOWN_DELAY_MS);
+      // Closing waits for every connection; one that was busy a moment ago is idle now.
+      setInterval(() => server.server.closeIdleConnections(), 100).unref();
     },
   });
   const { port } = running.app.getHttpServer().address() as AddressInfo;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Health } from './health.js';
+import { Health, type HealthCheck } from './health.js';
 import { type ManagementServer, startManagementServer } from './management-server.js';
 
 describe('the management server', () => {
@@ -53,7 +53,7 @@ describe('the management server', () => {
 
   it('asks a check at most once a second, however often it is asked', async () => {
     health.markStarted();
-    const check = vi.fn(() => Promise.resolve());
+    const check = vi.fn<HealthCheck>(() => Promise.resolve());
     health.register('database', check);
     await Promise.all(Array.from({ length: 10 }, () => get('/health/ready')));
     expect(check).toHaveBeenCalledOnce();

@@ -63,7 +63,7 @@ describe('KitLogger', () => {
 
   it('lets no mail address and no secret reach a line', async () => {
     const { logger, lines } = await open();
-    const secret = fc.string({ minLength: 12, unit: fc.constantFrom(...'qwzQWZ') });
+    const secret = fc.string({ minLength: 12, unit: fc.constantFrom('q', 'w', 'z', 'Q') });
     fc.assert(
       fc.property(fc.emailAddress(), secret, (address, value) => {
         lines.length = 0;

@@ -87,7 +87,7 @@ describe('redact', () => {
 
   it('hides every value under a secret key, wherever it is', () => {
     const key = fc.constantFrom('password', 'refresh_token', 'Authorization', 'code', 'email');
-    const secret = fc.string({ minLength: 12, unit: fc.constantFrom(...'xyzXYZ') });
+    const secret = fc.string({ minLength: 12, unit: fc.constantFrom('q', 'w', 'z', 'Q') });
     const path = fc.array(fc.constantFrom('user', 'list', 'data', 'a'), { maxLength: 5 });
     fc.assert(
       fc.property(key, secret, path, fc.jsonValue(), (name, value, steps, other) => {

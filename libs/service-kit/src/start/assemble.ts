@@ -4,9 +4,6 @@ import {
   type INestApplicationContext,
   type LoggerService,
 } from '@nestjs/common';
-import { NatsConnectionProvider } from '@mentorhub/messaging';
-import { DatabaseHealth } from '@mentorhub/persistence';
-import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
 import type { AppConfig } from '../config/common-variables.js';
 import { Health } from '../health/health.js';
@@ -14,7 +11,7 @@ import { startManagementServer } from '../health/management-server.js';
 import { observePool } from '../metrics/pool-metrics.js';
 import { observeProcess } from '../metrics/process-metrics.js';
 import type { AppOptions, RunningApp } from './app-options.js';
-import { KitModule } from './kit.module.js';
+import { Dependencies, KitModule } from './kit.module.js';
 
 interface Steps<App> {
   /** Makes the Nest application; nothing is served yet. */
@@ -25,28 +22,15 @@ interface Steps<App> {
   drain?(): Promise<void>;
 }
 
-function find<T>(
-  app: INestApplicationContext,
-  type: abstract new (...args: never[]) => T,
-): T | undefined {
-  try {
-    return app.get<T>(type, { strict: false });
-  } catch {
-    return undefined;
-  }
-}
-
 /** Registers what every app depends on and reports; returns the way to undo it. */
 function observe(app: INestApplicationContext, health: Health): () => void {
-  const nats = find(app, NatsConnectionProvider);
+  const { nats, database, dataSource } = app.get(Dependencies);
   if (nats) {
     health.register('nats', async () => {
       if (!nats.health().connected) throw new Error('not connected');
     });
   }
-  const database = find(app, DatabaseHealth);
   if (database) health.register('database', () => database.check());
-  const dataSource = find(app, DataSource);
   return dataSource ? observePool(dataSource) : () => undefined;
 }
 

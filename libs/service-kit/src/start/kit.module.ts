@@ -1,4 +1,7 @@
-import { type DynamicModule, Module, type Type } from '@nestjs/common';
+import { NatsConnectionProvider } from '@mentorhub/messaging';
+import { DatabaseHealth } from '@mentorhub/persistence';
+import { type DynamicModule, Injectable, Module, Optional, type Type } from '@nestjs/common';
+import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
 import type { AppConfig } from '../config/common-variables.js';
 import { CONFIG } from '../config/config.js';
@@ -16,6 +19,16 @@ interface KitOptions<C> {
   clock: Clock;
 }
 
+/** What an app turned out to depend on; gateways have no database. */
+@Injectable()
+export class Dependencies {
+  constructor(
+    @Optional() readonly nats?: NatsConnectionProvider,
+    @Optional() readonly database?: DatabaseHealth,
+    @Optional() readonly dataSource?: DataSource,
+  ) {}
+}
+
 /** The module around an app's own: makes CONFIG, Clock and Health visible everywhere. */
 @Module({})
 export class KitModule {
@@ -30,6 +43,7 @@ export class KitModule {
       global: true,
       imports: [await module(config)],
       providers: [
+        Dependencies,
         { provide: CONFIG, useValue: config },
         { provide: Health, useValue: health },
         { provide: Clock, useValue: clock },

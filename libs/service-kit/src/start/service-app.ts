@@ -21,11 +21,11 @@ export function createServiceApp<C extends ServiceConfig>(
         logger,
         abortOnError: false,
       }),
-    listen: async (app) => {
-      // Every onModuleInit has run before the first request can arrive.
-      await app.init();
+    // Runs every onModuleInit and onApplicationBootstrap once, then lets requests in; `init` before it would run them
+    // a second time.
+    listen: (app) => {
       answerHealth(app, options.name);
-      await app.listen();
+      return app.listen();
     },
   });
 }

@@ -1,0 +1,327 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { connectNats } from '@mentorhub/messaging';
+import { testDatabase, type TestDatabase, testNats } from '@mentorhub/testing';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { Child } from './child.js';
+
+const ready = { timeout: 8000, interval: 50 };
+
+/** A port that nobody uses now. */
+async function freePort(): Promise<number> {
+  const server = createServer();
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+/** The status that an address answers with; undefined when nobody answers. */
+async function status(url: string): Promise<number | undefined> {
+  try {
+    return (await fetch(url)).status;
+  } catch {
+    return undefined;
+  }
+}
+
+describe('an app as a process', () => {
+  let database: TestDatabase;
+  let nats: Awaited<ReturnType<typeof testNats>>;
+  let client: NatsConnection;
+  const children: Child[] = [];
+
+  beforeAll(async () => {
+    [database, nats] = await Promise.all([testDatabase('kit_process'), testNats()]);
+    client = await connectNats({ service: 'test', connection: { servers: nats.url } });
+  });
+
+  afterEach(async () => {
+    await Promise.all(children.splice(0).map((child) => child.end()));
+  });
+
+  afterAll(async () => {
+    await client?.close();
+    await nats?.stop();
+    await database?.drop();
+  });
+
+  const environment = (own: Record<string, string> = {}): Record<string, string> => ({
+    PROFILE: 'local',
+    LOG_FORMAT: 'json',
+    NATS_URL: nats.url,
+    DATABASE_URL_ECHO: database.url,
+    RUN_MIGRATIONS: 'true',
+    MANAGEMENT_PORT: '0',
+    ...own,
+  });
+
+  const start = (fixture: string, own?: Record<string, string>): Child => {
+    const child = new Child(fixture, environment(own));
+    children.push(child);
+    return child;
+  };
+
+  /** Starts a fixture and waits until it is ready to take work. */
+  const started = async (
+    fixture: string,
+    own: Record<string, string> = {},
+  ): Promise<{ child: Child; management: string }> => {
+    const port = await freePort();
+    const management = `http://127.0.0.1:${port}`;
+    const child = start(fixture, { MANAGEMENT_PORT: String(port), ...own });
+    await expect
+      .poll(() => (child.running ? status(`${management}/health/ready`) : child.stdout), ready)
+      .toBe(200);
+    return { child, management };
+  };
+
+  const ask = async (subject: string, data: object): Promise<unknown> => {
+    const reply = await client.request(subject, JSON.stringify(data), { timeout: 10_000 });
+    return reply.data.length === 0 ? undefined : reply.json();
+  };
+
+  it('exits with 78 and lists every error of its configuration', async () => {
+    const child = start('echo.main.js', { NATS_URL: 'nonsense', LOG_LEVEL: 'x', REPEAT: '10' });
+    const { code, stderr } = await child.exited;
+    expect(code).toBe(78);
+    expect(stderr.trim().split('\n')).toHaveLength(4);
+    expect(stderr).toContain('echo: The configuration has 3 errors:');
+    expect(stderr).toContain('REPEAT must be a whole number from 1 to 9, not “10”.');
+  });
+
+  it('migrates, serves, finishes the requests in flight on SIGTERM and exits with 0', async () => {
+    const { child, management } = await started('echo.main.js', { REPEAT: '2' });
+    expect(await ask('rpc.echo.texts.say', { text: 'a', ms: 0 })).toEqual({ text: 'aa' });
+
+    const inFlight = Promise.all(
+      ['b', 'c', 'd'].map((text) => ask('rpc.echo.texts.say', { text, ms: 600 })),
+    );
+    await client.flush();
+    child.kill('SIGTERM');
+    await expect.poll(() => status(`${management}/health/ready`), ready).not.toBe(200);
+    expect(await inFlight).toEqual([{ text: 'bb' }, { text: 'cc' }, { text: 'dd' }]);
+    const { code, stderr } = await child.exited;
+    expect(stderr).toBe('');
+    expect(code).toBe(0);
+    expect(child.lines.at(-1)).toMatchObject({ service: 'echo', msg: 'Stopped.' });
+  });
+
+  it('exits with 1 when the shutdown takes too long, and says so', async () => {
+    const { child } = await started('echo.main.js', { SHUTDOWN_TIMEOUT_MS: '300' });
+    const lost = ask('rpc.echo.texts.say', { text: 'a', ms: 5000 }).catch(() => 'lost');
+    await client.flush();
+    child.kill('SIGTERM');
+    expect((await child.exited).code).toBe(1);
+    expect(child.lines.at(-1)).toMatchObject({
+      level: 'fatal',
+      msg: expect.stringContaining('longer than 300 ms'),
+    });
+    void lost;
+  });
+
+  it('logs an error that nobody handled and exits with 1', async () => {
+    const { child } = await started('echo.main.js');
+    await ask('rpc.echo.texts.crash', {});
+    expect((await child.exited).code).toBe(1);
+    expect(child.lines.at(-1)).toMatchObject({
+      level: 'fatal',
+      err: { message: 'nobody handles this' },
+    });
+  });
+
+  it('exits with 1 when the database lacks migrations, and says how to run them', async () => {
+    const other = await testDatabase('kit_empty');
+    const child = start('echo.main.js', { DATABASE_URL_ECHO: other.url, RUN_MIGRATIONS: 'false' });
+    expect((await child.exited).code).toBe(1);
+    expect(child.stdout).toContain('run migrate.js, or start with RUN_MIGRATIONS=true');
+    await other.drop();
+  });
+
+  it('writes no mail address and no password, whatever is logged', async () => {
+    const { child } = await started('echo.main.js');
+    await ask('rpc.echo.texts.leak', { email: 'ada@example.com', password: 'hunter2hunter2' });
+    await expect.poll(() => child.stdout).toContain('Cannot sign [mail] in.');
+    expect(child.stdout).not.toContain('ada@example.com');
+    expect(child.stdout).not.toContain('hunter2hunter2');
+  });
+
+  it('writes lines for people when asked to', async () => {
+    const { child } = await started('echo.main.js', { LOG_FORMAT: 'pretty' });
+    await ask('rpc.echo.texts.leak', { email: 'ada@example.com', password: 'hunter2hunter2' });
+    await expect
+      .poll(() => child.stdout)
+      .toMatch(/\[\d\d:\d\d:\d\d\.\d{3}\] WARN: Echo: Cannot sign \[mail\] in\./);
+    expect(child.stdout).not.toContain('hunter2hunter2');
+  });
+
+  it('reports its pool, its requests and its event loop', async () => {
+    const { management } = await started('echo.main.js');
+    await ask('rpc.echo.texts.say', { text: 'a', ms: 0 });
+    const metrics = await (await fetch(`${management}/metrics`)).text();
+    expect(metrics).toMatch(/^db_pool_total [1-9]/m);
+    expect(metrics).toMatch(/^db_pool_waiting 0$/m);
+    expect(metrics).toMatch(/^nodejs_eventloop_lag_p99_seconds \d/m);
+    expect(metrics).toMatch(/^rpc_requests_total\{.*subject="rpc.echo.texts.say".*\} 1$/m);
+    const health: unknown = await (await fetch(`${management}/health`)).json();
+    expect(health).toMatchObject({
+      status: 'up',
+      checks: { nats: { status: 'up' }, database: { status: 'up' } },
+    });
+  });
+
+  it('fits into 160 MB when it has nothing to do', async () => {
+    const { management } = await started('echo.main.js', { NODE_ENV: 'production' });
+    const metrics = await (await fetch(`${management}/metrics`)).text();
+    const bytes = Number(/^process_resident_memory_bytes (\d+)/m.exec(metrics)?.[1]);
+    expect(bytes / 2 ** 20).toBeLessThan(160);
+  });
+
+  it('migrates as a task, and finds nothing left the next time', async () => {
+    const other = await testDatabase('kit_migrate');
+    const first = await start('echo.migrate.js', { DATABASE_URL_ECHO: other.url }).exited;
+    const second = await start('echo.migrate.js', { DATABASE_URL_ECHO: other.url }).exited;
+    expect([first.code, second.code]).toEqual([0, 0]);
+    expect(first.stderr).toMatch(/Ran \d+ migrations/);
+    expect(second.stderr).toContain('The database is up to date.');
+    await other.drop();
+  });
+
+  it('loads demo data once, even when two try at the same time, after the migrations', async () => {
+    const other = await testDatabase('kit_demo');
+    const own = { DATABASE_URL_ECHO: other.url };
+    const loading = [start('echo.demo-data.js', own), start('echo.demo-data.js', own)];
+    await start('echo.migrate.js', own).exited;
+    const exits = await Promise.all(loading.map((child) => child.exited));
+    expect(exits).toMatchObject([
+      { code: 0, stderr: '' },
+      { code: 0, stderr: '' },
+    ]);
+    expect(exits.map(({ stdout }) => stdout).toSorted()).toEqual([
+      '{"added":0,"repeat":1}\n',
+      '{"added":1,"repeat":1}\n',
+    ]);
+    await other.drop();
+  });
+
+  it('as a gateway answers every request through a SIGTERM and exits with 0', async () => {
+    await started('echo.main.js');
+    const port = await freePort();
+    const door = `http://127.0.0.1:${port}`;
+    const { child, management } = await started('door.main.js', {
+      PORT: String(port),
+      SHUTDOWN_DELAY_MS: '300',
+    });
+    const slow = Array.from({ length: 5 }, () => fetch(`${door}/say/x/700`));
+    await expect
+      .poll(() => fetch(`${door}/say/y/0`).then((answer) => answer.json()))
+      .toEqual({
+        text: 'y',
+      });
+    const metrics = await (await fetch(`${management}/metrics`)).text();
+    expect(metrics).toMatch(
+      /^http_requests_total\{method="GET",route="\/say\/:text\/:ms",status="200"\} \d/m,
+    );
+
+    child.kill('SIGTERM');
+    await expect.poll(() => status(`${management}/health/ready`), ready).toBe(503);
+    const during = await fetch(`${door}/say/z/0`);
+    expect(during.status).toBe(200);
+    expect(during.headers.get('connection')).toBe('close');
+    const answers = await Promise.all(slow);
+    expect(child.stdout).not.toContain('"level":"error"');
+    expect(answers.map((answer) => answer.status)).toEqual([200, 200, 200, 200, 200]);
+    expect((await child.exited).code).toBe(0);
+    expect(child.stderr).toBe('');
+  });
+
+  describe('with a collector for traces', () => {
+    interface Span {
+      name: string;
+      traceId: string;
+      spanId: string;
+      parentSpanId?: string;
+      service: string;
+    }
+
+    let collector: Server;
+    let endpoint: string;
+    const spans: Span[] = [];
+
+    beforeAll(async () => {
+      collector = createServer((request, response) => {
+        const chunks: Buffer[] = [];
+        request.on('data', (chunk: Buffer) => chunks.push(chunk));
+        request.on('end', () => {
+          spans.push(...readSpans(Buffer.concat(chunks).toString()));
+          response.setHeader('content-type', 'application/json').end('{}');
+        });
+      });
+      await new Promise<void>((resolve) => collector.listen(0, '127.0.0.1', resolve));
+      endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
+    });
+
+    afterAll(() => {
+      collector.closeAllConnections();
+      collector.close();
+    });
+
+    interface Exported {
+      resourceSpans: {
+        resource: { attributes: { key: string; value: { stringValue?: string } }[] };
+        scopeSpans: { spans: Omit<Span, 'service'>[] }[];
+      }[];
+    }
+
+    function readSpans(body: string): Span[] {
+      return (JSON.parse(body) as Exported).resourceSpans.flatMap(({ resource, scopeSpans }) => {
+        const service =
+          resource.attributes.find(({ key }) => key === 'service.name')?.value.stringValue ?? '';
+        return scopeSpans.flatMap((scope) => scope.spans.map((span) => ({ ...span, service })));
+      });
+    }
+
+    it('makes one trace of HTTP, NATS and PostgreSQL, across two processes', async () => {
+      const tracing = { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint, OTEL_BSP_SCHEDULE_DELAY: '100' };
+      await started('echo.main.js', tracing);
+      const port = await freePort();
+      await started('door.main.js', { ...tracing, PORT: String(port) });
+      const traceId = '0af7651916cd43dd8448eb211c80319c';
+      const answer = await fetch(`http://127.0.0.1:${port}/say/hi/0`, {
+        headers: { traceparent: `00-${traceId}-b7ad6b7169203331-01` },
+      });
+      expect(await answer.json()).toEqual({ text: 'hi' });
+
+      const mine = (): Span[] => spans.filter((span) => span.traceId === traceId);
+      const find = (service: string, name: RegExp): Span | undefined =>
+        mine().find((span) => span.service === service && name.test(span.name));
+      await expect.poll(() => find('echo', /^pg\.query/)?.name, ready).toMatch(/^pg\.query:SELECT/);
+      await expect.poll(() => find('door', /^GET/)?.name, ready).toBeDefined();
+
+      const ancestors: string[] = [];
+      let span = find('echo', /^pg\.query/);
+      while (span) {
+        ancestors.push(`${span.service}: ${span.name}`);
+        const { parentSpanId } = span;
+        span = mine().find(({ spanId }) => spanId === parentSpanId);
+      }
+      expect(ancestors).toEqual([
+        expect.stringMatching(/^echo: pg\.query:SELECT/),
+        'echo: rpc.echo.texts.say process',
+        expect.stringMatching(/^door: rpc\.echo\.texts\.say/),
+        expect.stringMatching(/^door: GET/),
+      ]);
+    });
+
+    it('works and stops in time when the collector is not there', async () => {
+      const { child } = await started('echo.main.js', {
+        OTEL_EXPORTER_OTLP_ENDPOINT: `http://127.0.0.1:${await freePort()}`,
+        OTEL_BSP_SCHEDULE_DELAY: '50',
+      });
+      expect(await ask('rpc.echo.texts.say', { text: 'a', ms: 0 })).toEqual({ text: 'a' });
+      child.kill('SIGTERM');
+      expect((await child.exited).code).toBe(0);
+    });
+  });
+});
