@@ -1,0 +1,60 @@
+import type { Locale, NotificationType } from '@mentorhub/contracts';
+import type { NotificationParams } from '../notifications/notification-params.js';
+import { en } from './en.js';
+import { Formats } from './formats.js';
+import { ru } from './ru.js';
+
+export interface NotificationText {
+  /** At most 200 characters. */
+  title: string;
+  /** At most 1000 characters. */
+  body: string;
+}
+
+/** The body of a mail, before it becomes text and HTML. */
+export interface Letter {
+  subject: string;
+  paragraphs: string[];
+  /** What the button says. */
+  action: string;
+}
+
+/** Everything the service says in one language. A missing entry does not compile. */
+export interface Catalogue {
+  notifications: {
+    readonly [Type in NotificationType]: (
+      params: NotificationParams[Type],
+      formats: Formats,
+    ) => NotificationText;
+  };
+  mails: {
+    verifyEmail: (formats: Formats) => Letter;
+    greeting: (name: string) => string;
+    /** The button of a mail that tells a notification. */
+    open: string;
+    /** Shown before an address to copy, for readers whose button does not work. */
+    orCopy: string;
+    signature: string;
+    whyReceived: string;
+  };
+}
+
+export const catalogues: Record<Locale, Catalogue> = { en, ru };
+
+/** The title and body of a notification, in the language and the time zone of its reader. */
+export function notificationText<T extends NotificationType>(
+  type: T,
+  params: NotificationParams[T],
+  { locale, timezone }: { locale: Locale; timezone: string },
+): NotificationText {
+  const write = catalogues[locale].notifications[type];
+  const { title, body } = write(params, new Formats(locale, timezone));
+  return { title: clip(title, 200), body: clip(body, 1000) };
+}
+
+/** Shortens a text to so many characters, an ellipsis included, without cutting one in two. */
+export function clip(text: string, max: number): string {
+  if (text.length <= max) return text;
+  const end = /[\uD800-\uDBFF]$/.test(text.slice(0, max - 1)) ? max - 2 : max - 1;
+  return `${text.slice(0, end)}…`;
+}

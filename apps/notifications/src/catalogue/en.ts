@@ -1,0 +1,101 @@
+import type { Catalogue } from './catalogue.js';
+
+export const en: Catalogue = {
+  notifications: {
+    welcome: ({ name }) => ({
+      title: `Welcome to MentorHub, ${name}!`,
+      body: 'Find a mentor, book a session and learn from people who have done it before. Please confirm your mail address with the link in the mail we sent you.',
+    }),
+    email_verified: () => ({
+      title: 'Your mail address is confirmed',
+      body: 'Thank you. You will hear about your sessions at this address.',
+    }),
+    session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
+      title: `${mentee_name} asks for a session`,
+      body: `“${topic}” on ${formats.dateTime(starts_at)}. Please confirm it, so that both of you can plan.`,
+    }),
+    session_confirmed: ({ mentor_name, topic, starts_at }, formats) => ({
+      title: `${mentor_name} confirmed your session`,
+      body: `“${topic}” takes place on ${formats.dateTime(starts_at)}.`,
+    }),
+    session_cancelled: (
+      { other_name, cancelled_by, topic, starts_at, reason, refund_minor, currency },
+      formats,
+    ) => ({
+      title: `${other_name} cancelled your session`,
+      body: sentences(
+        `Your ${cancelled_by} cancelled “${topic}” on ${formats.dateTime(starts_at)}.`,
+        reason && `Reason: “${reason}”.`,
+        refund_minor > 0 && `You get ${formats.money(refund_minor, currency)} back.`,
+      ),
+    }),
+    session_expired: (
+      { mentor_name, topic, starts_at, unpaid, refund_minor, currency },
+      formats,
+    ) => ({
+      title: `Your session with ${mentor_name} has expired`,
+      body: sentences(
+        `“${topic}” on ${formats.dateTime(starts_at)} was not ${unpaid ? 'paid' : 'confirmed'} in time, so the slot is free again.`,
+        refund_minor > 0 && `You get ${formats.money(refund_minor, currency)} back.`,
+      ),
+    }),
+    session_completed: ({ other_name, topic, role }) => ({
+      title: `Your session with ${other_name} is complete`,
+      body:
+        role === 'mentee'
+          ? `How was “${topic}”? A review helps your mentor and other mentees.`
+          : `Thank you for your time and for “${topic}”.`,
+    }),
+    meeting_link_added: ({ mentor_name, topic, starts_at }, formats) => ({
+      title: `${mentor_name} added the meeting link`,
+      body: `“${topic}” on ${formats.dateTime(starts_at)}: you find the link in your session.`,
+    }),
+    new_message: ({ sender_name }) => ({
+      title: `New message from ${sender_name}`,
+      body: 'Open the chat to read it.',
+    }),
+    review_received: ({ author_name, rating }, formats) => ({
+      title: `${author_name} reviewed your session`,
+      body: `You got ${formats.count(rating, { one: 'star', other: 'stars' })} out of 5.`,
+    }),
+    mentor_approved: () => ({
+      title: 'You are a mentor now',
+      body: 'Your application was approved. Set your weekly availability, and mentees can book you.',
+    }),
+    mentor_rejected: ({ reason }) => ({
+      title: 'Your application as a mentor was declined',
+      body: `Reason: “${reason}”.`,
+    }),
+    payment_received: ({ description, amount_minor, currency }, formats) => ({
+      title: `Payment received: ${formats.money(amount_minor, currency)}`,
+      body: `We received your payment for “${description}”.`,
+    }),
+    payment_failed: ({ description, amount_minor, currency }, formats) => ({
+      title: 'Your payment failed',
+      body: `${formats.money(amount_minor, currency)} for “${description}” could not be taken. You can try again while the slot is held for you.`,
+    }),
+    payment_refunded: ({ description, refunded_minor, currency }, formats) => ({
+      title: `Refund: ${formats.money(refunded_minor, currency)}`,
+      body: `We sent you ${formats.money(refunded_minor, currency)} back for “${description}”.`,
+    }),
+  },
+  mails: {
+    verifyEmail: (formats) => ({
+      subject: 'Confirm your mail address',
+      paragraphs: [
+        'Please confirm that this mail address is yours.',
+        `The link works once, for ${formats.count(24, { one: 'hour', other: 'hours' })}. If you did not sign up at MentorHub, ignore this mail.`,
+      ],
+      action: 'Confirm mail address',
+    }),
+    greeting: (name) => `Hello ${name},`,
+    open: 'Open MentorHub',
+    orCopy: 'Or copy this address into your browser:',
+    signature: 'Your MentorHub team',
+    whyReceived: 'You get this mail because you have an account at MentorHub.',
+  },
+};
+
+function sentences(...parts: (string | false | null)[]): string {
+  return parts.filter(Boolean).join(' ');
+}

@@ -1,0 +1,55 @@
+import type { Locale } from '@mentorhub/contracts';
+
+/** What makes a word fit a number; `other` also stands for forms a language does not have. */
+export type PluralForms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
+
+/** Writes dates, money and counted words the way the reader does. */
+export class Formats {
+  private readonly zone: string;
+
+  constructor(
+    readonly locale: Locale,
+    /** IANA; one that this machine does not know counts as UTC. */
+    timezone: string,
+  ) {
+    this.zone = isTimeZone(timezone) ? timezone : 'UTC';
+  }
+
+  /** An instant in the reader's zone: `Wednesday, 25 November 2026 at 16:00 GMT+1`. */
+  dateTime(instant: string): string {
+    return new Intl.DateTimeFormat(this.locale === 'en' ? 'en-GB' : this.locale, {
+      weekday: 'long',
+      day: 'numeric',
+      month: 'long',
+      year: 'numeric',
+      hour: '2-digit',
+      minute: '2-digit',
+      timeZone: this.zone,
+      timeZoneName: 'short',
+    }).format(new Date(instant));
+  }
+
+  /** An amount of minor units: `RUB 3,000`. */
+  money(minor: number, currency: string): string {
+    return new Intl.NumberFormat(this.locale, {
+      style: 'currency',
+      currency,
+      trailingZeroDisplay: 'stripIfInteger',
+    }).format(minor / 100);
+  }
+
+  /** A number and the form of the word that fits it: `5 stars`. */
+  count(number: number, forms: PluralForms): string {
+    const form = forms[new Intl.PluralRules(this.locale).select(number)] ?? forms.other;
+    return `${new Intl.NumberFormat(this.locale).format(number)} ${form}`;
+  }
+}
+
+function isTimeZone(name: string): boolean {
+  try {
+    Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}

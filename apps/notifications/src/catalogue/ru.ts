@@ -1,0 +1,102 @@
+import type { Catalogue } from './catalogue.js';
+
+// Without verbs in the past tense about people: their gender is not known.
+export const ru: Catalogue = {
+  notifications: {
+    welcome: ({ name }) => ({
+      title: `${name}, добро пожаловать в MentorHub!`,
+      body: 'Найдите ментора, запишитесь на сессию и учитесь у тех, кто уже прошёл этот путь. Пожалуйста, подтвердите адрес почты по ссылке из письма.',
+    }),
+    email_verified: () => ({
+      title: 'Адрес почты подтверждён',
+      body: 'Спасибо! На этот адрес будут приходить письма о ваших сессиях.',
+    }),
+    session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
+      title: `Запрос на сессию: ${mentee_name}`,
+      body: `«${topic}», ${formats.dateTime(starts_at)}. Подтвердите сессию, чтобы вы оба могли её запланировать.`,
+    }),
+    session_confirmed: ({ mentor_name, topic, starts_at }, formats) => ({
+      title: `Сессия подтверждена: ${mentor_name}`,
+      body: `«${topic}», ${formats.dateTime(starts_at)}. До встречи!`,
+    }),
+    session_cancelled: (
+      { other_name, cancelled_by, topic, starts_at, reason, refund_minor, currency },
+      formats,
+    ) => ({
+      title: `Сессия отменена: ${other_name}`,
+      body: sentences(
+        `«${topic}», ${formats.dateTime(starts_at)}: сессия отменена ${cancelled_by === 'mentor' ? 'ментором' : 'учеником'}.`,
+        reason && `Причина: «${reason}».`,
+        refund_minor > 0 && `Вам вернётся ${formats.money(refund_minor, currency)}.`,
+      ),
+    }),
+    session_expired: (
+      { mentor_name, topic, starts_at, unpaid, refund_minor, currency },
+      formats,
+    ) => ({
+      title: `Сессия не состоится: ${mentor_name}`,
+      body: sentences(
+        `«${topic}», ${formats.dateTime(starts_at)}: сессия не была вовремя ${unpaid ? 'оплачена' : 'подтверждена'}, и время снова свободно.`,
+        refund_minor > 0 && `Вам вернётся ${formats.money(refund_minor, currency)}.`,
+      ),
+    }),
+    session_completed: ({ other_name, topic, role }) => ({
+      title: `Сессия завершена: ${other_name}`,
+      body:
+        role === 'mentee'
+          ? `Как прошла сессия «${topic}»? Отзыв поможет ментору и другим ученикам.`
+          : `Спасибо за ваше время и за сессию «${topic}».`,
+    }),
+    meeting_link_added: ({ mentor_name, topic, starts_at }, formats) => ({
+      title: `Ссылка на встречу: ${mentor_name}`,
+      body: `«${topic}», ${formats.dateTime(starts_at)}: ссылка уже в вашей сессии.`,
+    }),
+    new_message: ({ sender_name }) => ({
+      title: `Новое сообщение: ${sender_name}`,
+      body: 'Откройте чат, чтобы прочитать его.',
+    }),
+    review_received: ({ author_name, rating }, formats) => ({
+      title: `Новый отзыв: ${author_name}`,
+      body: `Ваша оценка: ${formats.count(rating, { one: 'звезда', few: 'звезды', other: 'звёзд' })} из 5.`,
+    }),
+    mentor_approved: () => ({
+      title: 'Теперь вы ментор',
+      body: 'Ваша заявка одобрена. Укажите часы на неделе, и ученики смогут к вам записаться.',
+    }),
+    mentor_rejected: ({ reason }) => ({
+      title: 'Заявка ментора отклонена',
+      body: `Причина: «${reason}».`,
+    }),
+    payment_received: ({ description, amount_minor, currency }, formats) => ({
+      title: `Оплата получена: ${formats.money(amount_minor, currency)}`,
+      body: `Мы получили вашу оплату за «${description}».`,
+    }),
+    payment_failed: ({ description, amount_minor, currency }, formats) => ({
+      title: 'Оплата не прошла',
+      body: `Не удалось списать ${formats.money(amount_minor, currency)} за «${description}». Пока время за вами, можно попробовать ещё раз.`,
+    }),
+    payment_refunded: ({ description, refunded_minor, currency }, formats) => ({
+      title: `Возврат: ${formats.money(refunded_minor, currency)}`,
+      body: `Мы вернули вам ${formats.money(refunded_minor, currency)} за «${description}».`,
+    }),
+  },
+  mails: {
+    verifyEmail: (formats) => ({
+      subject: 'Подтвердите адрес почты',
+      paragraphs: [
+        'Пожалуйста, подтвердите, что это ваш адрес почты.',
+        `Ссылка сработает один раз и действует ${formats.count(24, { one: 'час', few: 'часа', other: 'часов' })}. Если вы не регистрировались в MentorHub, не обращайте внимания на это письмо.`,
+      ],
+      action: 'Подтвердить адрес',
+    }),
+    greeting: (name) => `${name}, здравствуйте!`,
+    open: 'Открыть MentorHub',
+    orCopy: 'Или скопируйте адрес в браузер:',
+    signature: 'Команда MentorHub',
+    whyReceived: 'Вы получили это письмо, потому что у вас есть учётная запись в MentorHub.',
+  },
+};
+
+function sentences(...parts: (string | false | null)[]): string {
+  return parts.filter(Boolean).join(' ');
+}

@@ -1,0 +1,94 @@
+import { locales, type NotificationType } from '@mentorhub/contracts';
+import { describe, expect, it } from 'vitest';
+import { channels } from '../notifications/channels.js';
+import type { NotificationParams } from '../notifications/notification-params.js';
+import { notificationMail, verificationMail } from './mail-templates.js';
+
+const url = 'https://mentorhub.example';
+const session = { topic: 'Interview', starts_at: '2026-11-25T15:00:00Z' };
+const money = { description: 'Interview', amount_minor: 300_000, currency: 'RUB' };
+const mailed = {
+  session_requested: { ...session, mentee_name: 'Ada' },
+  session_confirmed: { ...session, mentor_name: 'Grace' },
+  session_cancelled: {
+    ...session,
+    other_name: 'Grace',
+    cancelled_by: 'mentor',
+    reason: null,
+    refund_minor: 0,
+    currency: 'RUB',
+  },
+  session_expired: {
+    ...session,
+    mentor_name: 'Grace',
+    unpaid: true,
+    refund_minor: 0,
+    currency: 'RUB',
+  },
+  meeting_link_added: { ...session, mentor_name: 'Grace' },
+  review_received: { author_name: 'Ada', rating: 2 },
+  mentor_approved: {},
+  mentor_rejected: { reason: 'Too short.' },
+  payment_received: money,
+  payment_refunded: { ...money, refunded_minor: 150_000 },
+} satisfies Partial<NotificationParams>;
+const types = Object.keys(mailed) as (keyof typeof mailed)[];
+
+const addressee = (locale: 'en' | 'ru') => ({
+  full_name: 'Ada Lovelace',
+  locale,
+  timezone: 'Europe/Berlin',
+});
+
+describe('mails', () => {
+  it('exist for exactly the types that the table of channels names', () => {
+    const named = (Object.keys(channels) as NotificationType[]).filter((type) =>
+      channels[type].includes('mail'),
+    );
+    expect(types.toSorted()).toEqual(named.toSorted());
+  });
+
+  it.each(locales.flatMap((locale) => types.map((type) => ({ locale, type }))))(
+    'a mail of $type in $locale greets, says it in text and HTML, and leads to the app',
+    ({ locale, type }) => {
+      const mail = notificationMail(type, mailed[type], addressee(locale), url);
+      for (const part of [mail.text, mail.html]) {
+        expect(part).toContain('Ada Lovelace');
+        expect(part).toContain(url);
+        expect(part).not.toMatch(/undefined|null|NaN|\[object/);
+      }
+      expect(mail.html).toContain(`<html lang="${locale}">`);
+      expect(/[а-яё]/i.test(mail.subject)).toBe(locale === 'ru');
+    },
+  );
+
+  it.each([
+    ['en', 'Confirm your mail address', 'once, for 24 hours'],
+    ['ru', 'Подтвердите адрес почты', 'действует 24 часа'],
+  ] as const)('the verification mail in %s carries the link', (locale, subject, validity) => {
+    const link = `${url}/verify-email#token=abc`;
+    const mail = verificationMail(addressee(locale), link);
+    expect(mail.subject).toBe(subject);
+    expect(mail.text).toContain(validity);
+    expect(mail.text).toContain(link);
+    expect(mail.html).toContain(`href="${link}"`);
+  });
+
+  it('what users typed is text, never markup or another header', () => {
+    const mail = notificationMail(
+      'session_requested',
+      {
+        ...session,
+        topic: "\"><script>alert(1)</script> & 'co'",
+        mentee_name: 'Eve\r\nBcc: all@example.com',
+      },
+      addressee('en'),
+      url,
+    );
+    expect(mail.html).not.toContain('<script>');
+    expect(mail.html).toContain(
+      '&quot;&gt;&lt;script&gt;alert(1)&lt;/script&gt; &amp; &#39;co&#39;',
+    );
+    expect(mail.subject).toBe('Eve Bcc: all@example.com asks for a session');
+  });
+});

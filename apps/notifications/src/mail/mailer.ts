@@ -1,0 +1,190 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import {
+  CodedError,
+  type Contact,
+  deliveryFailed,
+  deliverySent,
+  EmailVerification,
+  Users,
+} from '@mentorhub/contracts';
+import { Outbox, RequestClient } from '@mentorhub/messaging';
+import { Transactions, unavailable } from '@mentorhub/persistence';
+import { Clock, CONFIG } from '@mentorhub/service-kit';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import type { NotificationsConfig } from '../config.js';
+import { type ClaimedMail, MailQueue } from './mail-queue.js';
+import { type MailContent, notificationMail, verificationMail } from './mail-templates.js';
+import { retryDelayMs } from './retry-delays.js';
+import { MailRefused, MailTransport } from './transports/mail-transport.js';
+
+const atOnce = 8;
+const pollMs = 1000;
+
+/** Sends what is queued. Every replica runs one; the queue keeps them apart. */
+@Injectable()
+export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(Mailer.name);
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private wake: () => void = () => undefined;
+  private woken = false;
+
+  constructor(
+    @Inject(CONFIG) private readonly config: NotificationsConfig,
+    private readonly queue: MailQueue,
+    private readonly transport: MailTransport,
+    private readonly requests: RequestClient,
+    private readonly transactions: Transactions,
+    private readonly outbox: Outbox,
+    private readonly clock: Clock,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.queue.onAdded(() => this.nudge());
+    this.running = this.run();
+  }
+
+  /** Finishes the mails in hand; what is still queued waits for the next start. */
+  async onModuleDestroy(): Promise<void> {
+    this.stopping.abort();
+    this.nudge();
+    await this.running;
+  }
+
+  /** Looks for due mails now instead of at the next poll. */
+  nudge(): void {
+    this.woken = true;
+    this.wake();
+  }
+
+  /**
+   * Sends what is due, at most eight mails; resolves to how many were tried. Rejects when the database did not take note
+   * of what became of one: that one is tried again after its lease.
+   */
+  async sendDue(): Promise<number> {
+    const mails = await this.queue.claim(atOnce);
+    const attempts = await Promise.allSettled(mails.map((mail) => this.attempt(mail)));
+    const broken = attempts.find((attempt) => attempt.status === 'rejected');
+    if (broken) throw broken.reason;
+    return mails.length;
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      this.woken = false;
+      const tried = await this.sendQuietly();
+      if (tried === atOnce || this.woken || signal.aborted) continue;
+      const nudged = new Promise<void>((resolve) => {
+        this.wake = resolve;
+      });
+      const pause = new AbortController();
+      await Promise.race([
+        nudged,
+        delay(pollMs, undefined, { signal: pause.signal, ref: false }).catch(() => undefined),
+      ]);
+      pause.abort();
+    }
+  }
+
+  private async sendQuietly(): Promise<number> {
+    try {
+      return await this.sendDue();
+    } catch (error) {
+      if (unavailable(error)) this.logger.debug('The database is away; mails wait.');
+      else
+        this.logger.error(
+          'The queue of mails could not be worked on; the next turn tries again.',
+          error,
+        );
+      return 0;
+    }
+  }
+
+  private async attempt(mail: ClaimedMail): Promise<void> {
+    const facts = { mail_id: mail.id, template: mail.template, user_id: mail.user_id };
+    try {
+      const { contact, content } = await this.compose(mail);
+      await this.transport.send({
+        id: String(mail.id),
+        to: { name: contact.full_name, address: contact.email },
+        ...content,
+      });
+    } catch (error) {
+      await this.failed(mail, error);
+      return;
+    }
+    // Outside of the try: a mail that was sent is not to be sent again because marking it failed once.
+    await this.end(mail, 'sent');
+    this.logger.log('Mail sent.', facts);
+  }
+
+  /** Asks how to reach the user, and for a token where there is one: neither rests anywhere. */
+  private async compose(mail: ClaimedMail): Promise<{ contact: Contact; content: MailContent }> {
+    const who = { user_id: mail.user_id };
+    if (isVerification(mail)) {
+      const contact = await this.requests.request(EmailVerification.mint, undefined, who);
+      // In the fragment, which browsers keep to themselves: no server or proxy logs the token.
+      const url = `${this.config.PUBLIC_URL}/verify-email#token=${encodeURIComponent(contact.token)}`;
+      return { contact, content: verificationMail(contact, url) };
+    }
+    const contact = await this.requests.request(Users.contact, undefined, who);
+    const { template, params } = mail as ClaimedNotificationMail;
+    return {
+      contact,
+      content: notificationMail(template, params, contact, this.config.PUBLIC_URL),
+    };
+  }
+
+  private async failed(mail: ClaimedMail, error: unknown): Promise<void> {
+    const failure = describe(error);
+    const facts = { mail_id: mail.id, template: mail.template, user_id: mail.user_id, failure };
+    const delayMs = isFinal(error) ? undefined : retryDelayMs(mail.attempts);
+    if (delayMs === undefined) {
+      await this.end(mail, 'failed', failure);
+      this.logger.error('Mail given up.', facts);
+      return;
+    }
+    await this.queue.retryAt(mail, new Date(this.clock.now().getTime() + delayMs), failure);
+    this.logger.warn(`Mail not sent; again in ${delayMs / 1000} s.`, facts);
+  }
+
+  private end(mail: ClaimedMail, state: 'sent' | 'failed', failure?: string): Promise<void> {
+    return this.transactions.run(async (tx) => {
+      if (!(await this.queue.finish(tx, mail, state, failure))) return;
+      await this.outbox.add(tx, state === 'sent' ? deliverySent : deliveryFailed, mail.id, {
+        user_id: mail.user_id,
+        channel: 'mail',
+        template: mail.template,
+      });
+    });
+  }
+}
+
+type ClaimedNotificationMail = ClaimedMail<Exclude<ClaimedMail['template'], 'verify_email'>>;
+
+function isVerification(mail: ClaimedMail): mail is ClaimedMail<'verify_email'> {
+  return mail.template === 'verify_email';
+}
+
+/** Whether another attempt would fail as well: the user is gone or verified already, or the provider refuses the mail. */
+function isFinal(error: unknown): boolean {
+  if (error instanceof MailRefused) return true;
+  return error instanceof CodedError && error.status < 500 && error.code !== 'RATE_LIMITED';
+}
+
+/** Without the text of foreign errors: providers repeat addresses in theirs. */
+function describe(error: unknown): string {
+  if (error instanceof CodedError) return error.code;
+  if (error instanceof Error) {
+    const code = 'code' in error ? String(error.code) : undefined;
+    return [error.name, code].filter(Boolean).join(' ');
+  }
+  return 'unknown';
+}

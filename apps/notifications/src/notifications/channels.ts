@@ -1,0 +1,26 @@
+import type { NotificationType } from '@mentorhub/contracts';
+
+/** Where a notification goes: the list in the app and its live frame, and by mail. */
+export type Channel = 'app' | 'mail';
+
+/**
+ * Which types also send a mail: those that ask for something or that someone away from the app must know. `welcome` and
+ * `email_verified` come with the verification mail or right after it; a chat would send too many.
+ */
+export const channels: Record<NotificationType, readonly Channel[]> = {
+  welcome: ['app'],
+  email_verified: ['app'],
+  session_requested: ['app', 'mail'],
+  session_confirmed: ['app', 'mail'],
+  session_cancelled: ['app', 'mail'],
+  session_expired: ['app', 'mail'],
+  session_completed: ['app'],
+  meeting_link_added: ['app', 'mail'],
+  new_message: ['app'],
+  review_received: ['app', 'mail'],
+  mentor_approved: ['app', 'mail'],
+  mentor_rejected: ['app', 'mail'],
+  payment_received: ['app', 'mail'],
+  payment_failed: ['app'],
+  payment_refunded: ['app', 'mail'],
+};

@@ -1,0 +1,48 @@
+interface SessionParams {
+  topic: string;
+  /** RFC 3339. */
+  starts_at: string;
+}
+
+interface MoneyParams {
+  description: string;
+  amount_minor: number;
+  currency: string;
+}
+
+/** What the texts of each type are made of; stored, so that a mail can be rendered when it is sent. */
+export interface NotificationParams {
+  welcome: { name: string };
+  email_verified: Record<string, never>;
+  session_requested: SessionParams & { mentee_name: string };
+  session_confirmed: SessionParams & { mentor_name: string };
+  session_cancelled: SessionParams & {
+    /** The one who cancelled. */
+    other_name: string;
+    cancelled_by: 'mentor' | 'mentee';
+    reason: string | null;
+    /** What the recipient gets back; 0 for a mentor. */
+    refund_minor: number;
+    currency: string;
+  };
+  session_expired: SessionParams & {
+    mentor_name: string;
+    /** Not paid in time; else not confirmed in time. */
+    unpaid: boolean;
+    refund_minor: number;
+    currency: string;
+  };
+  session_completed: SessionParams & {
+    other_name: string;
+    /** What the recipient was in the session. */
+    role: 'mentor' | 'mentee';
+  };
+  meeting_link_added: SessionParams & { mentor_name: string };
+  new_message: { sender_name: string };
+  review_received: { author_name: string; rating: number };
+  mentor_approved: Record<string, never>;
+  mentor_rejected: { reason: string };
+  payment_received: MoneyParams;
+  payment_failed: MoneyParams;
+  payment_refunded: MoneyParams & { refunded_minor: number };
+}

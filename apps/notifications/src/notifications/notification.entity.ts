@@ -1,0 +1,52 @@
+import type { NotificationType, NotificationView } from '@mentorhub/contracts';
+import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
+
+/** Something that a user was told, in the words of the moment. */
+@Entity('notifications')
+export class Notification {
+  @PrimaryGeneratedColumn('identity', { generatedIdentity: 'BY DEFAULT' })
+  id: number;
+
+  @Column({ type: 'integer' })
+  userId: number;
+
+  @Column({ type: 'text' })
+  type: NotificationType;
+
+  @Column({ type: 'text' })
+  title: string;
+
+  @Column({ type: 'text' })
+  body: string;
+
+  /** Ids of what it is about. */
+  @Column({ type: 'jsonb' })
+  data: Record<string, number | string>;
+
+  /** What title and body were made of. */
+  @Column({ type: 'jsonb' })
+  params: object;
+
+  /** Null while it is unread. */
+  @Column({ type: 'timestamptz', nullable: true })
+  readAt: Date | null;
+
+  @Column({ type: 'timestamptz' })
+  createdAt: Date;
+}
+
+export function notificationView(
+  notification: Omit<Notification, 'userId' | 'params'>,
+): NotificationView {
+  const { id, type, title, body, data, readAt, createdAt } = notification;
+  return {
+    id,
+    type,
+    title,
+    body,
+    data,
+    is_read: readAt !== null,
+    read_at: readAt?.toISOString() ?? null,
+    created_at: createdAt.toISOString(),
+  };
+}

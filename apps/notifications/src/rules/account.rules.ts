@@ -1,0 +1,58 @@
+import {
+  type EventEnvelope,
+  userEmailVerified,
+  type UserRegistered,
+  userRegistered,
+  userVerificationRequested,
+} from '@mentorhub/contracts';
+import { OnEvent } from '@mentorhub/messaging';
+import { Controller } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { MailQueue } from '../mail/mail-queue.js';
+import { Notify } from '../notifications/notify.service.js';
+import { Recipients } from '../recipients/recipients.js';
+
+/** What users hear about their accounts. */
+@Controller()
+export class AccountRules {
+  constructor(
+    private readonly recipients: Recipients,
+    private readonly mails: MailQueue,
+    private readonly notify: Notify,
+  ) {}
+
+  @OnEvent(userRegistered)
+  async welcomeNewUser(
+    { data, occurred_at }: EventEnvelope<UserRegistered>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.recipients.store(tx, data, new Date(occurred_at));
+    await this.notify.send(tx, {
+      userId: data.user_id,
+      type: 'welcome',
+      params: { name: data.full_name },
+      data: {},
+    });
+  }
+
+  @OnEvent(userVerificationRequested)
+  async mailVerificationLink(
+    { data }: EventEnvelope<{ user_id: number }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.mails.addVerification(tx, data.user_id);
+  }
+
+  @OnEvent(userEmailVerified)
+  async thankForVerifying(
+    { data }: EventEnvelope<{ user_id: number }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.user_id,
+      type: 'email_verified',
+      params: {},
+      data: {},
+    });
+  }
+}

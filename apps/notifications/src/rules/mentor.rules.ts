@@ -1,0 +1,54 @@
+import {
+  type EventEnvelope,
+  mentorApproved,
+  type MentorFact,
+  mentorRejected,
+  type ReviewCreated,
+  reviewCreated,
+} from '@mentorhub/contracts';
+import { OnEvent } from '@mentorhub/messaging';
+import { Controller } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Notify } from '../notifications/notify.service.js';
+
+/** What mentors hear about being mentors. */
+@Controller()
+export class MentorRules {
+  constructor(private readonly notify: Notify) {}
+
+  @OnEvent(mentorApproved)
+  async tellApprovedMentor({ data }: EventEnvelope<MentorFact>, tx: EntityManager): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.user_id,
+      type: 'mentor_approved',
+      params: {},
+      data: { mentor_id: data.mentor_id },
+    });
+  }
+
+  @OnEvent(mentorRejected)
+  async tellRejectedMentorWhy(
+    { data }: EventEnvelope<MentorFact & { reason: string }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.user_id,
+      type: 'mentor_rejected',
+      params: { reason: data.reason },
+      data: { mentor_id: data.mentor_id },
+    });
+  }
+
+  @OnEvent(reviewCreated)
+  async tellMentorOfReview(
+    { data }: EventEnvelope<ReviewCreated>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.mentor_user_id,
+      type: 'review_received',
+      params: { author_name: data.author_name, rating: data.rating },
+      data: { review_id: data.review_id, session_id: data.booking_id },
+    });
+  }
+}

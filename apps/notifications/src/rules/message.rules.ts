@@ -1,0 +1,24 @@
+import { type EventEnvelope, type MessageSent, messageSent } from '@mentorhub/contracts';
+import { OnEvent } from '@mentorhub/messaging';
+import { Controller } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Notify } from '../notifications/notify.service.js';
+
+/** What users hear about their chats. */
+@Controller()
+export class MessageRules {
+  constructor(private readonly notify: Notify) {}
+
+  @OnEvent(messageSent)
+  async tellOfFirstUnreadMessage(
+    { data }: EventEnvelope<MessageSent>,
+    tx: EntityManager,
+  ): Promise<void> {
+    const { chat_id, message_id, sender_id, sender_name, recipient_ids } = data;
+    await this.notify.sendOncePerChat(tx, {
+      userIds: recipient_ids.filter((id) => id !== sender_id),
+      params: { sender_name },
+      data: { chat_id, message_id, sender_id },
+    });
+  }
+}

@@ -1,0 +1,135 @@
+import {
+  type BookingCancelled,
+  bookingCancelled,
+  bookingCompleted,
+  bookingConfirmed,
+  bookingExpired,
+  type BookingFact,
+  bookingMeetingLinkAdded,
+  bookingPaid,
+  bookingRequested,
+  type EventEnvelope,
+} from '@mentorhub/contracts';
+import { OnEvent } from '@mentorhub/messaging';
+import { Controller } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { Notify } from '../notifications/notify.service.js';
+
+const session = ({ topic, starts_at }: BookingFact) => ({ topic, starts_at });
+const ids = ({ booking_id }: BookingFact) => ({ session_id: booking_id });
+
+/** What mentors and mentees hear about their sessions. */
+@Controller()
+export class SessionRules {
+  constructor(private readonly notify: Notify) {}
+
+  /** A mentor hears of a session once there is something to decide: at once when it is free, else when it is paid. */
+  @OnEvent(bookingRequested)
+  async askMentorForFreeSession(
+    { data }: EventEnvelope<BookingFact & { payable: object | null }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    if (data.payable === null) await this.askMentor(tx, data);
+  }
+
+  @OnEvent(bookingPaid)
+  async askMentorOncePaid({ data }: EventEnvelope<BookingFact>, tx: EntityManager): Promise<void> {
+    await this.askMentor(tx, data);
+  }
+
+  @OnEvent(bookingConfirmed)
+  async tellMenteeOfConfirmation(
+    { data }: EventEnvelope<BookingFact>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.mentee_user_id,
+      type: 'session_confirmed',
+      params: { ...session(data), mentor_name: data.mentor_name },
+      data: ids(data),
+    });
+  }
+
+  @OnEvent(bookingMeetingLinkAdded)
+  async tellMenteeOfMeetingLink(
+    { data }: EventEnvelope<BookingFact>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.mentee_user_id,
+      type: 'meeting_link_added',
+      params: { ...session(data), mentor_name: data.mentor_name },
+      data: ids(data),
+    });
+  }
+
+  /** The other party hears of it; but not a mentor of a session that was never paid, who has not heard of it at all. */
+  @OnEvent(bookingCancelled)
+  async tellOtherPartyOfCancellation(
+    { data }: EventEnvelope<BookingCancelled>,
+    tx: EntityManager,
+  ): Promise<void> {
+    const byMentor = data.cancelled_by === 'mentor';
+    if (!byMentor && data.payment_status === 'unpaid') return;
+    await this.notify.send(tx, {
+      userId: byMentor ? data.mentee_user_id : data.mentor_user_id,
+      type: 'session_cancelled',
+      params: {
+        ...session(data),
+        other_name: byMentor ? data.mentor_name : data.mentee_name,
+        cancelled_by: data.cancelled_by,
+        reason: data.reason,
+        refund_minor: byMentor ? data.refund_minor : 0,
+        currency: data.currency,
+      },
+      data: ids(data),
+    });
+  }
+
+  @OnEvent(bookingExpired)
+  async tellMenteeOfExpiry(
+    { data }: EventEnvelope<BookingFact & { refund_minor: number }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.mentee_user_id,
+      type: 'session_expired',
+      params: {
+        ...session(data),
+        mentor_name: data.mentor_name,
+        unpaid: data.payment_status === 'unpaid',
+        refund_minor: data.refund_minor,
+        currency: data.currency,
+      },
+      data: ids(data),
+    });
+  }
+
+  @OnEvent(bookingCompleted)
+  async tellBothOfCompletion(
+    { data }: EventEnvelope<BookingFact>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.mentee_user_id,
+      type: 'session_completed',
+      params: { ...session(data), other_name: data.mentor_name, role: 'mentee' },
+      data: ids(data),
+    });
+    await this.notify.send(tx, {
+      userId: data.mentor_user_id,
+      type: 'session_completed',
+      params: { ...session(data), other_name: data.mentee_name, role: 'mentor' },
+      data: ids(data),
+    });
+  }
+
+  private askMentor(tx: EntityManager, data: BookingFact): Promise<void> {
+    return this.notify.send(tx, {
+      userId: data.mentor_user_id,
+      type: 'session_requested',
+      params: { ...session(data), mentee_name: data.mentee_name },
+      data: ids(data),
+    });
+  }
+}

@@ -1,0 +1,9 @@
+import { messagingMigrations } from '@mentorhub/messaging';
+import type { DatabaseSchema } from '@mentorhub/persistence';
+import { CreateNotifications1790000010000 } from './migrations/1790000010000-create-notifications.js';
+import { Notification } from './notifications/notification.entity.js';
+
+export const schema: DatabaseSchema = {
+  entities: [Notification],
+  migrations: [...messagingMigrations, CreateNotifications1790000010000],
+};

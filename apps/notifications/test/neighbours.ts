@@ -1,0 +1,101 @@
+import {
+  type Access,
+  type Caller,
+  CodedError,
+  type EventContract,
+  type RequestContract,
+} from '@mentorhub/contracts';
+import {
+  MessagingModule,
+  RequestClient,
+  type RequestContext,
+  requestContext,
+} from '@mentorhub/messaging';
+import type { INestApplicationContext } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { randomUUID, randomUUIDv7 } from 'node:crypto';
+import { eventually } from '@mentorhub/testing';
+
+/** The rest of the system as one service sees it: a gateway that asks, and services that tell and answer. */
+export class Neighbours {
+  private constructor(
+    private readonly connection: NatsConnection,
+    private readonly gateway: INestApplicationContext,
+  ) {}
+
+  static async connect(natsUrl: string): Promise<Neighbours> {
+    const messaging = MessagingModule.forRoot({
+      service: 'api-gateway',
+      connection: { servers: natsUrl },
+    });
+    return new Neighbours(
+      await connect({ servers: natsUrl }),
+      await NestFactory.createApplicationContext(messaging, { logger: false }),
+    );
+  }
+
+  /** Asks as a gateway does. */
+  ask<In, Out, A extends Access>(
+    contract: RequestContract<In, Out, A>,
+    userId: number | undefined,
+    data: In,
+    context: Partial<RequestContext> = {},
+  ): Promise<Out> {
+    const caller: Caller | undefined =
+      userId === undefined ? undefined : { user_id: userId, roles: ['student'], session_id: 1 };
+    return requestContext.run({ requestId: randomUUID(), ...context }, () =>
+      this.gateway.get(RequestClient).request(contract, caller, data),
+    );
+  }
+
+  /** Tells a fact as another service's relay does; waits until the stream has it. Returns the event's id. */
+  async tell<Data>(
+    event: EventContract<Data>,
+    aggregateId: string | number,
+    data: Data,
+    id: string = randomUUIDv7(),
+  ): Promise<string> {
+    const envelope = JSON.stringify({
+      id,
+      type: event.type,
+      occurred_at: new Date().toISOString(),
+      aggregate_id: String(aggregateId),
+      version: event.version,
+      data,
+    });
+    await eventually('the event stream', () =>
+      this.connection.request(event.subject, envelope, { timeout: 2000 }).then(
+        (stored) => stored.json<{ seq?: number }>().seq,
+        () => undefined,
+      ),
+    );
+    return id;
+  }
+
+  /** Answers a request in another service's stead; what `reply` throws is answered as an error. */
+  answer<In, Out, A extends Access>(
+    { subject }: RequestContract<In, Out, A>,
+    reply: (request: In) => Out,
+  ): void {
+    this.connection.subscribe(subject, {
+      callback: (_error, message) => {
+        try {
+          message.respond(JSON.stringify(reply(message.json<In>())));
+        } catch (error) {
+          const { code, detail } =
+            error instanceof CodedError ? error : new CodedError('INTERNAL', String(error));
+          const failed = headers();
+          failed.set('Nats-Service-Error', detail);
+          failed.set('Nats-Service-Error-Code', code);
+          message.respond(JSON.stringify({ code, detail }), { headers: failed });
+        }
+      },
+    });
+  }
+
+  async close(): Promise<void> {
+    await this.gateway.close();
+    await this.connection.close();
+  }
+}

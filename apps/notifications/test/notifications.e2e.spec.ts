@@ -1,0 +1,646 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  bookingCancelled,
+  bookingCompleted,
+  bookingConfirmed,
+  bookingExpired,
+  type BookingFact,
+  bookingMeetingLinkAdded,
+  bookingPaid,
+  bookingRequested,
+  type CapturedMail,
+  CodedError,
+  type Contact,
+  DevMail,
+  EmailVerification,
+  type Locale,
+  mentorApproved,
+  mentorRejected,
+  messageSent,
+  type NotificationView,
+  Notifications,
+  type Payable,
+  paymentFailed,
+  paymentRefunded,
+  paymentSucceeded,
+  reviewCreated,
+  userEmailVerified,
+  userRegistered,
+  userUpdated,
+  userVerificationRequested,
+  Users,
+} from '@mentorhub/contracts';
+import { ConsoleLogger } from '@nestjs/common';
+import { Clock, createService, type RunningService } from '@mentorhub/service-kit';
+import { eventually, type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
+import { DataSource } from 'typeorm';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { appModule } from '../src/app.module.js';
+import { readConfig } from '../src/config.js';
+import { Mailer } from '../src/mail/mailer.js';
+import { retryDelaysMs } from '../src/mail/retry-delays.js';
+import { LogTransport } from '../src/mail/transports/log-transport.js';
+import { MailTransport } from '../src/mail/transports/mail-transport.js';
+import { Neighbours } from './neighbours.js';
+
+/** Real time that can be moved on, so that waits of hours pass at once. */
+class MovableClock extends Clock {
+  private ahead = 0;
+
+  override now(): Date {
+    return new Date(Date.now() + this.ahead);
+  }
+
+  advance(milliseconds: number): void {
+    this.ahead += milliseconds;
+  }
+}
+
+interface Mail {
+  state: string;
+  attempts: number;
+  failure: string | null;
+}
+
+function booking(
+  mentor: number,
+  mentee: number,
+  overrides: Partial<BookingFact> = {},
+): BookingFact {
+  return {
+    booking_id: 42,
+    mentor_id: 1,
+    mentor_user_id: mentor,
+    mentor_name: 'Grace Hopper',
+    mentee_user_id: mentee,
+    mentee_name: 'Ada Lovelace',
+    starts_at: '2026-11-26T12:00:00.000Z',
+    ends_at: '2026-11-26T13:00:00.000Z',
+    timezone: 'Europe/Berlin',
+    topic: 'Interview',
+    status: 'pending',
+    payment_status: 'paid',
+    price_minor: 300_000,
+    currency: 'RUB',
+    ...overrides,
+  };
+}
+
+const payable = (mentor: number, mentee: number): Payable => ({
+  booking_id: 42,
+  checkout_id: 'co_x',
+  mentor_user_id: mentor,
+  mentee_user_id: mentee,
+  topic: 'Interview',
+  amount_minor: 300_000,
+  currency: 'RUB',
+  due: true,
+  expires_at: '2026-11-25T12:15:00.000Z',
+});
+
+describe('notifications', () => {
+  const clock = new MovableClock();
+  const contacts = new Map<number, Contact>();
+  const away = new Set<number>();
+  let database: TestDatabase;
+  let nats: Awaited<ReturnType<typeof testNats>>;
+  let mailDirectory: string;
+  let replicas: RunningService[] = [];
+  let neighbours: Neighbours;
+  let data: DataSource;
+  let lastUser = 100;
+
+  const start = (settings: Record<string, string> = {}): Promise<RunningService> =>
+    createService({
+      name: 'notifications',
+      config: readConfig({
+        PROFILE: 'local',
+        MANAGEMENT_PORT: '0',
+        RUN_MIGRATIONS: 'true',
+        PUBLIC_URL: 'https://mentorhub.example',
+        DATABASE_URL_NOTIFICATIONS: database.url,
+        NATS_URL: nats.url,
+        MAIL_DIRECTORY: mailDirectory,
+        ...settings,
+      }),
+      module: appModule,
+      clock,
+      // Mails that fail on purpose are logged as errors.
+      logger: new ConsoleLogger({ logLevels: [] }),
+    });
+
+  const service = (): RunningService => {
+    const [first] = replicas;
+    if (!first) throw new Error('The service has not started.');
+    return first;
+  };
+
+  function contactOf(userId: number): Contact {
+    if (away.has(userId)) throw new CodedError('SERVICE_UNAVAILABLE', 'identity is away');
+    const contact = contacts.get(userId);
+    if (!contact) throw CodedError.notFound('The user');
+    return contact;
+  }
+
+  beforeAll(async () => {
+    [database, nats] = await Promise.all([testDatabase('notifications'), testNats()]);
+    mailDirectory = await mkdtemp(join(tmpdir(), 'mentorhub-mail-'));
+    replicas = await Promise.all([start(), start()]);
+    data = service().app.get(DataSource);
+    neighbours = await Neighbours.connect(nats.url);
+    neighbours.answer(Users.contact, ({ user_id }) => contactOf(user_id));
+    neighbours.answer(EmailVerification.mint, ({ user_id }) => ({
+      ...contactOf(user_id),
+      token: `token/of+${user_id}`,
+    }));
+  });
+
+  afterAll(async () => {
+    await neighbours?.close();
+    await Promise.all(replicas.map((replica) => replica.close()));
+    await nats?.stop();
+    await database?.drop();
+    if (mailDirectory) await rm(mailDirectory, { recursive: true, force: true });
+  });
+
+  /** Somebody whom identity knows, and this service does not yet. */
+  function person(locale: Locale = 'en', timezone = 'Europe/Berlin'): number {
+    const user_id = ++lastUser;
+    contacts.set(user_id, {
+      user_id,
+      email: `user${user_id}@example.com`,
+      full_name: `Person ${user_id}`,
+      locale,
+      timezone,
+      email_verified: true,
+    });
+    return user_id;
+  }
+
+  const list = (userId: number, query = {}) => neighbours.ask(Notifications.list, userId, query);
+
+  const notified = (userId: number, type: string): Promise<NotificationView> =>
+    eventually(`${type} for user ${userId}`, async () =>
+      (await list(userId)).items.find((item) => item.type === type),
+    );
+
+  const mailTo = (userId: number, subject: RegExp): Promise<CapturedMail> =>
+    eventually(`the mail ${String(subject)} to user ${userId}`, async () => {
+      const { items } = await neighbours.ask(DevMail.list, undefined, {
+        to: `user${userId}@example.com`,
+      });
+      return items.find((mail) => subject.test(mail.subject));
+    });
+
+  const mailsOf = (userId: number): Promise<Mail[]> =>
+    data.query('SELECT state, attempts, failure FROM mails WHERE user_id = $1 ORDER BY id', [
+      userId,
+    ]);
+
+  /** What the service told of one user. */
+  const told = (type: string, userId: number): Promise<Record<string, unknown>[]> =>
+    data
+      .query<{ payload: Record<string, unknown> }[]>(
+        `SELECT payload FROM outbox WHERE type = $1 AND (payload ->> 'user_id')::int = $2 ORDER BY id`,
+        [type, userId],
+      )
+      .then((rows) => rows.map(({ payload }) => payload));
+
+  /** Waits until every event told so far has been handled. */
+  async function caughtUp(): Promise<void> {
+    const marker = person();
+    await neighbours.tell(mentorApproved, marker, { mentor_id: 1, user_id: marker });
+    await notified(marker, 'mentor_approved');
+  }
+
+  const register = (userId: number, locale: Locale = 'en', timezone = 'Europe/Berlin') =>
+    neighbours.tell(userRegistered, userId, {
+      user_id: userId,
+      username: `user${userId}`,
+      full_name: `Person ${userId}`,
+      avatar_url: null,
+      role: 'student',
+      locale,
+      timezone,
+    });
+
+  const say = (message_id: number, chat_id: number, sender: number, recipients: number[]) =>
+    neighbours.tell(messageSent, chat_id, {
+      message_id,
+      chat_id,
+      sender_id: sender,
+      sender_name: 'Ada',
+      recipient_ids: recipients,
+      sent_at: new Date().toISOString(),
+    });
+
+  /** Somebody with three unread notifications. */
+  async function withThree(): Promise<number> {
+    const user = person();
+    await register(user);
+    await notified(user, 'welcome');
+    await neighbours.tell(userEmailVerified, user, { user_id: user });
+    await neighbours.tell(mentorApproved, user, { mentor_id: 1, user_id: user });
+    await notified(user, 'mentor_approved');
+    return user;
+  }
+
+  describe('an account', () => {
+    it('a new user is welcomed in the own language, and the open sockets hear of it', async () => {
+      const user = person('ru');
+      await register(user, 'ru');
+      const welcome = await notified(user, 'welcome');
+      expect(welcome).toEqual({
+        id: expect.any(Number),
+        type: 'welcome',
+        title: `Person ${user}, добро пожаловать в MentorHub!`,
+        body: expect.stringContaining('Найдите ментора'),
+        data: {},
+        is_read: false,
+        read_at: null,
+        created_at: expect.stringMatching(/Z$/),
+      });
+      expect(await told('notifications.notification.created', user)).toEqual([
+        { user_id: user, notification: welcome, unread_count: 1 },
+      ]);
+    });
+
+    it('the verification mail carries a link whose token rests nowhere else', async () => {
+      const user = person();
+      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      const mail = await mailTo(user, /Confirm your mail address/);
+      const link = `https://mentorhub.example/verify-email#token=token%2Fof%2B${user}`;
+      expect(mail.text).toContain(link);
+      expect(mail.html).toContain(`href="${link}"`);
+
+      await eventually(
+        'the delivery',
+        async () => (await told('notifications.delivery.sent', user))[0],
+      );
+      expect(await told('notifications.delivery.sent', user)).toEqual([
+        { user_id: user, channel: 'mail', template: 'verify_email' },
+      ]);
+      const stored = await data.query(
+        `SELECT to_jsonb(mails)::text AS row FROM mails UNION ALL SELECT to_jsonb(outbox)::text FROM outbox`,
+      );
+      expect(JSON.stringify(stored)).not.toMatch(/token\/of|@example\.com/);
+      expect((await list(user)).items).toEqual([]);
+    });
+
+    it('the verification mail comes in Russian to who reads Russian', async () => {
+      const user = person('ru');
+      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      expect((await mailTo(user, /Подтвердите адрес почты/)).text).toContain('здравствуйте');
+    });
+
+    it('a verified address is acknowledged', async () => {
+      const user = person();
+      await neighbours.tell(userEmailVerified, user, { user_id: user });
+      await expect(notified(user, 'email_verified')).resolves.toMatchObject({
+        title: 'Your mail address is confirmed',
+      });
+    });
+
+    it('who changes the language reads the next notification in it', async () => {
+      const user = person();
+      await register(user, 'en');
+      await neighbours.tell(userUpdated, user, {
+        user_id: user,
+        username: 'ada',
+        full_name: 'Ada',
+        avatar_url: null,
+        locale: 'ru',
+        timezone: 'Asia/Vladivostok',
+      });
+      await caughtUp();
+      await neighbours.tell(bookingConfirmed, 42, booking(person(), user));
+      const { body } = await notified(user, 'session_confirmed');
+      expect(body).toMatch(/четверг, 26 ноября 2026.+22:00/);
+    });
+  });
+
+  describe('a session', () => {
+    it('its mentor hears of a free one at once, by mail too, in the own zone', async () => {
+      const mentor = person('en', 'America/New_York');
+      await neighbours.tell(bookingRequested, 42, {
+        ...booking(mentor, person(), { payment_status: 'not_required' }),
+        payable: null,
+      });
+      await expect(notified(mentor, 'session_requested')).resolves.toMatchObject({
+        title: 'Ada Lovelace asks for a session',
+        body: expect.stringContaining('Thursday, 26 November 2026 at 07:00'),
+        data: { session_id: 42 },
+      });
+      await mailTo(mentor, /Ada Lovelace asks for a session/);
+    });
+
+    it('its mentor hears of a priced one once it is paid, not before', async () => {
+      const [mentor, mentee] = [person(), person()];
+      const fact = booking(mentor, mentee, { payment_status: 'unpaid' });
+      await neighbours.tell(bookingRequested, 42, { ...fact, payable: payable(mentor, mentee) });
+      await caughtUp();
+      expect((await list(mentor)).total).toBe(0);
+
+      await neighbours.tell(bookingPaid, 42, booking(mentor, mentee));
+      await notified(mentor, 'session_requested');
+      await mailTo(mentor, /asks for a session/);
+    });
+
+    it('its mentee hears of the confirmation and of the meeting link, by mail too', async () => {
+      const [mentor, mentee] = [person(), person()];
+      await neighbours.tell(bookingConfirmed, 42, booking(mentor, mentee));
+      await neighbours.tell(bookingMeetingLinkAdded, 42, booking(mentor, mentee));
+      await notified(mentee, 'session_confirmed');
+      await notified(mentee, 'meeting_link_added');
+      await mailTo(mentee, /Grace Hopper confirmed your session/);
+      await mailTo(mentee, /Grace Hopper added the meeting link/);
+      expect((await list(mentor)).total).toBe(0);
+    });
+
+    it.each([
+      ['mentor', 'mentee', 'Grace Hopper cancelled your session'],
+      ['mentee', 'mentor', 'Ada Lovelace cancelled your session'],
+    ] as const)('cancelled by the %s, the %s hears of it', async (by, other, title) => {
+      const [mentor, mentee] = [person(), person()];
+      await neighbours.tell(bookingCancelled, 42, {
+        ...booking(mentor, mentee),
+        cancelled_by: by,
+        reason: null,
+        refund_minor: 300_000,
+      });
+      const hears = other === 'mentor' ? mentor : mentee;
+      await expect(notified(hears, 'session_cancelled')).resolves.toMatchObject({ title });
+      expect((await list(hears === mentor ? mentee : mentor)).total).toBe(0);
+    });
+
+    it('cancelled by its mentee before it was paid, the mentor hears nothing', async () => {
+      const [mentor, mentee] = [person(), person()];
+      await neighbours.tell(bookingCancelled, 42, {
+        ...booking(mentor, mentee, { payment_status: 'unpaid' }),
+        cancelled_by: 'mentee',
+        reason: null,
+        refund_minor: 0,
+      });
+      await caughtUp();
+      expect((await list(mentor)).total).toBe(0);
+    });
+
+    it('its mentee hears that it has expired, and both that it is complete', async () => {
+      const [mentor, mentee] = [person(), person()];
+      await neighbours.tell(bookingExpired, 42, {
+        ...booking(mentor, mentee, { payment_status: 'unpaid' }),
+        refund_minor: 0,
+      });
+      await neighbours.tell(bookingCompleted, 42, booking(mentor, mentee));
+      await expect(notified(mentee, 'session_expired')).resolves.toMatchObject({
+        body: expect.stringContaining('was not paid in time'),
+      });
+      await notified(mentee, 'session_completed');
+      await expect(notified(mentor, 'session_completed')).resolves.toMatchObject({
+        title: 'Your session with Ada Lovelace is complete',
+      });
+    });
+
+    it('an event that is delivered many times notifies and mails once', async () => {
+      const mentee = person();
+      const fact = booking(person(), mentee);
+      const id = await neighbours.tell(bookingConfirmed, 42, fact);
+      for (let i = 0; i < 20; i++) await neighbours.tell(bookingConfirmed, 42, fact, id);
+      await caughtUp();
+      await mailTo(mentee, /confirmed your session/);
+      expect((await list(mentee)).total).toBe(1);
+      expect(await mailsOf(mentee)).toHaveLength(1);
+    });
+  });
+
+  it('a mentor hears of the approval, the rejection and a review', async () => {
+    const mentor = person('ru');
+    await neighbours.tell(mentorRejected, 5, { mentor_id: 5, user_id: mentor, reason: 'Short.' });
+    await neighbours.tell(mentorApproved, 5, { mentor_id: 5, user_id: mentor });
+    await neighbours.tell(reviewCreated, 9, {
+      review_id: 9,
+      booking_id: 42,
+      mentor_id: 5,
+      mentor_user_id: mentor,
+      author_user_id: 1,
+      author_name: 'Ada',
+      rating: 4,
+    });
+    await expect(notified(mentor, 'review_received')).resolves.toMatchObject({
+      body: 'Ваша оценка: 4 звезды из 5.',
+      data: { review_id: 9, session_id: 42 },
+    });
+    await notified(mentor, 'mentor_approved');
+    await notified(mentor, 'mentor_rejected');
+    await mailTo(mentor, /Теперь вы ментор/);
+    await mailTo(mentor, /Заявка ментора отклонена/);
+  });
+
+  it('who pays gets a receipt, and hears of failures and refunds', async () => {
+    const user = person();
+    const payment = {
+      payment_id: 'pm_1',
+      booking_id: 42,
+      user_id: user,
+      mentor_user_id: 3,
+      amount_minor: 300_000,
+      currency: 'RUB',
+      description: 'Interview',
+    };
+    await neighbours.tell(paymentFailed, 'pm_1', payment);
+    await neighbours.tell(paymentSucceeded, 'pm_1', payment);
+    await neighbours.tell(paymentRefunded, 'pm_1', { ...payment, refunded_minor: 150_000 });
+    const refund = await notified(user, 'payment_refunded');
+    expect(refund.title.replaceAll(/\s/g, ' ')).toBe('Refund: RUB 1,500');
+    expect(refund.data).toEqual({ payment_id: 'pm_1', session_id: 42 });
+    await notified(user, 'payment_failed');
+    await notified(user, 'payment_received');
+    await mailTo(user, /^Payment received/);
+    await mailTo(user, /^Refund/);
+  });
+
+  describe('a chat', () => {
+    it('however much is said, its reader has one unread notification of it, and no mail', async () => {
+      const [sender, english, russian] = [person(), person(), person('ru')];
+      await register(russian, 'ru');
+      await caughtUp();
+      for (let i = 1; i <= 10; i++) await say(i, 7, sender, [sender, english, russian]);
+      await say(11, 8, sender, [english]);
+      await caughtUp();
+
+      expect((await list(english)).items).toMatchObject([
+        { type: 'new_message', data: { chat_id: 8, message_id: 11, sender_id: sender } },
+        { type: 'new_message', data: { chat_id: 7, message_id: 1 }, title: 'New message from Ada' },
+      ]);
+      expect((await list(russian, { type: 'new_message' })).items).toMatchObject([
+        { title: 'Новое сообщение: Ada' },
+      ]);
+      expect((await list(sender)).total).toBe(0);
+      expect(await told('notifications.notification.created', english)).toMatchObject([
+        { unread_count: 1 },
+        { unread_count: 2 },
+      ]);
+      expect(await mailsOf(english)).toEqual([]);
+    });
+
+    it('once that is read, the next message notifies again', async () => {
+      const [sender, reader] = [person(), person()];
+      await say(1, 9, sender, [reader]);
+      const { id } = await notified(reader, 'new_message');
+      await neighbours.ask(Notifications.read, reader, { id });
+      await say(2, 9, sender, [reader]);
+      await caughtUp();
+      expect((await list(reader)).total).toBe(2);
+    });
+  });
+
+  describe('the list', () => {
+    it('comes in pages, the newest first, by type and by whether it is read', async () => {
+      const user = await withThree();
+      const first = await list(user, { page: 1, size: 2 });
+      expect(first).toMatchObject({ total: 3, page: 1, pages: 2 });
+      expect(first.items.map(({ type }) => type)).toEqual(['mentor_approved', 'email_verified']);
+      expect((await list(user, { page: 2, limit: 2 })).items.map(({ type }) => type)).toEqual([
+        'welcome',
+      ]);
+      expect((await list(user, { type: 'welcome' })).total).toBe(1);
+
+      const id = first.items[0]?.id ?? 0;
+      await neighbours.ask(Notifications.read, user, { id });
+      expect((await list(user, { is_read: true })).items.map((item) => item.id)).toEqual([id]);
+      expect((await list(user, { is_read: false })).total).toBe(2);
+    });
+
+    it('one can be read, twice with the same answer, then all, and they are counted', async () => {
+      const user = await withThree();
+      const [newest] = (await list(user)).items;
+      const id = newest?.id ?? 0;
+      const read = await neighbours.ask(Notifications.read, user, { id });
+      expect(read).toMatchObject({ id, is_read: true, read_at: expect.stringMatching(/Z$/) });
+      await expect(neighbours.ask(Notifications.read, user, { id })).resolves.toEqual(read);
+      await expect(neighbours.ask(Notifications.unreadCount, user, {})).resolves.toEqual({
+        unread_count: 2,
+      });
+      await expect(neighbours.ask(Notifications.readAll, user, {})).resolves.toEqual({ count: 2 });
+      await expect(neighbours.ask(Notifications.unreadCount, user, {})).resolves.toEqual({
+        unread_count: 0,
+      });
+    });
+
+    it('one can be removed, then all', async () => {
+      const user = await withThree();
+      const [newest] = (await list(user)).items;
+      const id = newest?.id ?? 0;
+      await expect(neighbours.ask(Notifications.remove, user, { id })).resolves.toBeUndefined();
+      await expect(neighbours.ask(Notifications.remove, user, { id })).rejects.toMatchObject({
+        code: 'NOT_FOUND',
+      });
+      await expect(neighbours.ask(Notifications.clear, user, {})).resolves.toEqual({ count: 2 });
+      expect((await list(user)).total).toBe(0);
+    });
+
+    it("another's notification is answered like an unknown one, and stays", async () => {
+      const [owner, stranger] = [await withThree(), person()];
+      const [newest] = (await list(owner)).items;
+      const id = newest?.id ?? 0;
+      for (const contract of [Notifications.read, Notifications.remove]) {
+        await expect(
+          neighbours.ask<{ id: number }, unknown, 'user'>(contract, stranger, { id }),
+        ).rejects.toMatchObject({ code: 'NOT_FOUND' });
+      }
+      await expect(neighbours.ask(Notifications.clear, stranger, {})).resolves.toEqual({
+        count: 0,
+      });
+      expect((await list(owner, { is_read: false })).total).toBe(3);
+    });
+  });
+
+  describe('the mailer', () => {
+    it('waits for identity and sends when it is back', async () => {
+      const user = person();
+      away.add(user);
+      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      await eventually('a failed attempt', async () =>
+        (await mailsOf(user)).find(({ failure }) => failure === 'SERVICE_UNAVAILABLE'),
+      );
+      expect(await mailsOf(user)).toMatchObject([{ state: 'queued', attempts: 1 }]);
+
+      away.delete(user);
+      clock.advance(retryDelaysMs[0]);
+      await mailTo(user, /Confirm your mail address/);
+    });
+
+    it('gives up after the last attempt and says so', async () => {
+      const user = person();
+      away.add(user);
+      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      for (const [index, delay] of retryDelaysMs.entries()) {
+        await eventually(`attempt ${index + 1}`, async () =>
+          (await mailsOf(user)).find(({ attempts, failure }) => attempts > index && failure),
+        );
+        clock.advance(delay);
+      }
+      await eventually('the end', async () =>
+        (await mailsOf(user)).find(({ state }) => state === 'failed'),
+      );
+      expect(await told('notifications.delivery.failed', user)).toEqual([
+        { user_id: user, channel: 'mail', template: 'verify_email' },
+      ]);
+    });
+
+    it('does not try again for a user who is gone', async () => {
+      const user = ++lastUser;
+      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      const gone = await eventually('the end', async () =>
+        (await mailsOf(user)).find(({ state }) => state === 'failed'),
+      );
+      expect(gone).toEqual({ state: 'failed', attempts: 1, failure: 'NOT_FOUND' });
+    });
+
+    it('a hundred mails and two replicas: each mail is sent once', async () => {
+      const user = person();
+      await data.query(
+        `INSERT INTO mails (user_id, template, params, next_attempt_at, created_at)
+         SELECT $1, 'mentor_approved', '{}', $2, $2 FROM generate_series(1, 100)`,
+        [user, clock.now()],
+      );
+      for (const replica of replicas) replica.app.get(Mailer).nudge();
+      await expect
+        .poll(async () => (await mailsOf(user)).filter(({ state }) => state === 'sent').length, {
+          timeout: 15_000,
+        })
+        .toBe(100);
+      const transport = service().app.get(MailTransport);
+      expect(transport).toBeInstanceOf(LogTransport);
+      const { items } = await neighbours.ask(DevMail.list, undefined, {
+        to: `user${user}@example.com`,
+      });
+      expect(items).toHaveLength(100);
+      expect(new Set((await mailsOf(user)).map(({ attempts }) => attempts))).toEqual(new Set([1]));
+    });
+
+    it('a mail whose sender died is sent by another after its lease', async () => {
+      const user = person();
+      await data.query(
+        `INSERT INTO mails (user_id, template, params, attempts, next_attempt_at, created_at)
+         VALUES ($1, 'mentor_approved', '{}', 1, $2, now())`,
+        [user, new Date(clock.now().getTime() + 120_000)],
+      );
+      clock.advance(120_000);
+      await expect(mailTo(user, /You are a mentor now/)).resolves.toMatchObject({
+        to: `user${user}@example.com`,
+      });
+    });
+  });
+
+  it('captured mails are shown in the local profile only', async () => {
+    const production = await start({ PROFILE: 'production', MAIL_TRANSPORT: 'log' });
+    await Promise.all(replicas.splice(0).map((replica) => replica.close()));
+    replicas = [production];
+    await expect(neighbours.ask(DevMail.list, undefined, {})).rejects.toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+});
