@@ -1,0 +1,109 @@
+import type { KeyObject } from 'node:crypto';
+import type { Caller } from '@mentorhub/contracts';
+import {
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnApplicationShutdown,
+} from '@nestjs/common';
+import jsonwebtoken, { type JwtPayload } from 'jsonwebtoken';
+import { LRUCache } from 'lru-cache';
+import { PublicKeys } from './public-keys.js';
+import { RevokedSessions } from './revoked-sessions.js';
+import {
+  endedSession,
+  expiredToken,
+  factsOf,
+  invalidToken,
+  keyIdOf,
+  type TokenFacts,
+  tokenRules,
+} from './token-rules.js';
+
+const mostRemembered = 10_000;
+const keyRefreshMs = 5 * 60_000;
+
+/**
+ * Decides whose an access token is. A token that was verified is remembered until it expires, so that a client's
+ * further requests cost no signature check; whether its session has ended is looked up every time.
+ */
+@Injectable()
+export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdown {
+  private readonly logger = new Logger(AccessTokens.name);
+  private readonly verified = new LRUCache<string, TokenFacts>({ max: mostRemembered });
+  private timer?: NodeJS.Timeout;
+
+  constructor(
+    private readonly keys: PublicKeys,
+    private readonly revoked: RevokedSessions,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => void this.dropWithdrawnKeys(), keyRefreshMs);
+    this.timer.unref();
+  }
+
+  onApplicationShutdown(): void {
+    clearInterval(this.timer);
+  }
+
+  /**
+   * The caller an access token stands for.
+   * @throws CodedError UNAUTHENTICATED for anything but a valid token of a session that goes on; SERVICE_UNAVAILABLE or
+   * DEADLINE_EXCEEDED while that cannot be known
+   */
+  async verify(token: string): Promise<Caller> {
+    const remembered = this.recall(token);
+    if (remembered) return remembered;
+    const key = await this.keyOf(token);
+    return this.admit(token, checkSignature(token, key));
+  }
+
+  /** The caller of a token that was verified before and still holds; `undefined` when it has to be verified. */
+  recall(token: string): Caller | undefined {
+    const facts = this.verified.get(token);
+    if (!facts || !this.revoked.loaded) return undefined;
+    if (facts.expiresAt <= Date.now() || this.revoked.has(facts.caller.session_id)) {
+      this.verified.delete(token);
+      return undefined;
+    }
+    return facts.caller;
+  }
+
+  /**
+   * The key to verify a token with.
+   * @throws like `verify`
+   */
+  async keyOf(token: string): Promise<KeyObject> {
+    return this.keys.find(keyIdOf(token));
+  }
+
+  /**
+   * The caller of a token that was just verified by the rules of `jwtOptions`.
+   * @throws like `verify`
+   */
+  admit(token: string, claims: JwtPayload | string | undefined): Caller {
+    const facts = factsOf(claims);
+    if (this.revoked.has(facts.caller.session_id)) throw endedSession();
+    this.verified.set(token, facts);
+    return facts.caller;
+  }
+
+  private async dropWithdrawnKeys(): Promise<void> {
+    try {
+      if (await this.keys.refresh()) this.verified.clear();
+    } catch (error) {
+      this.logger.debug('The signing keys could not be fetched; the known ones stay.', error);
+    }
+  }
+}
+
+function checkSignature(token: string, key: KeyObject): JwtPayload | string {
+  try {
+    return jsonwebtoken.verify(token, key, tokenRules);
+  } catch (error) {
+    throw error instanceof jsonwebtoken.TokenExpiredError
+      ? expiredToken(error)
+      : invalidToken(error);
+  }
+}

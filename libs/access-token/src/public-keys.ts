@@ -1,0 +1,70 @@
+import { createPublicKey, type KeyObject } from 'node:crypto';
+import { CodedError, Keys, type PublicKey } from '@mentorhub/contracts';
+import { RequestClient } from '@mentorhub/messaging';
+import { Injectable } from '@nestjs/common';
+import { invalidToken } from './token-rules.js';
+
+/** How long an unknown key id counts as wrong before identity is asked again. */
+const pauseMs = 10_000;
+/** The same after identity could not be asked. */
+const retryMs = 1000;
+
+/** Identity's public keys, fetched when a token names one that is not known yet. */
+@Injectable()
+export class PublicKeys {
+  private keys = new Map<string, KeyObject>();
+  private fetching?: Promise<void>;
+  private fetchAgainAt = 0;
+  private failure?: CodedError;
+
+  constructor(private readonly client: RequestClient) {}
+
+  /**
+   * The key with an id that identity published.
+   * @throws CodedError UNAUTHENTICATED for an unknown id, SERVICE_UNAVAILABLE or DEADLINE_EXCEEDED when identity has to
+   * be asked and does not answer
+   */
+  async find(kid: string): Promise<KeyObject> {
+    const known = this.keys.get(kid);
+    if (known) return known;
+    if (Date.now() >= this.fetchAgainAt || this.fetching) await this.fetch();
+    else if (this.failure) throw this.failure;
+    const fetched = this.keys.get(kid);
+    if (!fetched) throw invalidToken();
+    return fetched;
+  }
+
+  /**
+   * Asks identity for its keys; those it no longer publishes are dropped. Resolves to whether any were.
+   * @throws CodedError when identity does not answer; the known keys stay
+   */
+  async refresh(): Promise<boolean> {
+    const before = this.keys;
+    await this.fetch();
+    return [...before.keys()].some((kid) => !this.keys.has(kid));
+  }
+
+  private fetch(): Promise<void> {
+    this.fetching ??= this.load().finally(() => {
+      this.fetching = undefined;
+    });
+    return this.fetching;
+  }
+
+  private async load(): Promise<void> {
+    try {
+      const { keys } = await this.client.request(Keys.list, undefined, {});
+      this.keys = new Map(keys.map((key) => [key.kid, toKeyObject(key)]));
+      this.failure = undefined;
+      this.fetchAgainAt = Date.now() + pauseMs;
+    } catch (error) {
+      this.fetchAgainAt = Date.now() + retryMs;
+      this.failure = error instanceof CodedError ? error : undefined;
+      throw error;
+    }
+  }
+}
+
+function toKeyObject({ kty, n, e }: PublicKey): KeyObject {
+  return createPublicKey({ key: { kty, n, e }, format: 'jwk' });
+}
