@@ -1,5 +1,5 @@
 import Fastify from 'fastify';
-import pg from 'pg';
+import { Pool } from 'pg';
 
 /*
  * The bare server that HTTP rows are compared with: one process, Fastify and pg, the same queries as the product's,
@@ -7,9 +7,28 @@ import pg from 'pg';
  */
 
 const { BENCH_PORT, MENTORSHIP_URL, IDENTITY_URL, REFERENCE_URL } = process.env;
-const mentorship = new pg.Pool({ connectionString: MENTORSHIP_URL, max: 20 });
-const identity = new pg.Pool({ connectionString: IDENTITY_URL, max: 20 });
-const reference = new pg.Pool({ connectionString: REFERENCE_URL, max: 20 });
+const mentorship = new Pool({ connectionString: MENTORSHIP_URL, max: 20 });
+const identity = new Pool({ connectionString: IDENTITY_URL, max: 20 });
+const reference = new Pool({ connectionString: REFERENCE_URL, max: 20 });
+
+const mentorDetails = `
+  SELECT m.id, m.user_id AS "userId", p.full_name AS "fullName", p.avatar_url AS "avatarUrl", m.status, m.title,
+    m.description, m.skills, m.price_per_hour_minor AS "pricePerHourMinor", m.currency, m.timezone,
+    m.rating::float8 AS rating, m.completed_sessions AS "completedSessions", m.company, m.job_title AS "jobTitle",
+    m.years_of_experience AS "yearsOfExperience", m.linkedin_url AS "linkedinUrl", m.github_url AS "githubUrl",
+    m.twitter_url AS "twitterUrl", m.version, m.next_available_at AS "nextAvailableAt",
+    m.next_available_until AS "nextAvailableUntil", coalesce(newest.reviews, '[]'::json) AS reviews
+  FROM mentors m
+  LEFT JOIN people p ON p.user_id = m.user_id
+  LEFT JOIN LATERAL (
+    SELECT json_agg(json_build_object('id', r.id, 'author_user_id', r.author_user_id,
+      'student_name', author.full_name, 'rating', r.rating, 'comment', r.comment,
+      'created_at', to_char(r.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"'))
+      ORDER BY r.created_at DESC, r.id DESC) AS reviews
+    FROM (SELECT * FROM reviews WHERE mentor_id = m.id ORDER BY created_at DESC, id DESC LIMIT 10) r
+    LEFT JOIN people author ON author.user_id = r.author_user_id
+  ) newest ON true
+  WHERE m.id = $1 AND m.status = 'approved'`;
 
 const server = Fastify();
 
@@ -33,14 +52,6 @@ server.post<{ Body: { sender_id: number; recipient_id: number; text: string } }>
     return reply.status(201).send(rows[0]);
   },
 );
-
-const mentorDetails = `
-  SELECT m.*, p.full_name, p.avatar_url,
-    (SELECT coalesce(json_agg(r), '[]') FROM (
-      SELECT * FROM reviews WHERE mentor_id = m.id ORDER BY created_at DESC LIMIT 10
-    ) r) AS reviews
-  FROM mentors m JOIN people p ON p.user_id = m.user_id
-  WHERE m.id = $1`;
 
 await server.listen({ port: Number(BENCH_PORT), host: '127.0.0.1' });
 process.send?.('ready');

@@ -1,5 +1,5 @@
 import { connect } from '@nats-io/transport-node';
-import pg from 'pg';
+import { Pool } from 'pg';
 import { type WebSocket, WebSocketServer } from 'ws';
 
 /*
@@ -20,7 +20,7 @@ interface Waiting {
 }
 
 const { BENCH_PORT, REFERENCE_URL, NATS_URL } = process.env;
-const pool = new pg.Pool({ connectionString: REFERENCE_URL, max: 4 });
+const pool = new Pool({ connectionString: REFERENCE_URL, max: 4 });
 const nats = await connect({ servers: NATS_URL });
 const server = new WebSocketServer({
   host: '127.0.0.1',

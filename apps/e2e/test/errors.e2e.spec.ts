@@ -1,0 +1,144 @@
+import type { System } from '@mentorhub/local-system';
+import { Actor, ActorSocket } from '@mentorhub/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { story } from '../src/story.js';
+import { admin, startedSystem } from './started-system.js';
+
+interface ErrorBody {
+  detail: string;
+  status_code: number;
+  errors?: { field: string; message: string }[];
+  request_id: string;
+}
+
+describe('the system, misused and broken', () => {
+  let system: System;
+  let stop: () => Promise<void>;
+  let person: Actor;
+
+  beforeAll(async () => {
+    ({ system, stop } = await startedSystem());
+    person = await Actor.signedIn(system.urls.edge, 'admin', admin);
+  }, 180_000);
+
+  afterAll(() => stop());
+
+  /** Sends raw bytes and checks the one error format. */
+  async function expectRefusal(
+    path: string,
+    init: RequestInit,
+    status: number,
+  ): Promise<ErrorBody> {
+    const response = await fetch(new URL(path, system.urls.edge), init);
+    const body = (await response.json()) as ErrorBody;
+    expect(response.status).toBe(status);
+    expect(body.status_code).toBe(status);
+    expect(body.detail).toMatch(/\w/);
+    expect(body.request_id).toBe(response.headers.get('x-request-id'));
+    return body;
+  }
+
+  const json = { 'content-type': 'application/json' };
+  const login = '/api/v1/auth/login';
+
+  it('answers malformed JSON with 400', async () => {
+    await expectRefusal(login, { method: 'POST', headers: json, body: '{"email": ' }, 400);
+  });
+
+  it('names an unknown field, and every field of a wrong type', async () => {
+    const unknown = JSON.stringify({ email: 'a@b.example', password: 'x', admin: true });
+    const { errors } = await expectRefusal(
+      login,
+      { method: 'POST', headers: json, body: unknown },
+      422,
+    );
+    expect(errors?.map(({ field }) => field)).toEqual(['admin']);
+
+    const wrong = JSON.stringify({ email: 7, password: ['x'] });
+    const mistakes = await expectRefusal(
+      login,
+      { method: 'POST', headers: json, body: wrong },
+      422,
+    );
+    expect(mistakes.errors?.map(({ field }) => field)).toEqual(['email', 'password']);
+  });
+
+  it('refuses a body of 20 MB', async () => {
+    const body = JSON.stringify({ email: 'a@b.example', password: 'x'.repeat(20_000_000) });
+    await expectRefusal(login, { method: 'POST', headers: json, body }, 413);
+  });
+
+  it('answers an unknown route with 404 and a bad token with 401', async () => {
+    await expectRefusal('/api/v1/nowhere', {}, 404);
+    await expectRefusal('/api/v1/users/me', { headers: { authorization: 'Bearer nonsense' } }, 401);
+    await expectRefusal('/api/v1/users/me', {}, 401);
+  });
+
+  it('answers broken frames on the WebSocket and keeps the socket open', async () => {
+    const socket = await person.openSocket();
+    socket.sendRaw('{"type":');
+    await socket.frame('error', { code: 'malformed' });
+    socket.send({ type: 'dance' });
+    await socket.frame('error', { code: 'unknown_type' });
+    socket.send({ type: 'message', recipient_id: 1_000_000, content: 'Hello?', client_id: 'x' });
+    await socket.frame('error', { code: 'not_found', client_id: 'x' });
+    socket.send({ type: 'message', recipient_id: 'you', content: 'Hello?', client_id: 'y' });
+    await socket.frame('error', { code: 'validation', client_id: 'y' });
+    socket.send({ type: 'ping' });
+    await socket.frame('pong');
+    socket.sendRaw('x'.repeat(20_000));
+    expect((await socket.closing()).code).toBe(1009);
+  });
+
+  it('refuses a WebSocket with a wrong ticket at the handshake', async () => {
+    const address = system.urls.edge.replace(/^http/, 'ws');
+    await expect(ActorSocket.open(`${address}/ws/chat?ticket=wrong`)).rejects.toThrow(
+      'No WebSocket',
+    );
+  });
+
+  const routes = {
+    identity: '/api/v1/users/me',
+    mentorship: '/api/v1/mentors',
+    chat: '/api/v1/messages/chats',
+    notifications: '/api/v1/notifications',
+    payments: '/api/v1/payments/history',
+  } as const;
+  const services = Object.keys(routes) as (keyof typeof routes)[];
+
+  it.each(services)(
+    'answers 503 in the error format while %s is down, and recovers',
+    async (service) => {
+      await system.kill(service);
+      const others = services.filter((name) => name !== service);
+      const response = await fetch(new URL(routes[service], system.urls.edge), {
+        headers: { authorization: `Bearer ${person.accessToken}` },
+      });
+      const body = (await response.json()) as ErrorBody;
+      expect(body).toMatchObject({ status_code: 503, request_id: expect.any(String) as string });
+      expect(response.headers.get('retry-after')).toMatch(/^\d+$/);
+      for (const other of others) await person.get(routes[other], { expect: 200 });
+
+      await system.ready(service);
+      await person.get(routes[service], { expect: 200 });
+    },
+  );
+
+  it('loses nothing when nats-server is killed and its store wiped', async () => {
+    await system.nats!.kill();
+    await expectRefusal('/api/v1/mentors', {}, 503);
+    await system.nats!.restart({ wipe: true });
+    await system.ready();
+    const scenes = story({ baseUrl: system.urls.edge, admin });
+    for (const scene of scenes) await expect(scene.play()).resolves.toBeUndefined();
+  }, 90_000);
+
+  it('recovers by itself after PostgreSQL was restarted', async () => {
+    await system.postgres!.restart();
+    await system.ready();
+    await expect
+      .poll(() => person.get('/api/v1/users/me').then(({ id }) => id))
+      .toBe(person.userId);
+    for (const path of Object.values(routes)) await person.get(path, { expect: 200 });
+  }, 60_000);
+});
