@@ -45,6 +45,8 @@ export interface SystemOptions {
   persistent?: boolean;
   /** How long all apps together may take until they are ready, in milliseconds; default: 90 000. */
   readyTimeout?: number;
+  /** Ends the start; everything that runs by then is stopped, and the start fails. */
+  signal?: AbortSignal;
   /** Told in a few words what is going on during the start. */
   onProgress?(this: void, message: string): void;
   /** Every line that an app writes. `replica` counts from 0. */
@@ -188,6 +190,7 @@ class LocalSystem implements System {
       this.postgres,
       this.secrets.databases,
     );
+    this.options.signal?.throwIfAborted();
     this.startApps(this.ports);
     await this.ready();
     if (this.options.demoData === true) {
@@ -447,6 +450,7 @@ class LocalSystem implements System {
           `It wrote:\n${indent(app.process.givenUp.lastLines)}`,
         );
       }
+      this.options.signal?.throwIfAborted();
       if (this.stopping !== undefined) throw new Error(`Stopped while ${name} was starting`);
       if (Date.now() > deadline) {
         throw new StartProblem(
