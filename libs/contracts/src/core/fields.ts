@@ -256,7 +256,8 @@ type Shape = () => new () => object;
 export function Nested(shape: Shape, options: FieldOptions = {}): PropertyDecorator {
   return field(
     options,
-    { type: shape },
+    // @nestjs/swagger takes a function for a lazy type only when it is named `type`.
+    { type: () => shape() },
     IsObject({ message: '$property must be an object.' }),
     ValidateNested(),
     Type(shape),
@@ -270,7 +271,7 @@ export function Items(
 ): PropertyDecorator {
   return field(
     options,
-    { type: shape, isArray: true, maxItems },
+    { type: () => shape(), isArray: true, maxItems },
     IsArray({ message: '$property must be a list.' }),
     ...(maxItems === undefined
       ? []

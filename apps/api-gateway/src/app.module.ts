@@ -1,0 +1,82 @@
+import { AccessTokenModule } from '@mentorhub/access-token';
+import { MessagingModule } from '@mentorhub/messaging';
+import { natsConnection } from '@mentorhub/service-kit';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AdminMentorsController } from './admin/mentors.controller.js';
+import { AdminServicesController } from './admin/services.controller.js';
+import { AuthController } from './auth/auth.controller.js';
+import { DevicesController } from './auth/devices.controller.js';
+import { AccessGuard } from './authentication/access.guard.js';
+import { JwtStrategy } from './authentication/jwt.strategy.js';
+import { CheckoutController } from './checkout/checkout.controller.js';
+import type { ApiGatewayConfig } from './config.js';
+import { DevMailController } from './dev/dev-mail.controller.js';
+import { ApiDocument } from './docs/api-document.js';
+import { DocsController } from './docs/docs.controller.js';
+import { EmailController } from './email/email.controller.js';
+import { ErrorFilter } from './http/errors/error.filter.js';
+import { MentorsController } from './mentors/mentors.controller.js';
+import { AvailabilityController } from './mentorship/availability.controller.js';
+import { BookingsController } from './mentorship/bookings.controller.js';
+import { MentorProfilesController } from './mentorship/mentors.controller.js';
+import { ChatsController } from './messages/chats.controller.js';
+import { MessagesController } from './messages/messages.controller.js';
+import { NotificationsController } from './notifications/notifications.controller.js';
+import { HealthController } from './operations/health.controller.js';
+import { MetricsController } from './operations/metrics.controller.js';
+import { SystemHealth } from './operations/system-health.js';
+import { PaymentsController } from './payments/payments.controller.js';
+import { DtoPipe } from './routing/dto.pipe.js';
+import { SessionsController } from './sessions/sessions.controller.js';
+import { UsersController } from './users/users.controller.js';
+import { JwksController } from './well-known/jwks.controller.js';
+import { WsController } from './ws/ws.controller.js';
+
+/** One folder per first segment of the address; `operations/` has health and metrics. */
+const controllers = [
+  AdminMentorsController,
+  AdminServicesController,
+  AuthController,
+  AvailabilityController,
+  BookingsController,
+  ChatsController,
+  CheckoutController,
+  DevicesController,
+  DocsController,
+  EmailController,
+  HealthController,
+  JwksController,
+  MentorProfilesController,
+  MentorsController,
+  MessagesController,
+  NotificationsController,
+  PaymentsController,
+  SessionsController,
+  UsersController,
+  WsController,
+];
+
+/** Pages for development, which show mails and figures to anyone. */
+const localControllers = [DevMailController, MetricsController];
+
+@Module({})
+export class AppModule {}
+
+/** The gateway, wired for a configuration. */
+export const appModule = (config: ApiGatewayConfig): DynamicModule => ({
+  module: AppModule,
+  imports: [
+    MessagingModule.forRoot({ service: 'api-gateway', connection: natsConnection(config) }),
+    AccessTokenModule,
+  ],
+  controllers: config.PROFILE === 'local' ? [...controllers, ...localControllers] : controllers,
+  providers: [
+    ApiDocument,
+    JwtStrategy,
+    SystemHealth,
+    { provide: APP_FILTER, useClass: ErrorFilter },
+    { provide: APP_GUARD, useClass: AccessGuard },
+    { provide: APP_PIPE, useClass: DtoPipe },
+  ],
+});

@@ -1,0 +1,78 @@
+import { Auth, type Caller, Users } from '@mentorhub/contracts';
+import {
+  Login,
+  RefreshTokens,
+  RegisterUser,
+  SignedIn,
+  TokenPair,
+  UserView,
+} from '@mentorhub/contracts/dto';
+import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { Body, Controller, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
+import { Anonymous, Authenticated } from '../authentication/access.decorators.js';
+import { Actor } from '../authentication/actor.decorator.js';
+import { Answers, Fails } from '../routing/answers.decorator.js';
+import { Device } from '../routing/device.decorator.js';
+import { Summary } from '../routing/summary.decorator.js';
+import { Bearer, refreshTokenOf } from './refresh-token.js';
+
+type DeviceFacts = import('@mentorhub/contracts').Device;
+
+@ApiTags('Sign-in')
+@Controller('api/v1/auth')
+export class AuthController {
+  constructor(private readonly requests: RequestClient) {}
+
+  @Post('register')
+  @Anonymous()
+  @Summary('Register an account', 'Sends a mail with a link that verifies the address.')
+  @Answers(201, UserView)
+  @Fails('EMAIL_TAKEN', 'USERNAME_TAKEN')
+  register(@Body() request: RegisterUser): Promise<RawReply> {
+    return this.requests.forward(Users.register, undefined, request);
+  }
+
+  @Post('login')
+  @Anonymous()
+  @Summary('Sign in')
+  @Answers(200, SignedIn)
+  @Fails('INVALID_CREDENTIALS')
+  login(@Body() request: Login, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(Auth.login, undefined, Object.assign(request, { device }));
+  }
+
+  @Post('refresh')
+  @Anonymous()
+  @Summary(
+    'Get new tokens',
+    'Takes the refresh token as the bearer token or in the body. It works once; a reused one ends its session.',
+  )
+  @ApiBearerAuth('refresh_token')
+  @Answers(200, TokenPair)
+  @Fails('INVALID_REFRESH_TOKEN')
+  refresh(
+    @Body() request: RefreshTokens,
+    @Bearer() bearer: string | undefined,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    const refresh_token = refreshTokenOf(request, bearer);
+    return this.requests.forward(Auth.refresh, undefined, { refresh_token, device });
+  }
+
+  @Post('logout')
+  @Authenticated()
+  @Summary('Sign out of this device', 'Its tokens stop working at once, on every gateway.')
+  @Answers(204)
+  logout(@Actor() actor: Caller): Promise<RawReply> {
+    return this.requests.forward(Auth.logout, actor, {});
+  }
+
+  @Post('logout-all')
+  @Authenticated()
+  @Summary('Sign out of every device', 'All tokens stop working at once, on every gateway.')
+  @Answers(204)
+  logoutAll(@Actor() actor: Caller): Promise<RawReply> {
+    return this.requests.forward(Auth.logoutAll, actor, {});
+  }
+}

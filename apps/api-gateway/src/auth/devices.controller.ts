@@ -1,0 +1,33 @@
+import { type Caller, Sessions } from '@mentorhub/contracts';
+import { SessionDevices } from '@mentorhub/contracts/dto';
+import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { Controller, Delete, Get } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Authenticated } from '../authentication/access.decorators.js';
+import { Actor } from '../authentication/actor.decorator.js';
+import { Answers } from '../routing/answers.decorator.js';
+import { Id } from '../routing/id.decorator.js';
+import { Summary } from '../routing/summary.decorator.js';
+
+/** Signed-in devices. */
+@ApiTags('Sign-in')
+@Controller('api/v1/auth/sessions')
+export class DevicesController {
+  constructor(private readonly requests: RequestClient) {}
+
+  @Get()
+  @Authenticated()
+  @Summary('List the signed-in devices')
+  @Answers(200, SessionDevices)
+  list(@Actor() actor: Caller): Promise<RawReply> {
+    return this.requests.forward(Sessions.list, actor, {});
+  }
+
+  @Delete(':id')
+  @Authenticated()
+  @Summary('Sign out one device')
+  @Answers(204)
+  revoke(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {
+    return this.requests.forward(Sessions.revoke, actor, { id });
+  }
+}

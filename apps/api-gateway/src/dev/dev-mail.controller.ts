@@ -1,0 +1,34 @@
+import { DevMail } from '@mentorhub/contracts';
+
+import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { Controller, Get, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
+import { Anonymous } from '../authentication/access.decorators.js';
+import { AnswersPage } from '../pages/page.js';
+import { Answers } from '../routing/answers.decorator.js';
+import { Summary } from '../routing/summary.decorator.js';
+import { CapturedMails, FindMails } from './dev-mail.dto.js';
+import { devMailPage } from './dev-mail.page.js';
+
+/** Mails that were kept instead of sent. Part of the local profile only. */
+@ApiTags('Development')
+@Controller('dev')
+export class DevMailController {
+  constructor(private readonly requests: RequestClient) {}
+
+  @Get('mail')
+  @Anonymous()
+  @Summary('Show the captured mails as a page', 'The newest first, at most 100.')
+  @AnswersPage('The mails, with their links.')
+  async show(@Query() query: FindMails): Promise<string> {
+    return devMailPage(await this.requests.request(DevMail.list, undefined, query));
+  }
+
+  @Get('mail.json')
+  @Anonymous()
+  @Summary('List the captured mails', 'The newest first, at most 100.')
+  @Answers(200, CapturedMails)
+  list(@Query() query: FindMails): Promise<RawReply> {
+    return this.requests.forward(DevMail.list, undefined, query);
+  }
+}

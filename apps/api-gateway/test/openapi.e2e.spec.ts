@@ -1,0 +1,255 @@
+import * as contracts from '@mentorhub/contracts';
+import type { RequestContract } from '@mentorhub/contracts';
+import { RequestClient } from '@mentorhub/messaging';
+import { Validator } from '@seriousme/openapi-schema-validator';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { startSystem, type System, token } from './fixture.js';
+
+interface Operation {
+  summary?: string;
+  parameters?: { name: string; in: string }[];
+  requestBody?: { content: Record<string, { schema: { $ref?: string } }> };
+  responses: Record<string, { description: string; content?: object }>;
+  security?: Record<string, unknown>[];
+}
+
+type Document = {
+  openapi: string;
+  paths: Record<string, Record<string, Operation>>;
+  components: { schemas: Record<string, unknown> };
+};
+
+let system: System;
+let document: Document;
+
+beforeAll(async () => {
+  system = await startSystem();
+  document = (await (await system.fetch('/openapi.json')).json()) as Document;
+});
+
+afterAll(() => system.close());
+
+const operations = (): [string, Operation][] =>
+  Object.entries(document.paths).flatMap(([path, item]) =>
+    Object.entries(item).map(([method, operation]): [string, Operation] => [
+      `${method.toUpperCase()} ${path}`,
+      operation,
+    ]),
+  );
+
+/** The routes something is true of; a test wants none. */
+function named(isTrue: (operation: Operation, name: string) => boolean): string[] {
+  return operations()
+    .filter(([name, operation]) => isTrue(operation, name))
+    .map(([name]) => name);
+}
+
+function isOtherError([status, { content = {} }]: [string, { content?: object }]): boolean {
+  return Number(status) >= 400 && !JSON.stringify(content).includes('ErrorBody');
+}
+
+function needsToken({ security }: Operation): boolean {
+  return security?.some((scheme) => 'access_token' in scheme) ?? false;
+}
+
+describe('the OpenAPI document', () => {
+  it('is valid OpenAPI 3.1', async () => {
+    const result = await new Validator().validate(structuredClone(document));
+    expect(result.errors).toBeUndefined();
+    expect(result.valid).toBe(true);
+    expect(document.openapi).toBe('3.1.0');
+    expect(JSON.stringify(document)).not.toContain('"nullable"');
+  });
+
+  it('has every route that is served', () => {
+    const viewers = /^\w+ \/(docs\/(assets\/|init\.js)|redoc\/assets\/)/;
+    const served = system.routes
+      .filter((route) => !/^(HEAD|OPTIONS) /.test(route) && !viewers.test(route))
+      .map((route) => route.replace(/:(\w+)/g, '{$1}'));
+    expect(
+      operations()
+        .map(([name]) => name)
+        .toSorted(),
+    ).toEqual(served.toSorted());
+    expect(served.length).toBeGreaterThan(55);
+  });
+
+  it('says of every route what it does', () => {
+    expect(named(({ summary }) => !summary)).toEqual([]);
+  });
+
+  it('says of every route what it answers, and that it may fail', () => {
+    expect(
+      named(({ responses }) => !Object.keys(responses).some((key) => Number(key) < 400)),
+    ).toEqual([]);
+    expect(named(({ responses }) => !(400 in responses && 500 in responses))).toEqual([]);
+  });
+
+  it('says of every route who is refused', () => {
+    expect(named((operation) => needsToken(operation) && !(401 in operation.responses))).toEqual(
+      [],
+    );
+    expect(
+      named((operation, name) => name.includes('/admin/') && !(403 in operation.responses)),
+    ).toEqual([]);
+  });
+
+  it('says of every route that takes fields how invalid ones are refused', () => {
+    expect(
+      named(
+        ({ requestBody, parameters = [], responses }) =>
+          (requestBody !== undefined || parameters.some((one) => one.in === 'query')) &&
+          !(422 in responses),
+      ),
+    ).toEqual([]);
+  });
+
+  it('describes every parameter of a path', () => {
+    expect(
+      named(({ parameters = [] }, name) =>
+        (name.match(/(?<=\{)\w+(?=\})/g) ?? []).some(
+          (parameter) => !parameters.some((one) => one.name === parameter),
+        ),
+      ),
+    ).toEqual([]);
+  });
+
+  it('describes every error with the one error body', () => {
+    expect(named(({ responses }) => Object.entries(responses).some(isOtherError))).toEqual([]);
+  });
+
+  it('describes the body of every route that takes one', () => {
+    const { schemas } = document.components;
+    expect(Object.keys(schemas)).toEqual(expect.arrayContaining(['BookSession', 'ErrorBody']));
+    const isUnknown = ({ schema }: { schema: { $ref?: string } }): boolean =>
+      !((schema.$ref?.split('/').at(-1) ?? '') in schemas);
+    expect(
+      named(({ requestBody }) => Object.values(requestBody?.content ?? {}).some(isUnknown)),
+    ).toEqual([]);
+  });
+});
+
+describe('the viewers', () => {
+  it.each([
+    ['/docs', 'text/html', 'swagger-ui'],
+    ['/docs/', 'text/html', 'swagger-ui'],
+    ['/docs/init.js', 'text/javascript', 'SwaggerUIBundle'],
+    ['/docs/assets/swagger-ui-bundle.js', 'javascript', 'SwaggerUIBundle'],
+    ['/redoc', 'text/html', '/openapi.json'],
+    ['/redoc/assets/redoc.standalone.js', 'javascript', 'Redoc'],
+  ])('serve %s from here', async (path, type, content) => {
+    const answer = await system.fetch(path);
+    expect(answer.status).toBe(200);
+    expect(answer.headers.get('content-type')).toContain(type);
+    const text = await answer.text();
+    expect(text).toContain(content);
+  });
+
+  it.each(['/docs', '/redoc'])('load nothing from other hosts: %s', async (path) => {
+    expect(await (await system.fetch(path)).text()).not.toMatch(/https?:\/\//);
+  });
+
+  it('run no script that stands in the page', async () => {
+    const answer = await system.fetch('/docs');
+    expect(answer.headers.get('content-security-policy')).toContain("script-src 'self';");
+    expect(await answer.text()).not.toMatch(/<script>/);
+  });
+
+  it('serve nothing else of their packages', async () => {
+    for (const path of ['/docs/assets/package.json', '/redoc/assets/..%2fpackage.json']) {
+      expect((await system.fetch(path)).status).toBe(404);
+    }
+  });
+});
+
+/** Every request of the contracts that clients may send. */
+function clientRequests(): string[] {
+  const groups = Object.values(contracts).filter(
+    (value) => typeof value === 'object' && value !== null,
+  );
+  return groups
+    .flatMap((group) => Object.values(group as Record<string, unknown>))
+    .filter(isRequest)
+    .filter(({ access }) => access !== 'service')
+    .map(({ subject }) => subject);
+}
+
+function isRequest(value: unknown): value is RequestContract<unknown, unknown> {
+  return typeof value === 'object' && value !== null && 'subject' in value && 'access' in value;
+}
+
+describe('every request of the contracts', () => {
+  /** Those that only WebSocket frames lead to. */
+  const ofSockets = [
+    'rpc.chat.messages.post',
+    'rpc.chat.typing.tell',
+    'rpc.chat.event_log.head',
+    'rpc.chat.event_log.read',
+  ];
+
+  it('has a route that leads to it', async () => {
+    const forward = vi.spyOn(system.gateway.app.get(RequestClient, { strict: false }), 'forward');
+    const admin = await token({ caller: { user_id: 1, roles: ['admin'], session_id: 1 } });
+    const login = { email: 'ada@example.com', password: 'correct horse battery' };
+    const examples = new Map(Object.entries(exampleBodies(login)));
+    for (const [name, { requestBody }] of operations()) {
+      const [method = '', template = ''] = name.split(' ');
+      const path = template
+        .replace('/payments/{id}', '/payments/pm_1')
+        .replace('/checkout/{id}', '/checkout/co_12345678')
+        .replace('{service}', 'chat')
+        .replace(/\{\w+\}/g, '1');
+      const body = requestBody && (examples.get(name) ?? {});
+      if (template.startsWith('/checkout/') && method === 'POST') {
+        await system.fetch(path, { method, body: new URLSearchParams({ outcome: 'fail' }) });
+      } else await system.as(admin, method, path, body);
+    }
+    const reached = new Set(forward.mock.calls.map(([{ subject }]) => subject));
+    const missing = clientRequests().filter(
+      (subject) => !reached.has(subject) && !ofSockets.includes(subject),
+    );
+    expect(missing).toEqual([]);
+    expect(clientRequests().length).toBeGreaterThan(45);
+  });
+});
+
+/** A valid body for every route that has required fields. */
+function exampleBodies(login: { email: string; password: string }): Record<string, object> {
+  const start = '2026-11-25T15:00:00Z';
+  return {
+    'POST /api/v1/auth/register': { ...login, full_name: 'Ada', role: 'student' },
+    'POST /api/v1/auth/login': login,
+    'POST /api/v1/auth/refresh': { refresh_token: 'token' },
+    'POST /api/v1/email/send-verification': { email: login.email },
+    'POST /api/v1/email/verify-email': { token: 'token' },
+    'POST /api/v1/mentors/apply': {
+      title: 'Developer',
+      description: 'Ten years.',
+      skills: ['Python'],
+      price_per_hour: 3000,
+    },
+    'POST /api/v1/admin/mentors/{id}/reject': { reason: 'Tell us more.' },
+    'POST /api/v1/admin/services/{service}/events/republish': { from: start, to: start },
+    'POST /api/v1/sessions': {
+      mentor_id: 1,
+      scheduled_at: start,
+      duration_minutes: 60,
+      topic: 'Interview',
+    },
+    'POST /api/v1/mentorship/availability/me': { rules: [] },
+    'POST /api/v1/mentorship/bookings': {
+      mentor_id: 1,
+      session_date: '2026-11-25',
+      start_time: '09:00',
+      end_time: '10:00',
+      topic: 'Interview',
+    },
+    'PATCH /api/v1/mentorship/bookings/{id}/update_status': { status: 'confirmed' },
+    'PATCH /api/v1/mentorship/bookings/{id}/add_meeting_link': {
+      meeting_link: 'https://example.com/42',
+    },
+    'POST /api/v1/messages': { recipient_id: 1, text: 'Hi' },
+    'POST /api/v1/payments/create': { session_id: 1, amount: 3000, payment_method: 'card' },
+    'POST /api/v1/payments/{id}/sandbox': { outcome: 'succeed' },
+  };
+}
