@@ -1,0 +1,55 @@
+/** What demo mentees say, by rating; the first list is English, the second Russian. */
+export const demoComments: Record<3 | 4 | 5, readonly [readonly string[], readonly string[]]> = {
+  5: [
+    [
+      'Exactly the push I needed. I left with a plan and three things to try the same evening.',
+      'Explains hard things simply and never makes you feel slow.',
+      'We found the bug I had been hunting for a week within twenty minutes.',
+      'Honest, warm and very well prepared. Booked the next session right away.',
+      'The mock interview was tougher than the real one. I got the job.',
+      'Great questions, great pace, useful notes afterwards.',
+    ],
+    [
+      'Отличная сессия, всё по делу и без воды.',
+      'Очень помогло с подготовкой, через неделю получил предложение.',
+      'Терпеливо разобрали мой код и нашли причину ошибки.',
+      'Ушла с ясным планом на месяц. Спасибо!',
+      'Объясняет так, что сложное становится очевидным.',
+    ],
+  ],
+  4: [
+    [
+      'Very helpful. An hour was a little short for all my questions.',
+      'Good advice and clear examples; I would have liked more practice.',
+      'Solid session, we got through most of the agenda.',
+    ],
+    [
+      'Полезно, но часа оказалось мало.',
+      'Хорошие советы, хотелось бы больше практики.',
+      'Разобрали почти всё, что планировали.',
+    ],
+  ],
+  3: [
+    [
+      'Useful, though more general than I had hoped.',
+      'Fine for a start; some answers stayed open.',
+    ],
+    ['Неплохо, но ожидал больше конкретики.'],
+  ],
+};
+
+export const demoTopics: readonly [readonly string[], readonly string[]] = [
+  [
+    'Preparing for an interview',
+    'Code review of my project',
+    'Planning the next career step',
+    'System design practice',
+    'Questions about my first job',
+  ],
+  [
+    'Подготовка к собеседованию',
+    'Разбор моего проекта',
+    'План развития на год',
+    'Практика проектирования систем',
+  ],
+];

@@ -1,0 +1,313 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type Access,
+  type ApplyAsMentor,
+  type BookSession,
+  type Caller,
+  CodedError,
+  type Contact,
+  Mentors,
+  type PaymentFact,
+  paymentRefunded,
+  paymentSucceeded,
+  type RequestContract,
+  SessionBookings,
+  type SessionView,
+  Users,
+} from '@mentorhub/contracts';
+import {
+  MessagingModule,
+  NatsConnectionProvider,
+  Outbox,
+  RequestClient,
+  type RequestContext,
+  requestContext,
+} from '@mentorhub/messaging';
+import { createService, FixedClock, type RunningService } from '@mentorhub/service-kit';
+import { testDatabase, testNats } from '@mentorhub/testing';
+import { NestFactory } from '@nestjs/core';
+import { DataSource } from 'typeorm';
+import { appModule } from '../src/app.module.js';
+import { BookingSweeper } from '../src/bookings/booking-sweeper.js';
+import { readConfig } from '../src/config.js';
+
+/** A Monday. */
+export const startOfTest = '2026-11-23T08:00:00Z';
+
+export interface TestMentor {
+  id: number;
+  actor: Caller;
+}
+
+/** Mentorship over a NATS and a database of its own, with a gateway that asks and an identity that answers. */
+export class MentorshipFixture {
+  readonly clock = new FixedClock(startOfTest);
+  readonly replicas: RunningService[] = [];
+  /** What identity was asked, `people:7` or `contact:7`. */
+  readonly askedIdentity: string[] = [];
+  private client: RequestClient;
+  private connection: NatsConnectionProvider['connection'];
+  private silenceIdentity: () => void = () => {};
+  private cleanUps: (() => Promise<unknown>)[] = [];
+  private environment: Record<string, string>;
+  private lastUserId = 100;
+  private lastPayment = 0;
+
+  static async start(
+    name: string,
+    environment: Record<string, string> = {},
+  ): Promise<MentorshipFixture> {
+    const fixture = new MentorshipFixture();
+    const [database, nats] = await Promise.all([testDatabase(name), testNats()]);
+    fixture.cleanUps.push(
+      () => database.drop(),
+      () => nats.stop(),
+    );
+    fixture.environment = {
+      PROFILE: 'local',
+      PUBLIC_URL: 'https://mentorhub.test',
+      MANAGEMENT_PORT: '0',
+      RUN_MIGRATIONS: 'true',
+      DATABASE_URL_MENTORSHIP: database.url,
+      NATS_URL: nats.url,
+      // Tests let time act when they say so.
+      SWEEP_INTERVAL_MS: '600000',
+      ...environment,
+    };
+    await fixture.addReplica();
+    const gateway = await NestFactory.createApplicationContext(
+      MessagingModule.forRoot({ service: 'api-gateway', connection: { servers: nats.url } }),
+      { logger: ['warn', 'error', 'fatal'] },
+    );
+    fixture.cleanUps.push(() => gateway.close());
+    fixture.client = gateway.get(RequestClient);
+    fixture.connection = gateway.get(NatsConnectionProvider).connection;
+    await fixture.startIdentity();
+    return fixture;
+  }
+
+  async stop(): Promise<void> {
+    for (const replica of this.replicas) await replica.close();
+    for (const cleanUp of this.cleanUps.toReversed()) await cleanUp();
+  }
+
+  async addReplica(environment: Record<string, string> = {}): Promise<RunningService> {
+    const replica = await createService({
+      name: 'mentorship',
+      config: readConfig({ ...this.environment, ...environment }),
+      module: appModule,
+      clock: this.clock,
+    });
+    this.replicas.push(replica);
+    return replica;
+  }
+
+  get service(): RunningService['app'] {
+    return this.replicas[0]!.app;
+  }
+
+  get dataSource(): DataSource {
+    return this.service.get(DataSource);
+  }
+
+  /** Lets identity answer for every user id: `Person 7`, `person7@example.com`, Europe/Berlin. */
+  async startIdentity(): Promise<void> {
+    const person = (user_id: number) => ({
+      user_id,
+      username: `person${user_id}`,
+      full_name: `Person ${user_id}`,
+      avatar_url: null,
+    });
+    const subscriptions = [
+      this.connection.subscribe(Users.people.subject, {
+        callback: (_error, message) => {
+          const { ids } = message.json<{ ids: number[] }>();
+          this.askedIdentity.push(...ids.map((id) => `people:${id}`));
+          message.respond(JSON.stringify({ people: ids.map(person) }));
+        },
+      }),
+      this.connection.subscribe(Users.contact.subject, {
+        callback: (_error, message) => {
+          const { user_id } = message.json<{ user_id: number }>();
+          this.askedIdentity.push(`contact:${user_id}`);
+          const contact: Contact = {
+            user_id,
+            full_name: `Person ${user_id}`,
+            email: `person${user_id}@example.com`,
+            locale: 'en',
+            timezone: 'Europe/Berlin',
+            email_verified: true,
+          };
+          message.respond(JSON.stringify(contact));
+        },
+      }),
+    ];
+    await this.connection.flush();
+    this.silenceIdentity = () => {
+      for (const subscription of subscriptions) subscription.unsubscribe();
+    };
+  }
+
+  async stopIdentity(): Promise<void> {
+    this.silenceIdentity();
+    await this.connection.flush();
+  }
+
+  newUser(): Caller {
+    this.lastUserId += 1;
+    return { user_id: this.lastUserId, roles: ['student'], session_id: 1 };
+  }
+
+  readonly admin: Caller = { user_id: 1, roles: ['admin'], session_id: 1 };
+
+  /** Asks as a gateway does. */
+  ask<In, Out, A extends Access>(
+    contract: RequestContract<In, Out, A>,
+    actor: Caller | undefined,
+    data: In,
+    context: Partial<RequestContext> = {},
+  ): Promise<Out> {
+    return requestContext.run({ requestId: randomUUID(), ...context }, () =>
+      this.client.request(contract, actor, data),
+    );
+  }
+
+  /** The error a request fails with. */
+  async failure<In, Out, A extends Access>(
+    contract: RequestContract<In, Out, A>,
+    actor: Caller | undefined,
+    data: In,
+    context: Partial<RequestContext> = {},
+  ): Promise<CodedError> {
+    try {
+      await this.ask(contract, actor, data, context);
+    } catch (error) {
+      if (error instanceof CodedError) return error;
+      throw error;
+    }
+    throw new Error(`${contract.subject} did not fail.`);
+  }
+
+  /** An approved mentor in Europe/Berlin who works every day from 09:00 to 17:00 for 3000 RUB an hour. */
+  async mentor(changes: Partial<ApplyAsMentor> = {}): Promise<TestMentor> {
+    const actor = this.newUser();
+    const daily = ['09:00-17:00'];
+    const { id } = await this.ask(Mentors.apply, actor, {
+      title: 'Senior Python Developer',
+      description: 'Ten years of Python.',
+      skills: ['Python', 'Django'],
+      price_per_hour: 3000,
+      timezone: 'Europe/Berlin',
+      availability: {
+        monday: daily,
+        tuesday: daily,
+        wednesday: daily,
+        thursday: daily,
+        friday: daily,
+        saturday: daily,
+        sunday: daily,
+      },
+      ...changes,
+    });
+    await this.ask(Mentors.approve, this.admin, { id });
+    return { id, actor };
+  }
+
+  book(
+    mentor: TestMentor,
+    mentee: Caller,
+    changes: Partial<BookSession> = {},
+    context: Partial<RequestContext> = {},
+  ): Promise<SessionView> {
+    return this.ask(SessionBookings.book, mentee, bookingOf(mentor, changes), context);
+  }
+
+  /** A booking that was paid for and that its mentor confirmed. */
+  async confirmed(
+    mentor: TestMentor,
+    mentee: Caller,
+    changes: Partial<BookSession> = {},
+  ): Promise<SessionView> {
+    const session = await this.book(mentor, mentee, changes);
+    if (session.payment_status === 'unpaid') await this.pay(session);
+    return this.ask(SessionBookings.confirm, mentor.actor, { id: session.id });
+  }
+
+  /** Tells that a session was paid, as payments does, and waits until the booking knows. Returns the payment's id. */
+  async pay(session: SessionView, changes: Partial<PaymentFact> = {}): Promise<string> {
+    const payment = this.payment(session, changes);
+    await this.tell(payment.payment_id, (outbox, tx) =>
+      outbox.add(tx, paymentSucceeded, payment.payment_id, payment),
+    );
+    return payment.payment_id;
+  }
+
+  async refund(session: SessionView, paymentId: string, refundedMinor: number): Promise<void> {
+    const payment = this.payment(session, { payment_id: paymentId });
+    await this.tell(paymentId, (outbox, tx) =>
+      outbox.add(tx, paymentRefunded, paymentId, { ...payment, refunded_minor: refundedMinor }),
+    );
+  }
+
+  payment(session: SessionView, changes: Partial<PaymentFact> = {}): PaymentFact {
+    this.lastPayment += 1;
+    return {
+      payment_id: `pm_${this.lastPayment}`,
+      booking_id: session.id,
+      user_id: session.student.id,
+      mentor_user_id: session.mentor.user_id,
+      amount_minor: session.price * 100,
+      currency: session.currency,
+      description: session.topic,
+      ...changes,
+    };
+  }
+
+  /** Sends an event through the outbox, the stream and the inbox, and waits until it is handled or has failed once. */
+  async tell(
+    aggregateId: string,
+    add: (outbox: Outbox, tx: DataSource['manager']) => Promise<void>,
+  ): Promise<void> {
+    const seen = async () => {
+      const [row] = await this.dataSource.query<{ count: number }[]>(
+        `SELECT count(*) FROM (
+           SELECT event_id FROM inbox UNION ALL SELECT event_id FROM inbox_retries) AS handled
+         JOIN outbox USING (event_id) WHERE outbox.aggregate_id = $1`,
+        [aggregateId],
+      );
+      return row?.count ?? 0;
+    };
+    const before = await seen();
+    await this.dataSource.transaction((tx) => add(this.service.get(Outbox), tx));
+    const deadline = Date.now() + 10_000;
+    while ((await seen()) === before) {
+      if (Date.now() > deadline) throw new Error(`The event about ${aggregateId} was not handled.`);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+
+  /** Lets time act on bookings. */
+  sweep(): Promise<number> {
+    return this.service.get(BookingSweeper).sweep();
+  }
+
+  /** What has been told about an aggregate, oldest first. */
+  async events(type: string, aggregateId: number): Promise<Record<string, unknown>[]> {
+    const rows = await this.dataSource.query<{ payload: Record<string, unknown> }[]>(
+      'SELECT payload FROM outbox WHERE type = $1 AND aggregate_id = $2 ORDER BY id',
+      [type, String(aggregateId)],
+    );
+    return rows.map(({ payload }) => payload);
+  }
+}
+
+/** Wednesday 25 November 2026, 10:00 in Berlin, for an hour. */
+export function bookingOf(mentor: TestMentor, changes: Partial<BookSession> = {}): BookSession {
+  return {
+    mentor_id: mentor.id,
+    scheduled_at: '2026-11-25T09:00:00Z',
+    duration_minutes: 60,
+    topic: 'Preparing for an interview',
+    ...changes,
+  };
+}
