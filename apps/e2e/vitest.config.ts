@@ -2,4 +2,6 @@ import { defineProject } from 'vitest/config';
 
 export default defineProject({
   ssr: { resolve: { conditions: ['@mentorhub/source'] } },
+  // Whole systems start here; side by side on two cores they would wait for each other.
+  test: { testTimeout: 30_000, fileParallelism: false },
 });

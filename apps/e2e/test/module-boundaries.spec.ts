@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
-import { cp, glob, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, glob, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
@@ -24,7 +24,15 @@ async function copyOfWorkspace(): Promise<string> {
     await mkdir(dirname(join(copy, file)), { recursive: true });
     await cp(join(root, file), join(copy, file));
   }
-  await symlink(join(root, 'node_modules'), join(copy, 'node_modules'));
+  await mkdir(join(copy, 'node_modules', '@mentorhub'), { recursive: true });
+  for (const name of await readdir(join(root, 'node_modules'))) {
+    if (name === '@mentorhub') continue;
+    await symlink(join(root, 'node_modules', name), join(copy, 'node_modules', name));
+  }
+  // The packages of the workspace have to be those of the copy.
+  for await (const folder of glob('{apps,libs,tools}/*', { cwd: copy })) {
+    await symlink(join(copy, folder), join(copy, 'node_modules', '@mentorhub', basename(folder)));
+  }
   return copy;
 }
 

@@ -70,10 +70,13 @@ describe('the system with two replicas of each gateway', () => {
       await borisThere.frame('message', { id: ack.id, content: 'Hi' });
       await annaThere.frame('message', { id: ack.id, client_id: 'c-1' });
 
-      const online = await boris.get<{ users: { id: number }[] }>('/api/v1/ws/online-users');
-      expect(online.users.map(({ id }) => id)).toEqual(
-        expect.arrayContaining([anna.userId, boris.userId]),
-      );
+      const online = async (): Promise<number[]> => {
+        const { users } = await boris.get<{ users: { id: number }[] }>('/api/v1/ws/online-users');
+        return users.map(({ id }) => id);
+      };
+      await expect
+        .poll(online)
+        .toEqual(expect.arrayContaining([anna.userId, boris.userId]) as number[]);
       for (const socket of [annaHere, annaThere, borisThere]) socket.close();
     });
 

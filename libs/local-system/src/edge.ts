@@ -27,6 +27,8 @@ export interface EdgeOptions {
   apiGateways: (string | Upstream)[];
   /** Serve /ws and what is below it. */
   chatGateways: (string | Upstream)[];
+  /** Larger bodies are refused, by their announced length; default: 10 MiB, as in the api-gateway. */
+  maxBodyBytes?: number;
 }
 
 export interface Edge {
@@ -60,6 +62,7 @@ const proxyHeaders = [
  * @throws {StartProblem} when the port is taken.
  */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
+  const { maxBodyBytes = 10 * 1024 * 1024 } = options;
   const api = new Replicas(options.apiGateways);
   const chat = new Replicas(options.chatGateways);
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 256 });
@@ -69,6 +72,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   const server = createServer((request, response) => {
     if (request.url === '/' && (request.method === 'GET' || request.method === 'HEAD')) {
       sendLandingPage(response);
+      return;
+    }
+    // A gateway that refuses a body while it is being sent closes the connection, and its answer is lost on the way.
+    if (Number(request.headers['content-length']) > maxBodyBytes) {
+      send(response, tooLargeBody(maxBodyBytes));
       return;
     }
     setProxyHeaders(request);
@@ -87,7 +95,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   ): void {
     const replica = replicas.next();
     if (replica === undefined) {
-      sendUnavailable(response);
+      send(response, unavailableBody(), 1);
       return;
     }
     proxy.web(request, response, { target: replica.url }, (error) => {
@@ -102,7 +110,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
           return;
         }
       }
-      sendUnavailable(response);
+      send(response, unavailableBody(), 1);
     });
   }
 
@@ -293,20 +301,27 @@ function unavailableBody(): ErrorBody {
   );
 }
 
+function tooLargeBody(limit: number): ErrorBody {
+  return errorBody(
+    413,
+    'BODY_TOO_LARGE',
+    `The body may have at most ${limit} bytes. Send less at once.`,
+  );
+}
+
 function clientFault(code: string | undefined): [status: number, detail: string] {
   if (code === 'HPE_HEADER_OVERFLOW') return [431, 'The headers of the request are too large.'];
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') return [408, 'The request did not arrive in time.'];
   return [400, 'This is not a valid HTTP request.'];
 }
 
-function sendUnavailable(response: ServerResponse): void {
-  const body = unavailableBody();
+function send(response: ServerResponse, body: ErrorBody, retryAfter?: number): void {
   const text = JSON.stringify(body);
-  response.writeHead(503, {
+  response.writeHead(body.status_code, {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(text),
-    'Retry-After': '1',
     'X-Request-ID': body.request_id,
+    ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
     // What is left of the request's body is not read.
     ...(hasBody(response.req) ? { Connection: 'close' } : {}),
   });

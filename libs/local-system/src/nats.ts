@@ -121,7 +121,7 @@ class NatsServer implements Nats {
     child.once('exit', (code, signal) => {
       failure ??= new Error(`nats-server ended with ${signal ?? code}:\n${log}`);
       if (this.child === child) this.child = undefined;
-      if (ready && !this.stopping) this.options.onCrash?.(`ended with ${signal ?? code}`);
+      if (ready && !this.stopping) this.options.onCrash?.(signal ?? `exit code ${code}`);
     });
     const deadline = Date.now() + startTimeout;
     while (!(await accepts(this.port, this.host))) {

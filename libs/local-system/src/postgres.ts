@@ -271,7 +271,7 @@ class Cluster implements Postgres {
               : this.explained(`PostgreSQL ended with ${signal ?? code}:\n${log}`),
           );
         } else if (!this.stopping) {
-          this.options.onCrash?.(`ended with ${signal ?? code}`);
+          this.options.onCrash?.(signal ?? `exit code ${code}`);
         }
       });
     });

@@ -437,6 +437,7 @@ class LocalSystem implements System {
       host: this.environment['HOST_EDGE'] || '127.0.0.1',
       apiGateways: upstreams('api-gateway'),
       chatGateways: upstreams('chat-gateway'),
+      maxBodyBytes: Number(this.environment['MAX_BODY_BYTES']) || undefined,
     });
   }
 
