@@ -1,4 +1,5 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
+import type { Client } from 'pg';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
 import { eventsActive } from '../metrics.js';
@@ -9,6 +10,10 @@ import { type Lease, ServiceLease } from './service-lease.js';
 import { Wake } from './wake.js';
 
 const RECONNECT_MS = 500;
+/** Waits between passes while writers need not wake the relay. */
+const AWAKE_WAITS_MS = [5, 10];
+const FIRST_SLEEP_MS = 20;
+const MAX_DOUBLINGS = 10;
 
 /**
  * Relays and handles the events of a service in exactly one of its processes: the one that holds the lease. The
@@ -91,18 +96,46 @@ export class EventWorker {
       this.setHolding(true);
       this.relay.suspectStream();
       this.consumer.start();
-      while (check()) {
-        const more = await this.relay.pass(lease.client);
-        if (more) continue;
-        await this.relay.clean(lease.client);
-        await this.wake.wait(this.pollMs);
-      }
+      await this.relay.announce(lease.client, 'asleep');
+      await this.relayWhile(check, lease.client);
       await this.consumer.stop();
       await this.relay.pass(lease.client);
     } finally {
       await this.consumer.stop();
       this.setHolding(false);
       await endQuietly(lease);
+    }
+  }
+
+  /**
+   * Passes again and again. After the last events the relay looks a few more times by itself, then announces that it
+   * sleeps. A writer that read "awake" just before that and commits just after it wakes nobody, so the sleep begins
+   * short and doubles: what is late by some time is found within twice that time.
+   */
+  private async relayWhile(check: () => boolean, client: Client): Promise<void> {
+    let asleep = true;
+    let idlePasses = AWAKE_WAITS_MS.length;
+    while (check()) {
+      const found = await this.relay.pass(client);
+      if (found === 'full') continue;
+      if (found === 'some') {
+        if (asleep) await this.relay.announce(client, 'awake');
+        asleep = false;
+        idlePasses = 0;
+      }
+      const awakeWaitMs = AWAKE_WAITS_MS[idlePasses];
+      if (awakeWaitMs !== undefined) {
+        await this.wake.wait(awakeWaitMs);
+      } else if (!asleep) {
+        await this.relay.announce(client, 'asleep');
+        asleep = true;
+        continue; // looks once more, now that the writers know
+      } else {
+        await this.relay.clean(client);
+        const doublings = Math.min(idlePasses - AWAKE_WAITS_MS.length, MAX_DOUBLINGS);
+        await this.wake.wait(Math.min(FIRST_SLEEP_MS * 2 ** doublings, this.pollMs));
+      }
+      idlePasses++;
     }
   }
 

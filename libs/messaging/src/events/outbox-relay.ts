@@ -98,20 +98,20 @@ export class OutboxRelay {
 
   /**
    * Publishes one batch.
-   * @returns whether it was full, so that there may be more
+   * @returns `none` when nothing was published, `full` when there may be more at once
    * @throws when PostgreSQL fails; failures of NATS are logged once and leave the rows for the next pass
    */
-  async pass(client: Client): Promise<boolean> {
+  async pass(client: Client): Promise<'none' | 'some' | 'full'> {
     if (!this.nats.health().connected) {
       await this.measure(client);
-      return false;
+      return 'none';
     }
     try {
       if (Date.now() >= this.checkStreamAt) await this.checkStream(client);
     } catch (error) {
       await this.measure(client);
       this.report(error);
-      return false;
+      return 'none';
     }
     const { rows } = await client.query<OutboxRow>({
       name: 'outbox-next',
@@ -120,7 +120,7 @@ export class OutboxRelay {
     });
     if (rows.length === 0) {
       outboxAge.set(0);
-      return false;
+      return 'none';
     }
     const acks = await Promise.allSettled(rows.map((row) => this.publish(row)));
     const failed = acks.findIndex(({ status }) => status === 'rejected');
@@ -139,11 +139,17 @@ export class OutboxRelay {
       setAge(rows[failed]);
       this.suspectStream();
       this.report(failure.reason);
-      return false;
+      return 'none';
     }
     if (this.failing) this.logger.log('publishing events again');
     this.failing = false;
-    return rows.length === this.batchSize;
+    return rows.length === this.batchSize ? 'full' : 'some';
+  }
+
+  /** Tells the writers of the outbox whether they must wake this relay. */
+  async announce(client: Client, state: 'awake' | 'asleep'): Promise<void> {
+    const value = state === 'awake' ? 1 : 2;
+    await client.query("SELECT setval('outbox_relay_state', $1)", [value]);
   }
 
   /** Deletes what nobody needs any more, at most once a minute. */
