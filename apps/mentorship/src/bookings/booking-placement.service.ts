@@ -6,7 +6,7 @@ import { Idempotency, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { isBookable, nearestStarts } from '../availability/domain/slots.js';
+import { endOfBookingWindow, isBookable, nearestStarts } from '../availability/domain/slots.js';
 import { type MentorSchedule, SchedulesRepository } from '../availability/schedules.repository.js';
 import { checkDuration } from '../availability/slots.service.js';
 import type { MentorshipConfig } from '../config.js';
@@ -95,12 +95,12 @@ export class BookingPlacement {
     const { schedule, time } = await this.scheduleFor(tx, userId, wanted, now);
     const booking = this.draft(schedule, userId, wanted, time, now);
     if (!isBookable(schedule, { ...time, now: now.getTime() })) {
-      throw await this.taken(tx, userId, wanted.mentorId, time, now);
+      throw await this.taken(tx, userId, schedule, time, now);
     }
 
     await this.changes.expire(tx, await this.bookings.overdueHolds(tx, booking, now));
     const id = await this.bookings.insert(tx, booking);
-    if (id === undefined) throw await this.taken(tx, userId, wanted.mentorId, time, now);
+    if (id === undefined) throw await this.taken(tx, userId, schedule, time, now);
 
     const placed = await this.bookings.find(tx, id);
     if (!placed) throw new Error(`Booking ${id} vanished inside its own transaction.`);
@@ -193,12 +193,14 @@ export class BookingPlacement {
   private async taken(
     tx: EntityManager,
     userId: number,
-    mentorId: number,
+    { mentorId, rules }: MentorSchedule,
     { start, durationMinutes }: RequestedTime,
     now: Date,
   ): Promise<CodedError> {
-    const from = Math.max(now.getTime(), start - alternativesWithin);
-    const to = Math.max(from, start) + alternativesWithin;
+    // Around the wanted time, or around the part of the booking window that is nearest to it.
+    const reachable = Math.min(start, endOfBookingWindow(rules, now.getTime()));
+    const from = Math.max(now.getTime(), reachable - alternativesWithin);
+    const to = Math.max(from, reachable) + alternativesWithin;
     const schedule = await this.calendar(tx, userId, mentorId, {
       from: new Date(from - reach),
       to: new Date(to + reach),

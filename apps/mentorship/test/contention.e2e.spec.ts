@@ -1,0 +1,103 @@
+import { CodedError, Mentors, SessionBookings } from '@mentorhub/contracts';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { bookingOf, MentorshipFixture } from './fixture.js';
+
+let mentorship: MentorshipFixture;
+
+beforeAll(async () => {
+  mentorship = await MentorshipFixture.start('mentorship_contention');
+});
+afterAll(() => mentorship.stop());
+
+async function deadlocks(): Promise<number> {
+  const [row] = await mentorship.dataSource.query<{ deadlocks: number }[]>(
+    'SELECT deadlocks FROM pg_stat_database WHERE datname = current_database()',
+  );
+  return row?.deadlocks ?? 0;
+}
+
+const percentile = (times: number[], share: number): number =>
+  times.toSorted((a, b) => a - b)[Math.ceil(times.length * share) - 1] ?? 0;
+
+describe('64 mentees after one slot', () => {
+  it('get one booking and 63 refusals with alternatives, without a deadlock or a wait of a second', async () => {
+    const waits: number[] = [];
+    for (let round = 0; round < 3; round++) {
+      const mentor = await mentorship.mentor();
+      const mentees = Array.from({ length: 64 }, () => mentorship.newUser());
+      const outcomes = await Promise.all(
+        mentees.map(async (mentee) => {
+          const began = performance.now();
+          try {
+            await mentorship.ask(SessionBookings.book, mentee, bookingOf(mentor));
+            return 'booked';
+          } catch (error) {
+            if (!(error instanceof CodedError)) throw error;
+            expect(error.data?.['alternatives']).toHaveLength(3);
+            return error.code;
+          } finally {
+            waits.push(performance.now() - began);
+          }
+        }),
+      );
+      const count = (outcome: string) => outcomes.filter((one) => one === outcome).length;
+      expect([count('booked'), count('BOOKING_SLOT_TAKEN')]).toEqual([1, 63]);
+    }
+    expect(await deadlocks()).toBe(0);
+    expect(Math.max(...waits)).toBeLessThan(1000);
+  });
+
+  it('share overlapping slots without a double booking', async () => {
+    const mentor = await mentorship.mentor();
+    const tries = await Promise.allSettled(
+      Array.from({ length: 64 }, (_, index) =>
+        mentorship.book(mentor, mentorship.newUser(), {
+          scheduled_at: new Date(
+            Date.parse('2026-11-25T08:00:00Z') + (index % 14) * 1_800_000,
+          ).toISOString(),
+        }),
+      ),
+    );
+    const booked = tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+    const starts = booked
+      .map(({ scheduled_at }) => Date.parse(scheduled_at))
+      .toSorted((a, b) => a - b);
+    const gaps = starts.slice(1).map((start, index) => start - (starts[index] ?? 0));
+    expect(Math.min(...gaps)).toBeGreaterThanOrEqual(3_600_000);
+    expect(booked.length).toBeGreaterThanOrEqual(4);
+    expect(await deadlocks()).toBe(0);
+  });
+});
+
+describe('the slots of a month with 200 bookings', () => {
+  it('are found within 20 ms, nearly always', async () => {
+    const { id } = await mentorship.mentor({
+      availability: Object.fromEntries(
+        ['sunday', 'monday', 'tuesday', 'wednesday', 'thursday', 'friday', 'saturday'].map(
+          (weekday) => [weekday, ['08:00-20:00']],
+        ),
+      ),
+    });
+    await mentorship.dataSource.query(
+      `INSERT INTO bookings (mentor_id, mentee_user_id, starts_at, ends_at, blocked_from, blocked_until, status,
+         payment_status, price_minor, currency, topic, created_at)
+       SELECT $1, 10000 + n, at, at + interval '30 minutes', at, at + interval '30 minutes', 'confirmed',
+         'not_required', 0, 'RUB', 'T', now()
+       FROM (SELECT n, '2026-11-24T07:00:00Z'::timestamptz + (n / 7) * interval '1 day' + (n % 7) * interval '90 minutes' AS at
+             FROM generate_series(0, 199) AS n) AS bookings`,
+      [id],
+    );
+    const query = { id, from: '2026-11-24T00:00:00Z', to: '2026-12-24T00:00:00Z' };
+    const times: number[] = [];
+    for (let round = 0; round < 60; round++) {
+      const began = performance.now();
+      const { slots } = await mentorship.ask(Mentors.slots, undefined, {
+        ...query,
+        duration_minutes: 30,
+      });
+      if (round >= 10) times.push(performance.now() - began);
+      expect(slots).toHaveLength(30 * 24 - 200);
+    }
+    expect(percentile(times, 0.95)).toBeLessThan(20);
+  });
+});
