@@ -133,6 +133,21 @@ describe('the edge', () => {
       .toEqual(['ready', 'ready']);
   });
 
+  it('refuses a body over the limit, and a client that sends all of it sees why', async () => {
+    const { url } = await serve((_, response) => response.end());
+    edge = await startEdge({
+      port: 0,
+      host: '127.0.0.1',
+      apiGateways: [url],
+      chatGateways: [],
+      maxBodyBytes: 1_000_000,
+    });
+    const body = Buffer.alloc(20_000_000);
+    const answer = await fetch(`${edge.url}/api`, { method: 'POST', body });
+    expect(answer.status).toBe(413);
+    await expect(answer.json()).resolves.toMatchObject({ code: 'BODY_TOO_LARGE' });
+  });
+
   it('shows a page with the addresses at /', async () => {
     await open([]);
     const page = await (await fetch(edge.url)).text();

@@ -41,6 +41,12 @@ export interface Edge {
 /** How often the replicas are looked at. */
 const lookEvery = 500;
 
+/**
+ * How much of a body that is not wanted is still read, in bytes and milliseconds. A connection that is
+ * closed while the client sends is reset, and the client may never see the answer.
+ */
+const linger = { bytes: 256 * 1024 * 1024, milliseconds: 10_000 };
+
 /** Headers that only a proxy may set; what a client sends under these names is dropped. */
 const proxyHeaders = [
   'forwarded',
@@ -110,7 +116,12 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
           return;
         }
       }
-      send(response, unavailableBody(), 1);
+      // A body of unknown length went on for too long, and the gateway hung up.
+      if (!request.complete && request.socket.bytesRead > maxBodyBytes) {
+        send(response, tooLargeBody(maxBodyBytes));
+      } else {
+        send(response, unavailableBody(), 1);
+      }
     });
   }
 
@@ -316,16 +327,36 @@ function clientFault(code: string | undefined): [status: number, detail: string]
 }
 
 function send(response: ServerResponse, body: ErrorBody, retryAfter?: number): void {
+  const request = response.req;
   const text = JSON.stringify(body);
   response.writeHead(body.status_code, {
     'Content-Type': 'application/json; charset=utf-8',
     'Content-Length': Buffer.byteLength(text),
     'X-Request-ID': body.request_id,
     ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
-    // What is left of the request's body is not read.
-    ...(hasBody(response.req) ? { Connection: 'close' } : {}),
+    ...(hasBody(request) ? { Connection: 'close' } : {}),
   });
-  response.end(text);
+  if (request.complete || !hasBody(request)) response.end(text);
+  else endAfterBody(response, text);
+}
+
+/** The answer is complete for the client, and the connection stays until the client has sent its body. */
+function endAfterBody(response: ServerResponse, text: string): void {
+  const request = response.req;
+  response.write(text);
+  let left = linger.bytes;
+  const end = (): void => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(end, linger.milliseconds);
+  request.unpipe();
+  request.on('data', (bytes: Buffer) => {
+    left -= bytes.length;
+    if (left < 0) end();
+  });
+  request.once('end', end);
+  request.once('close', end);
 }
 
 /** Answers on a bare socket, where there is no response object. */
