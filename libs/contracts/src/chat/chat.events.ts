@@ -15,5 +15,12 @@ export interface MessageSent {
 /** The text stays with chat. */
 export const messageSent = event<MessageSent>('chat.message.sent');
 
+/** A frame on its way to the open sockets of one user. */
+export interface SignalledFrame {
+  frame: LiveFrame;
+  /** The socket the frame's message was sent on: it gets the `ack` instead. */
+  connection_id?: string;
+}
+
 /** A frame for the open sockets of one user; the key is the user's id. */
-export const userFrame = signal<LiveFrame>('user.*.frame');
+export const userFrame = signal<SignalledFrame>('user.*.frame');

@@ -60,8 +60,17 @@ export interface AckFrame {
   id: number;
   chat_id: number;
   timestamp: string;
+  /**
+   * Place of the message in the sender's event log, which counts as delivered to this device. Without it (a duplicate,
+   * or a log that is not delivered up to there yet) the message itself comes, or came, as a `message` frame.
+   */
+  offset?: number;
   /** The `client_id` was stored before. */
   duplicate?: true;
+}
+
+export interface PongFrame {
+  type: 'pong';
 }
 
 export interface WelcomeFrame {
@@ -98,6 +107,9 @@ export interface ErrorFrame {
   detail: string;
   client_id?: string;
 }
+
+export type ServerFrame =
+  LiveFrame | AckFrame | PongFrame | WelcomeFrame | ResumedFrame | ErrorFrame;
 
 /** Why the gateway closes a socket. */
 export const closeCodes = {

@@ -19,7 +19,7 @@ export interface LogPosition {
   offset: number;
 }
 
-/** Part of a user's event log. */
+/** Part of a user's event log. `epoch` and `offset` tell where its reader stands afterwards. */
 export interface LogSlice extends LogPosition {
   /** False: the log does not reach back to the asked offset, or the epoch changed; refetch over REST. */
   recovered: boolean;
@@ -35,8 +35,8 @@ export const Chats = {
 
 export const Messages = {
   send: request.user<SendMessage, MessageView>('chat.messages.send'),
-  /** The same for a socket: answers the `ack` frame. */
-  post: request.user<SendMessage, AckFrame>('chat.messages.post'),
+  /** The same for a socket: answers the `ack` frame. `connection_id` comes back in the sender's `userFrame` signal. */
+  post: request.user<SendMessage & { connection_id?: string }, AckFrame>('chat.messages.post'),
   /** Reads everything up to the message in its chat. */
   read: request.user<ById, ReadResult>('chat.messages.read'),
 };
@@ -60,10 +60,11 @@ export const Presence = {
   online: request.user<Record<string, never>, OnlineUsers>('chat.presence.online'),
   /**
    * What a gateway tells about its sockets: users who came and went since the last report. The report also renews the
-   * gateway's lease; when a lease runs out, its users are offline. `reset` replaces all that was told before.
+   * gateway's lease; when a lease runs out, its users are offline. `reset` replaces all that was told before, and is
+   * asked for with `unknown_gateway` by a service that has no lease of the gateway.
    */
   report: request.service<
     { gateway_id: string; reset?: boolean; came: number[]; went: number[] },
-    { lease_seconds: number }
+    { lease_seconds: number; unknown_gateway?: true }
   >('chat.presence.report'),
 };
