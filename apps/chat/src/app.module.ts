@@ -1,0 +1,60 @@
+import { MessagingModule } from '@mentorhub/messaging';
+import { PeopleModule } from '@mentorhub/people';
+import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
+import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { type DynamicModule, Module } from '@nestjs/common';
+import { ChatsController } from './chats/chats.controller.js';
+import { ChatsService } from './chats/chats.service.js';
+import { DirectChats } from './chats/direct-chats.js';
+import type { ChatConfig } from './config.js';
+import { EventLogController } from './event-log/event-log.controller.js';
+import { EventLogEvents } from './event-log/event-log.events.js';
+import { EventLog } from './event-log/event-log.js';
+import { LogInbox } from './event-log/log-inbox.js';
+import { LogTrimmer } from './event-log/log-trimmer.js';
+import { MessageWriter } from './messages/message-writer.js';
+import { MessagesController } from './messages/messages.controller.js';
+import { MessagesService } from './messages/messages.service.js';
+import { ReceiptsService } from './messages/receipts.service.js';
+import { PresenceController } from './presence/presence.controller.js';
+import { PresenceService } from './presence/presence.service.js';
+import { schema } from './schema.js';
+import { TypingController } from './typing/typing.controller.js';
+import { TypingService } from './typing/typing.service.js';
+
+@Module({})
+export class AppModule {}
+
+export const appModule = (config: ChatConfig): DynamicModule => ({
+  module: AppModule,
+  imports: [
+    PersistenceModule.forRoot({
+      ...databaseSettings(config),
+      ...schema,
+      applicationName: 'chat',
+    }),
+    MessagingModule.forRoot({ service: 'chat', connection: natsConnection(config) }),
+    MessagingModule.forService({ classify: classifyDatabaseError }),
+    PeopleModule,
+  ],
+  controllers: [
+    ChatsController,
+    MessagesController,
+    TypingController,
+    EventLogController,
+    EventLogEvents,
+    PresenceController,
+  ],
+  providers: [
+    ChatsService,
+    DirectChats,
+    MessagesService,
+    MessageWriter,
+    ReceiptsService,
+    TypingService,
+    EventLog,
+    LogInbox,
+    LogTrimmer,
+    PresenceService,
+  ],
+});

@@ -1,0 +1,94 @@
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationBootstrap,
+  type OnModuleDestroy,
+} from '@nestjs/common';
+import { Clock, CONFIG } from '@mentorhub/service-kit';
+import { DataSource } from 'typeorm';
+import type { ChatConfig } from '../config.js';
+
+const sweepMs = 60_000;
+const usersPerSweep = 200;
+const entriesPerStatement = 1000;
+const dayMs = 86_400_000;
+
+/**
+ * Drops the old end of event logs, a little at a time: entries older than `EVENT_LOG_DAYS`, and those beyond the newest
+ * `EVENT_LOG_ENTRIES`. A device that was away for longer is told to fetch over REST. Replicas may do it side by side.
+ */
+@Injectable()
+export class LogTrimmer implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly logger = new Logger(LogTrimmer.name);
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private stopping = false;
+  /** The user the last sweep ended at; the next one goes on from there. */
+  private lastUserId = 0;
+
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: ChatConfig,
+  ) {}
+
+  onApplicationBootstrap(): void {
+    this.timer = setInterval(() => {
+      this.running ??= this.sweep()
+        .catch((error: unknown) =>
+          this.logger.warn(`Event logs could not be trimmed. ${String(error)}`),
+        )
+        .finally(() => {
+          this.running = undefined;
+        });
+    }, sweepMs);
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    this.stopping = true;
+    clearInterval(this.timer);
+    await this.running;
+  }
+
+  /** Trims the logs of the next users; after the last one it starts over. */
+  async sweep(): Promise<void> {
+    const users = await this.dataSource.query<{ user_id: number }[]>(
+      `SELECT user_id FROM user_logs WHERE user_id > $1 ORDER BY user_id LIMIT ${usersPerSweep}`,
+      [this.lastUserId],
+    );
+    for (const { user_id: userId } of users) {
+      while (!this.stopping && (await this.trim(userId)) === entriesPerStatement);
+    }
+    this.lastUserId = users.length < usersPerSweep ? 0 : (users.at(-1)?.user_id ?? 0);
+  }
+
+  /** One statement, one log locked: it stands in nobody's way for long. Resolves to how many entries it dropped. */
+  private async trim(userId: number): Promise<number> {
+    const [row] = await this.dataSource.query<{ dropped: number }[]>(
+      `WITH log AS (
+         SELECT user_id, last_offset, trimmed_to FROM user_logs WHERE user_id = $1 FOR UPDATE
+       ), oldest AS MATERIALIZED (
+         SELECT entries."offset", entries.logged_at FROM log_entries AS entries, log
+         WHERE entries.user_id = $1 AND entries."offset" > log.trimmed_to
+         ORDER BY entries."offset" LIMIT ${entriesPerStatement}
+       ), too_old AS MATERIALIZED (
+         SELECT oldest."offset" FROM oldest, log
+         WHERE oldest.logged_at < $2 OR oldest."offset" <= log.last_offset - $3
+       ), dropped AS (
+         DELETE FROM log_entries
+         WHERE user_id = $1 AND "offset" <= (SELECT max("offset") FROM too_old)
+       ), moved AS (
+         UPDATE user_logs SET trimmed_to = (SELECT max("offset") FROM too_old)
+         WHERE user_id = $1 AND EXISTS (SELECT FROM too_old)
+       )
+       SELECT count(*) AS dropped FROM too_old`,
+      [
+        userId,
+        new Date(this.clock.now().getTime() - this.config.EVENT_LOG_DAYS * dayMs),
+        this.config.EVENT_LOG_ENTRIES,
+      ],
+    );
+    return row?.dropped ?? 0;
+  }
+}

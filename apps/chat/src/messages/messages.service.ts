@@ -1,0 +1,156 @@
+import {
+  type AckFrame,
+  type Caller,
+  CodedError,
+  type MessageFrame,
+  type MessageView,
+  type SendMessage,
+  type SignalledFrame,
+  userFrame,
+} from '@mentorhub/contracts';
+import { requestContext, Signals } from '@mentorhub/messaging';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { type DirectChat, DirectChats } from '../chats/direct-chats.js';
+import { clientIdOfKey, visibleClientId } from './client-id.js';
+import { MessageWriter, type StoredMessage } from './message-writer.js';
+
+interface MessageRow {
+  id: number;
+  chat_id: number;
+  text: string;
+  sent_at: Date;
+}
+
+interface SentMessage {
+  readonly chat: DirectChat;
+  readonly id: number;
+  readonly text: string;
+  readonly sentAt: string;
+  readonly duplicate: boolean;
+  /** Place in the sender's event log; absent for duplicates. */
+  readonly offset?: number;
+}
+
+@Injectable()
+export class MessagesService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly directChats: DirectChats,
+    private readonly writer: MessageWriter,
+    private readonly signals: Signals,
+  ) {}
+
+  /**
+   * Sends a message over REST. Without a `client_id` the request's `Idempotency-Key` makes it unique.
+   * @throws CodedError `IDEMPOTENCY_KEY_REUSED` for the same key with another message
+   */
+  async send(actor: Caller, message: SendMessage): Promise<MessageView> {
+    const key = message.client_id === undefined && requestContext.current()?.idempotencyKey;
+    const clientId = key ? clientIdOfKey(key) : message.client_id;
+    const sent = await this.deliver(actor, message, clientId);
+    if (key && sent.duplicate && sent.text !== message.text) {
+      throw new CodedError(
+        'IDEMPOTENCY_KEY_REUSED',
+        'This Idempotency-Key was used for another message: send a new key.',
+      );
+    }
+    return {
+      id: sent.id,
+      chat_id: sent.chat.id,
+      sender_id: actor.user_id,
+      recipient_id: otherThan(sent.chat, actor.user_id),
+      text: sent.text,
+      sent_at: sent.sentAt,
+      read: false,
+    };
+  }
+
+  /** Sends a message over a socket. */
+  async post(actor: Caller, message: SendMessage & { connection_id?: string }): Promise<AckFrame> {
+    const sent = await this.deliver(actor, message, message.client_id, message.connection_id);
+    return {
+      type: 'ack',
+      client_id: message.client_id,
+      id: sent.id,
+      chat_id: sent.chat.id,
+      timestamp: sent.sentAt,
+      offset: sent.offset,
+      ...(sent.duplicate ? { duplicate: true } : {}),
+    };
+  }
+
+  private async deliver(
+    { user_id: senderId }: Caller,
+    { recipient_id: recipientId, chat_id: chatId, text }: SendMessage,
+    clientId?: string,
+    connectionId?: string,
+  ): Promise<SentMessage> {
+    const chat = await this.chatFor(senderId, recipientId, chatId);
+    const trace = requestContext.current()?.traceparent;
+    const stored = await this.writer.store(
+      { chatId: chat.id, senderId, text, clientId, trace },
+      (committed) => this.signal(chat.id, senderId, text, clientId, connectionId, committed),
+    );
+    if (!stored) return this.original(senderId, clientId);
+    const offset = stored.deliveries.find(({ userId }) => userId === senderId)?.offset;
+    return { chat, id: stored.id, text, sentAt: stored.sentAt, duplicate: false, offset };
+  }
+
+  private chatFor(
+    senderId: number,
+    recipientId: number | undefined,
+    chatId: number | undefined,
+  ): Promise<DirectChat> {
+    if (chatId !== undefined) return this.directChats.ofUser(senderId, chatId);
+    if (recipientId !== undefined) return this.directChats.withUser(senderId, recipientId);
+    throw CodedError.invalid('recipient_id', 'recipient_id or chat_id must be given.');
+  }
+
+  /** Tells the open sockets of everyone in the chat. What gets lost here is found in the event log. */
+  private signal(
+    chatId: number,
+    senderId: number,
+    text: string,
+    clientId: string | undefined,
+    connectionId: string | undefined,
+    { id, senderUsername, sentAt, deliveries }: StoredMessage,
+  ): void {
+    for (const { userId, offset } of deliveries) {
+      const own = userId === senderId;
+      const frame: MessageFrame = {
+        type: 'message',
+        id,
+        chat_id: chatId,
+        sender_id: senderId,
+        sender_username: senderUsername,
+        content: text,
+        timestamp: sentAt,
+        client_id: own ? visibleClientId(clientId) : undefined,
+        offset,
+      };
+      const signalled: SignalledFrame = own ? { frame, connection_id: connectionId } : { frame };
+      this.signals.publish(userFrame, signalled, userId);
+    }
+  }
+
+  /** The message that was stored first under a client id. */
+  private async original(senderId: number, clientId: string | undefined): Promise<SentMessage> {
+    const [row] = await this.dataSource.query<MessageRow[]>(
+      'SELECT id, chat_id, text, sent_at FROM messages WHERE sender_id = $1 AND client_id = $2',
+      [senderId, clientId],
+    );
+    if (!row) throw new Error('A message was neither stored nor a duplicate.');
+    return {
+      chat: await this.directChats.ofUser(senderId, row.chat_id),
+      id: row.id,
+      text: row.text,
+      sentAt: row.sent_at.toISOString(),
+      duplicate: true,
+    };
+  }
+}
+
+function otherThan(chat: DirectChat, userId: number): number | null {
+  return chat.users.find((one) => one !== userId) ?? null;
+}

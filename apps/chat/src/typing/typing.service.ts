@@ -1,0 +1,48 @@
+import { type Caller, CodedError, userFrame } from '@mentorhub/contracts';
+import { Signals } from '@mentorhub/messaging';
+import { People } from '@mentorhub/people';
+import { Injectable } from '@nestjs/common';
+import { DataSource } from 'typeorm';
+import { type DirectChat, DirectChats } from '../chats/direct-chats.js';
+
+@Injectable()
+export class TypingService {
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly directChats: DirectChats,
+    private readonly people: People,
+    private readonly signals: Signals,
+  ) {}
+
+  /**
+   * Tells the others of a chat that a user is typing. Nobody is told before a chat's first message: until then the
+   * other side does not know the user, and typing must not tell whether it exists.
+   * @throws CodedError `NOT_FOUND` also for a chat of others
+   */
+  async tell(
+    { user_id: userId }: Caller,
+    where: { recipient_id?: number; chat_id?: number },
+  ): Promise<void> {
+    const chat = await this.chatFor(userId, where);
+    if (!chat) return;
+    const people = await this.people.ensure(this.dataSource.manager, [userId]);
+    const username = people.get(userId)?.username ?? '';
+    for (const other of chat.users) {
+      if (other === userId) continue;
+      this.signals.publish(
+        userFrame,
+        { frame: { type: 'typing', user_id: userId, username, chat_id: chat.id } },
+        other,
+      );
+    }
+  }
+
+  private chatFor(
+    userId: number,
+    { recipient_id: recipientId, chat_id: chatId }: { recipient_id?: number; chat_id?: number },
+  ): Promise<DirectChat | undefined> {
+    if (chatId !== undefined) return this.directChats.ofUser(userId, chatId);
+    if (recipientId !== undefined) return this.directChats.find(userId, recipientId);
+    throw CodedError.invalid('recipient_id', 'recipient_id or chat_id must be given.');
+  }
+}

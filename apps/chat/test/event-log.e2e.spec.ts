@@ -1,0 +1,172 @@
+import { randomUUID } from 'node:crypto';
+import {
+  EventLog,
+  Messages,
+  notificationCreated,
+  type NotificationView,
+  Presence,
+} from '@mentorhub/contracts';
+import { FixedClock } from '@mentorhub/service-kit';
+import { jetstream } from '@nats-io/jetstream';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { LogTrimmer } from '../src/event-log/log-trimmer.js';
+import { PresenceService } from '../src/presence/presence.service.js';
+import { caller, startChat, type TestChat } from './harness.js';
+
+let chat: TestChat;
+
+beforeAll(async () => {
+  chat = await startChat('chat_event_log', {
+    EVENT_LOG_ENTRIES: '100',
+    GATEWAY_LEASE_SECONDS: '600',
+  });
+});
+afterAll(() => chat.stop());
+
+function post(from: number, to: number, text: string) {
+  return chat.requests.request(Messages.post, caller(from), { recipient_id: to, text });
+}
+
+const notification: NotificationView = {
+  id: 5,
+  type: 'session_confirmed',
+  title: 'Confirmed',
+  body: 'Your session is confirmed.',
+  data: { session_id: 9 },
+  is_read: false,
+  read_at: null,
+  created_at: '2026-11-25T12:00:00Z',
+};
+
+describe('the event log', () => {
+  it('takes up a notification once and tells the sockets after the commit', async () => {
+    const mentee = chat.listen(1);
+    const envelope = {
+      id: randomUUID(),
+      type: notificationCreated.type,
+      occurred_at: new Date().toISOString(),
+      aggregate_id: '5',
+      version: 1,
+      data: { user_id: 1, notification, unread_count: 3 },
+    };
+    const js = jetstream(chat.connection);
+    // The service creates the stream a moment after it is ready.
+    await vi.waitFor(
+      () => js.publish(notificationCreated.subject, JSON.stringify(envelope)),
+      10_000,
+    );
+    await js.publish(notificationCreated.subject, JSON.stringify(envelope));
+
+    await vi.waitFor(() => expect(mentee.frames).toHaveLength(1), 10_000);
+    const frame = { type: 'notification', notification, unread_count: 3, offset: 1 };
+    expect(mentee.frames).toEqual([frame]);
+    const { epoch } = await chat.requests.request(EventLog.head, caller(1), {});
+    const slice = await chat.requests.request(EventLog.read, caller(1), { epoch, offset: 0 });
+    expect(slice).toEqual({ epoch, offset: 1, recovered: true, frames: [frame], has_more: false });
+  });
+
+  it('starts empty and keeps its epoch', async () => {
+    const first = await chat.requests.request(EventLog.head, caller(2), {});
+    expect(first.offset).toBe(0);
+    expect(await chat.requests.request(EventLog.head, caller(2), {})).toEqual(first);
+  });
+
+  it('does not pretend to recover another epoch, or a position it never had', async () => {
+    const head = await chat.requests.request(EventLog.head, caller(3), {});
+    for (const from of [
+      { epoch: randomUUID(), offset: 0 },
+      { epoch: head.epoch, offset: 99 },
+    ]) {
+      expect(await chat.requests.request(EventLog.read, caller(3), from)).toEqual({
+        ...head,
+        recovered: false,
+        frames: [],
+        has_more: false,
+      });
+    }
+  });
+
+  it('drops the oldest entries and says so to who was away too long', async () => {
+    await Promise.all(Array.from({ length: 120 }, (_, index) => post(4, 5, `m${index}`)));
+    await chat.service.app.get(LogTrimmer).sweep();
+
+    const { epoch } = await chat.requests.request(EventLog.head, caller(5), {});
+    const read = (offset: number) =>
+      chat.requests.request(EventLog.read, caller(5), { epoch, offset });
+    expect(await read(19)).toMatchObject({ recovered: false, offset: 120 });
+    const kept = await read(20);
+    expect(kept.recovered).toBe(true);
+    expect(kept.frames).toHaveLength(100);
+    expect(kept.frames[0]?.offset).toBe(21);
+  });
+
+  it('tells where many logs end', async () => {
+    await post(6, 7, 'hello');
+    const { offsets } = await chat.requests.request(EventLog.heads, undefined, {
+      user_ids: [6, 7, 888],
+    });
+    expect(offsets).toEqual({ 6: 1, 7: 1 });
+  });
+});
+
+function report(gateway: string, came: number[], went: number[], reset?: boolean) {
+  return chat.requests.request(Presence.report, undefined, {
+    gateway_id: gateway,
+    came,
+    went,
+    reset,
+  });
+}
+
+describe('presence', () => {
+  it('asks an unknown gateway to report everyone', async () => {
+    expect(await report('g-unknown', [11], [])).toMatchObject({ unknown_gateway: true });
+    expect(await report('g-unknown', [], [])).toMatchObject({ unknown_gateway: true });
+  });
+
+  it('tells chat partners when the first device comes and the last one goes', async () => {
+    await post(12, 13, 'hello');
+    await report('g1', [13], [], true);
+    await report('g2', [], [], true);
+    const friend = chat.listen(13);
+    const stranger = chat.listen(14);
+    await chat.connection.flush();
+
+    await report('g1', [12], []);
+    await report('g2', [12], []);
+    await report('g1', [], [12]);
+    await report('g2', [], [12]);
+
+    await vi.waitFor(() => expect(friend.frames).toHaveLength(2));
+    expect(friend.frames).toMatchObject([
+      { type: 'presence', user_id: 12, status: 'online' },
+      { type: 'presence', user_id: 12, status: 'offline' },
+    ]);
+    expect(stranger.frames).toEqual([]);
+    const { users, total } = await chat.requests.request(Presence.online, caller(1), {});
+    expect(total).toBe(1);
+    expect(users).toMatchObject([{ id: 13, username: 'user13', full_name: 'User 13' }]);
+    await report('g1', [], [], true);
+  });
+
+  it('counts the users of a gateway that fell silent as gone', async () => {
+    await post(15, 16, 'hello');
+    const clock = new FixedClock(new Date());
+    const replica = await chat.startReplica(clock);
+    await report('g3', [15], [], true);
+    await report('g4', [16], [], true);
+    const friend = chat.listen(15);
+    await chat.connection.flush();
+
+    // Only g4 falls silent.
+    await chat.sql.query(`UPDATE gateway_leases SET expires_at = $1 WHERE gateway_id = 'g3'`, [
+      new Date(Date.now() + 3_600_000),
+    ]);
+    clock.advance(700_000);
+    await replica.app.get(PresenceService).expire();
+
+    await vi.waitFor(() => expect(friend.frames).toHaveLength(1));
+    expect(friend.frames[0]).toMatchObject({ type: 'presence', user_id: 16, status: 'offline' });
+    await replica.close();
+  });
+});

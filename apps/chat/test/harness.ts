@@ -1,0 +1,93 @@
+import { type Caller, type SignalledFrame, userFrame, Users } from '@mentorhub/contracts';
+import { MessagingModule, NATS_CONNECTION, RequestClient, Signals } from '@mentorhub/messaging';
+import { type Clock, createService } from '@mentorhub/service-kit';
+import { testDatabase, testNats } from '@mentorhub/testing';
+import type { NatsConnection } from '@nats-io/transport-node';
+import { Test } from '@nestjs/testing';
+import { DataSource } from 'typeorm';
+import { appModule } from '../src/app.module.js';
+import { readConfig } from '../src/config.js';
+
+export function caller(userId: number): Caller {
+  return { user_id: userId, roles: ['student'], session_id: userId };
+}
+
+/** Frames told to a user, as a gateway hears them. */
+export interface Listener {
+  readonly frames: SignalledFrame['frame'][];
+  readonly signals: SignalledFrame[];
+}
+
+/** The chat service on its own NATS and database, with a client as a gateway has it, and a double of identity. */
+export async function startChat(name: string, variables: Record<string, string> = {}) {
+  const nats = await testNats();
+  const database = await testDatabase(name);
+  const gateway = await Test.createTestingModule({
+    imports: [
+      MessagingModule.forRoot({ service: 'chat-gateway', connection: { servers: nats.url } }),
+    ],
+  }).compile();
+  await gateway.init();
+  const connection = gateway.get<NatsConnection>(NATS_CONNECTION);
+
+  // Identity knows the users 1 to 999.
+  connection.subscribe(Users.people.subject, {
+    callback: (_error, message) => {
+      const { ids } = message.json<{ ids: number[] }>();
+      const people = ids
+        .filter((id) => id < 1000)
+        .map((id) => ({
+          user_id: id,
+          username: `user${id}`,
+          full_name: `User ${id}`,
+          avatar_url: null,
+        }));
+      message.respond(JSON.stringify({ people }));
+    },
+  });
+
+  const startReplica = (clock?: Clock) =>
+    createService({
+      name: 'chat',
+      config: readConfig({
+        PROFILE: 'local',
+        MANAGEMENT_PORT: '0',
+        RUN_MIGRATIONS: 'true',
+        DATABASE_URL_CHAT: database.url,
+        NATS_URL: nats.url,
+        ...variables,
+      }),
+      module: appModule,
+      clock,
+    });
+  const service = await startReplica();
+  const signals = gateway.get(Signals);
+
+  return {
+    nats,
+    connection,
+    service,
+    startReplica,
+    requests: gateway.get(RequestClient),
+    signals,
+    sql: service.app.get(DataSource),
+    listen(userId: number): Listener {
+      const heard: SignalledFrame[] = [];
+      signals.subscribe(userFrame, (signal) => heard.push(signal), userId);
+      return {
+        signals: heard,
+        get frames() {
+          return heard.map(({ frame }) => frame);
+        },
+      };
+    },
+    async stop(): Promise<void> {
+      await service.close();
+      await gateway.close();
+      await nats.stop();
+      await database.drop();
+    },
+  };
+}
+
+export type TestChat = Awaited<ReturnType<typeof startChat>>;

@@ -1,0 +1,309 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AckFrame,
+  type CodedError,
+  Chats,
+  type DurableFrame,
+  EventLog,
+  Messages,
+  Typing,
+} from '@mentorhub/contracts';
+import { requestContext } from '@mentorhub/messaging';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { caller, startChat, type TestChat } from './harness.js';
+
+let chat: TestChat;
+
+beforeAll(async () => {
+  chat = await startChat('chat_messages');
+});
+afterAll(() => chat.stop());
+
+function post(from: number, to: number, text: string, clientId?: string): Promise<AckFrame> {
+  return chat.requests.request(Messages.post, caller(from), {
+    recipient_id: to,
+    text,
+    client_id: clientId,
+  });
+}
+
+async function log(userId: number): Promise<DurableFrame[]> {
+  const { epoch } = await chat.requests.request(EventLog.head, caller(userId), {});
+  const slice = await chat.requests.request(EventLog.read, caller(userId), {
+    epoch,
+    offset: 0,
+    limit: 500,
+  });
+  expect(slice.recovered).toBe(true);
+  return slice.frames;
+}
+
+function codeOf(answer: Promise<unknown>): Promise<string> {
+  return answer.then(
+    () => 'OK',
+    (error: CodedError) => error.code,
+  );
+}
+
+/** Over REST, with an `Idempotency-Key`. */
+function sendWithKey(text: string) {
+  return requestContext.run({ requestId: randomUUID(), idempotencyKey: 'key-1' }, () =>
+    chat.requests.request(Messages.send, caller(11), { recipient_id: 12, text }),
+  );
+}
+
+async function readAll(userId: number): Promise<DurableFrame[]> {
+  const frames: DurableFrame[] = [];
+  let from = { ...(await chat.requests.request(EventLog.head, caller(userId), {})), offset: 0 };
+  for (;;) {
+    const slice = await chat.requests.request(EventLog.read, caller(userId), {
+      epoch: from.epoch,
+      offset: from.offset,
+      limit: 70,
+    });
+    frames.push(...slice.frames);
+    if (!slice.has_more) return frames;
+    from = slice;
+  }
+}
+
+describe('sending', () => {
+  it('stores a message, logs it for both and tells the sockets of both', async () => {
+    const [ann, bob] = [chat.listen(1), chat.listen(2)];
+    await chat.connection.flush();
+
+    const ack = await chat.requests.request(Messages.post, caller(1), {
+      recipient_id: 2,
+      text: 'Hello Bob',
+      client_id: 'a-1',
+      connection_id: 'socket-1',
+    });
+
+    expect(ack).toMatchObject({ type: 'ack', client_id: 'a-1', offset: 1 });
+    await vi.waitFor(() => expect(bob.frames).toHaveLength(1));
+    await vi.waitFor(() => expect(ann.signals).toHaveLength(1));
+    const message = {
+      type: 'message',
+      id: ack.id,
+      chat_id: ack.chat_id,
+      sender_id: 1,
+      sender_username: 'user1',
+      content: 'Hello Bob',
+      timestamp: ack.timestamp,
+      offset: 1,
+    };
+    expect(bob.signals[0]).toEqual({ frame: message });
+    expect(ann.signals[0]).toEqual({
+      frame: { ...message, client_id: 'a-1' },
+      connection_id: 'socket-1',
+    });
+    expect(await log(2)).toEqual([message]);
+    expect(await log(1)).toEqual([{ ...message, client_id: 'a-1' }]);
+  });
+
+  it('writes the event of the message in the same statement', async () => {
+    const ack = await post(3, 4, 'for the outbox');
+    const rows = await chat.sql.query(
+      `SELECT subject, aggregate_id, version, payload FROM outbox WHERE payload->>'message_id' = $1`,
+      [String(ack.id)],
+    );
+    expect(rows).toEqual([
+      {
+        subject: 'event.chat.message.sent',
+        aggregate_id: String(ack.chat_id),
+        version: 1,
+        payload: {
+          message_id: ack.id,
+          chat_id: ack.chat_id,
+          sender_id: 3,
+          sender_name: 'User 3',
+          recipient_ids: [4],
+          sent_at: ack.timestamp,
+        },
+      },
+    ]);
+  });
+
+  it('answers the same client_id with the first id, also with another text', async () => {
+    const first = await post(5, 6, 'once', 'same');
+    const again = await post(5, 6, 'something else', 'same');
+
+    expect(again).toMatchObject({ id: first.id, timestamp: first.timestamp, duplicate: true });
+    expect(again).not.toHaveProperty('offset');
+    expect(await log(6)).toHaveLength(1);
+  });
+
+  it('stores one of many sent at once with the same client_id', async () => {
+    const acks = await Promise.all(
+      Array.from({ length: 20 }, (_, index) => post(7, 8, `try ${index}`, 'storm')),
+    );
+
+    expect(new Set(acks.map(({ id }) => id)).size).toBe(1);
+    expect(acks.filter(({ duplicate }) => !duplicate)).toHaveLength(1);
+    expect(await log(8)).toHaveLength(1);
+  });
+
+  it('lets the same client_id of two senders be two messages', async () => {
+    const [one, other] = await Promise.all([post(9, 10, 'a', 'x'), post(10, 9, 'b', 'x')]);
+    expect(one.id).not.toBe(other.id);
+    expect(one.chat_id).toBe(other.chat_id);
+  });
+
+  it('refuses unknown recipients, oneself, and chats of others', async () => {
+    const { chat_id: chatId } = await post(1, 2, 'ours');
+    expect(await codeOf(post(1, 4242, 'anyone?'))).toBe('NOT_FOUND');
+    expect(await codeOf(post(1, 1, 'me'))).toBe('VALIDATION_FAILED');
+    expect(
+      await codeOf(
+        chat.requests.request(Messages.post, caller(3), { chat_id: chatId, text: 'let me in' }),
+      ),
+    ).toBe('NOT_FOUND');
+  });
+
+  it('takes the Idempotency-Key of a REST request for a client_id', async () => {
+    const first = await sendWithKey('once');
+    expect(await sendWithKey('once')).toEqual(first);
+    expect(first).toMatchObject({ sender_id: 11, recipient_id: 12, text: 'once', read: false });
+    expect(await codeOf(sendWithKey('changed'))).toBe('IDEMPOTENCY_KEY_REUSED');
+    expect((await log(11))[0]).not.toHaveProperty('client_id');
+  });
+});
+
+describe('order', () => {
+  it('is the same for all, with two replicas and everyone writing to everyone', async () => {
+    const replica = await chat.startReplica();
+    const users = [21, 22, 23, 24, 25, 26];
+    const sends: Promise<AckFrame>[] = [];
+    for (let round = 0; round < 25; round++) {
+      for (const from of users) {
+        for (const to of users) {
+          if (from !== to) sends.push(post(from, to, `${from} to ${to}, ${round}`));
+        }
+      }
+      if (round % 5 === 4) await Promise.all(sends);
+    }
+    const acks = await Promise.all(sends);
+    await replica.close();
+
+    const orders = new Map<number, number[][]>();
+    for (const user of users) {
+      const frames = await readAll(user);
+      expect(frames.map(({ offset }) => offset)).toEqual(frames.map((_, index) => index + 1));
+      const chats = new Map<number, number[]>();
+      for (const frame of frames) {
+        if (frame.type !== 'message') continue;
+        chats.set(frame.chat_id, [...(chats.get(frame.chat_id) ?? []), frame.id]);
+      }
+      for (const [chatId, ids] of chats) {
+        expect(ids).toEqual(ids.toSorted((one, other) => one - other));
+        orders.set(chatId, [...(orders.get(chatId) ?? []), ids]);
+      }
+    }
+    expect(orders.size).toBe(15);
+    for (const [mine, theirs] of orders.values()) expect(mine).toEqual(theirs);
+    expect(new Set(acks.map(({ id }) => id)).size).toBe(25 * 30);
+  });
+});
+
+describe('reading', () => {
+  it('counts what is unread, and tells both sides when it is read', async () => {
+    const first = await post(31, 32, 'one');
+    const second = await post(31, 32, 'two');
+    await post(31, 32, 'three');
+    const unread = await chat.requests.request(Chats.list, caller(32), {});
+    expect(unread).toMatchObject({
+      total: 1,
+      items: [
+        {
+          id: first.chat_id,
+          unread_count: 3,
+          participant: { id: 31, username: 'user31', full_name: 'User 31', avatar_url: null },
+          last_message: { text: 'three', sender_id: 31 },
+        },
+      ],
+    });
+
+    const sender = chat.listen(31);
+    await chat.connection.flush();
+    const result = await chat.requests.request(Messages.read, caller(32), { id: second.id });
+
+    expect(result).toEqual({ chat_id: first.chat_id, message_id: second.id, unread_count: 1 });
+    await vi.waitFor(() => expect(sender.frames).toHaveLength(1));
+    expect(sender.frames[0]).toMatchObject({
+      type: 'read',
+      chat_id: first.chat_id,
+      message_id: second.id,
+      user_id: 32,
+      offset: 4,
+    });
+    const history = await chat.requests.request(Chats.history, caller(31), { id: first.chat_id });
+    expect(history.items.map(({ read }) => read)).toEqual([true, true, false]);
+  });
+
+  it('changes nothing when it goes backwards, and is refused to strangers', async () => {
+    const first = await post(33, 34, 'one');
+    const second = await post(33, 34, 'two');
+    await chat.requests.request(Messages.read, caller(34), { id: second.id });
+    const before = await log(33);
+
+    const back = await chat.requests.request(Messages.read, caller(34), { id: first.id });
+
+    expect(back).toEqual({ chat_id: first.chat_id, message_id: second.id, unread_count: 0 });
+    expect(await log(33)).toEqual(before);
+    expect(await codeOf(chat.requests.request(Messages.read, caller(35), { id: first.id }))).toBe(
+      'NOT_FOUND',
+    );
+  });
+});
+
+describe('history', () => {
+  it('is read in both directions, and is nobody else’s', async () => {
+    const acks: AckFrame[] = [];
+    for (let number = 1; number <= 7; number++) acks.push(await post(41, 42, `m${number}`));
+    const id = acks[0]?.chat_id ?? 0;
+    const read = async (query: { before?: number; after?: number; limit?: number }) => {
+      const page = await chat.requests.request(Chats.history, caller(42), { id, ...query });
+      return [page.items.map(({ text }) => text).join(' '), page.has_more];
+    };
+
+    expect(await read({ limit: 3 })).toEqual(['m5 m6 m7', true]);
+    expect(await read({ limit: 3, before: acks[4]?.id })).toEqual(['m2 m3 m4', true]);
+    expect(await read({ limit: 3, before: acks[1]?.id })).toEqual(['m1', false]);
+    expect(await read({ limit: 3, after: acks[1]?.id })).toEqual(['m3 m4 m5', true]);
+    expect(await codeOf(chat.requests.request(Chats.history, caller(43), { id }))).toBe(
+      'NOT_FOUND',
+    );
+  });
+
+  it('lists chats with the one written in last first', async () => {
+    await post(51, 52, 'a');
+    await post(51, 53, 'b');
+    await post(54, 51, 'c');
+    await post(51, 52, 'd');
+    const page = await chat.requests.request(Chats.list, caller(51), { limit: 2 });
+    expect(page).toMatchObject({ total: 3, pages: 2 });
+    expect(page.items.map(({ participant }) => participant.id)).toEqual([52, 54]);
+  });
+});
+
+describe('typing', () => {
+  it('is told to the other side of a chat, and to nobody before the first message', async () => {
+    const other = chat.listen(62);
+    await chat.connection.flush();
+    await chat.requests.request(Typing.tell, caller(61), { recipient_id: 62 });
+    const { chat_id: chatId } = await post(61, 62, 'hello');
+    await chat.requests.request(Typing.tell, caller(61), { recipient_id: 62 });
+
+    await vi.waitFor(() => expect(other.frames).toHaveLength(2));
+    expect(other.frames.map(({ type }) => type)).toEqual(['message', 'typing']);
+    expect(other.frames[1]).toEqual({
+      type: 'typing',
+      user_id: 61,
+      username: 'user61',
+      chat_id: chatId,
+    });
+    expect(await codeOf(chat.requests.request(Typing.tell, caller(63), { chat_id: chatId }))).toBe(
+      'NOT_FOUND',
+    );
+  });
+});
