@@ -1,0 +1,23 @@
+import { AccessTokenModule } from '@mentorhub/access-token';
+import { MessagingModule } from '@mentorhub/messaging';
+import { natsConnection } from '@mentorhub/service-kit';
+import { type DynamicModule, Module } from '@nestjs/common';
+import type { ChatGatewayConfig } from './config.js';
+import { Connections } from './connections/connections.js';
+import { Doorkeeper } from './connections/doorkeeper.js';
+import { Conversation } from './delivery/conversation.js';
+import { Feeds } from './delivery/feeds.js';
+import { ChatGateway } from './frames/chat.gateway.js';
+import { PresenceReporter } from './presence/presence-reporter.js';
+
+@Module({})
+export class AppModule {}
+
+export const appModule = (config: ChatGatewayConfig): DynamicModule => ({
+  module: AppModule,
+  imports: [
+    MessagingModule.forRoot({ service: 'chat-gateway', connection: natsConnection(config) }),
+    AccessTokenModule,
+  ],
+  providers: [Doorkeeper, Connections, Feeds, Conversation, PresenceReporter, ChatGateway],
+});

@@ -1,0 +1,219 @@
+import { randomUUID } from 'node:crypto';
+import {
+  type AckFrame,
+  type Caller,
+  closeCodes,
+  type DurableFrame,
+  type LogPosition,
+  type ServerFrame,
+} from '@mentorhub/contracts';
+import type { WebSocket } from 'ws';
+import { framesOut } from '../metrics.js';
+
+/** A frame for several sockets, serialised once. */
+export class OutgoingFrame<Frame extends ServerFrame = ServerFrame> {
+  private bytes: Buffer | undefined;
+
+  constructor(
+    readonly frame: Frame,
+    /** The socket the message was sent on. */
+    readonly origin?: string,
+  ) {}
+
+  get data(): Buffer {
+    return (this.bytes ??= Buffer.from(JSON.stringify(this.frame)));
+  }
+}
+
+/** A socket that has this much waiting is too slow. */
+const maxBufferedBytes = 1_048_576;
+/** A replay pauses here, so that it does not make the socket look slow. */
+const replayBufferedBytes = 131_072;
+/** Live frames kept while a replay runs; beyond, they are read from the log afterwards. */
+const maxQueued = 1000;
+
+type Phase = 'opening' | 'live' | 'replaying' | 'closed';
+
+/**
+ * One open socket: what it has been sent of its user's event log, and how. Durable frames go out strictly by offset:
+ * while the socket is being opened or replayed to, live ones wait.
+ */
+export class Connection {
+  readonly id = randomUUID();
+  /** Set once the client has proved who it is. */
+  caller: Caller | undefined;
+  /** Unix milliseconds when the access token ends, if it was one that let the client in. */
+  expiresAt: number | undefined;
+  /** Heartbeats since the client was last heard. */
+  missedHeartbeats = 0;
+  private phase: Phase = 'opening';
+  private position = 0;
+  private queue: OutgoingFrame<DurableFrame>[] = [];
+  private awaitingAck = false;
+  private ackedId: number | undefined;
+
+  constructor(readonly socket: WebSocket) {}
+
+  get open(): boolean {
+    return this.phase !== 'closed';
+  }
+
+  /** Sends a frame that is not part of the log. */
+  send(frame: ServerFrame): void {
+    this.write(JSON.stringify(frame));
+  }
+
+  /** Passes on what is worth something only now. */
+  tell(outgoing: OutgoingFrame): void {
+    if (this.phase === 'live') this.write(outgoing.data);
+  }
+
+  /** Places the socket at the end of the log; what came meanwhile follows. */
+  start(head: LogPosition): void {
+    this.position = head.offset;
+    this.goLive();
+  }
+
+  /** Takes the next frame of the log. What the socket has is skipped; a message sent on this socket becomes its `ack`. */
+  deliver(outgoing: OutgoingFrame<DurableFrame>): void {
+    if (this.phase === 'live') {
+      this.deliverNow(outgoing);
+    } else if (this.phase !== 'closed') {
+      this.queue.push(outgoing);
+      if (this.queue.length > maxQueued) this.queue.shift();
+    }
+  }
+
+  /** The log this socket follows cannot be continued: its client must fetch over REST. */
+  lose(head: LogPosition): void {
+    if (this.phase !== 'live') return;
+    this.position = head.offset;
+    this.send({ type: 'resumed', recovered: false, offset: head.offset });
+  }
+
+  /**
+   * Replays what follows an offset, read in pages, then tells `resumed`; live frames wait meanwhile.
+   * @param read the pages of the log; the last one says so
+   */
+  async replay(
+    from: LogPosition,
+    read: (from: LogPosition) => Promise<{
+      frames: DurableFrame[];
+      recovered: boolean;
+      has_more: boolean;
+      epoch: string;
+      offset: number;
+    }>,
+  ): Promise<void> {
+    if (this.phase !== 'live') return;
+    this.phase = 'replaying';
+    const before = this.position;
+    let place = from;
+    try {
+      let resumed = false;
+      for (;;) {
+        const page = await read(place);
+        if (!this.open) return;
+        for (const frame of page.frames) await this.writePaced(JSON.stringify(frame));
+        place = { epoch: page.epoch, offset: page.offset };
+        this.position = page.offset;
+        if (page.has_more) continue;
+        if (!resumed || !page.recovered) {
+          this.send({ type: 'resumed', recovered: page.recovered, offset: page.offset });
+          resumed = true;
+        }
+        this.queue = this.queue.filter(({ frame }) => frame.offset > page.offset);
+        const [next] = this.queue;
+        // More came than could be kept: read on.
+        if (!next || next.frame.offset === page.offset + 1) break;
+      }
+    } catch (error) {
+      // The client may ask again; until then it goes on from where it was.
+      this.position = Math.max(before, this.position);
+      throw error;
+    } finally {
+      this.goLive();
+    }
+  }
+
+  /** Until `settleAck`, the signal of a message from this socket is its acknowledgement. */
+  expectAck(): void {
+    this.awaitingAck = true;
+    this.ackedId = undefined;
+  }
+
+  /** Sends the `ack` unless the signal brought it. */
+  settleAck(ack: AckFrame | undefined): void {
+    this.awaitingAck = false;
+    if (!ack || this.ackedId === ack.id) return;
+    const { offset, ...rest } = ack;
+    if (offset === this.position + 1 && this.phase === 'live') {
+      this.position = offset;
+      this.send(ack);
+    } else {
+      // Its place in the log has not come up, or has passed: there the message itself is what this socket gets.
+      this.send(rest);
+    }
+  }
+
+  close(code: number, reason: string): void {
+    if (this.phase === 'closed') return;
+    this.phase = 'closed';
+    this.queue = [];
+    // The answer to the close must be read.
+    this.socket.resume();
+    this.socket.close(code, reason);
+  }
+
+  /** The socket is gone. */
+  markClosed(): void {
+    this.phase = 'closed';
+    this.queue = [];
+  }
+
+  private goLive(): void {
+    if (this.phase === 'closed') return;
+    this.phase = 'live';
+    const { queue } = this;
+    this.queue = [];
+    for (const outgoing of queue) this.deliverNow(outgoing);
+  }
+
+  private deliverNow(outgoing: OutgoingFrame<DurableFrame>): void {
+    const { frame, origin } = outgoing;
+    if (frame.offset <= this.position) return;
+    this.position = frame.offset;
+    if (this.awaitingAck && origin === this.id && frame.type === 'message') {
+      this.ackedId = frame.id;
+      const { client_id, id, chat_id, timestamp, offset } = frame;
+      this.send({ type: 'ack', client_id, id, chat_id, timestamp, offset });
+    } else {
+      this.write(outgoing.data);
+    }
+  }
+
+  private write(data: string | Buffer): void {
+    if (this.phase === 'closed') return;
+    const { socket } = this;
+    if (socket.bufferedAmount > maxBufferedBytes) {
+      this.close(closeCodes.slowConsumer, 'slow consumer: resume');
+      return;
+    }
+    framesOut.inc();
+    socket.send(data, textFrame);
+  }
+
+  /** Writes at the pace of the reader; one that stalls is ended by the heartbeat. */
+  private async writePaced(data: string): Promise<void> {
+    if (this.phase === 'closed') return;
+    const { socket } = this;
+    framesOut.inc();
+    if (socket.bufferedAmount < replayBufferedBytes) {
+      socket.send(data, textFrame);
+    } else {
+      await new Promise<void>((resolve) => socket.send(data, textFrame, () => resolve()));
+    }
+  }
+}
+
+const textFrame = { binary: false, compress: false };

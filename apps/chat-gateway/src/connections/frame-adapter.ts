@@ -1,0 +1,187 @@
+import { randomUUID } from 'node:crypto';
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { setTimeout as delay } from 'node:timers/promises';
+import { closeCodes } from '@mentorhub/contracts';
+import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
+import { WebSocketServer } from 'ws';
+import type { ChatGatewayConfig } from '../config.js';
+import type { PresenceReporter } from '../presence/presence-reporter.js';
+import { Connection } from './connection.js';
+import type { Connections } from './connections.js';
+import type { Doorkeeper, Identity } from './doorkeeper.js';
+import { closeUnopened, type FrameHandler, FrameReader } from './frame-reader.js';
+import { Refusal, refuse } from './refusal.js';
+
+const maxFrameBytes = 16 * 1024;
+const closeTimeoutMs = 5000;
+/** A stopping gateway waits this long for clients to close. */
+const goodbyeMs = 2000;
+/** And this long for frames in hand. */
+const lastFramesMs = 5000;
+const saneRequestId = /^[\w.:-]{1,128}$/;
+
+type OnConnect = (connection: Connection) => void;
+
+/** The endpoint of a `@WebSocketGateway`. */
+interface Endpoint {
+  readonly server: WebSocketServer;
+  readonly path: string;
+  onConnect?: OnConnect;
+}
+
+export interface FrameAdapterParts {
+  httpServer: Server;
+  doorkeeper: Doorkeeper;
+  connections: Connections;
+  presence: PresenceReporter;
+  config: ChatGatewayConfig;
+}
+
+/**
+ * Connects Nest's `@WebSocketGateway` to `ws`. Unlike Nest's own adapter it decides before the upgrade who may come in,
+ * handles the frames of a socket one after the other, and answers every frame it cannot read.
+ */
+export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
+  private readonly readers = new Map<Connection, FrameReader>();
+  private readonly identities = new WeakMap<Connection, Identity>();
+  private draining = false;
+
+  constructor(private readonly parts: FrameAdapterParts) {}
+
+  create(_port: number, { path = '/' }: { path?: string } = {}): Endpoint {
+    // A constant, because the type declarations do not know closeTimeout yet.
+    const options = {
+      noServer: true,
+      clientTracking: false,
+      maxPayload: maxFrameBytes,
+      perMessageDeflate: false,
+      closeTimeout: closeTimeoutMs,
+    };
+    const server = new WebSocketServer(options);
+    const endpoint: Endpoint = { server, path };
+    this.parts.httpServer.on('upgrade', (request, socket, head) => {
+      void this.upgrade(endpoint, request, socket, head);
+    });
+    return endpoint;
+  }
+
+  bindClientConnect(endpoint: Endpoint, callback: OnConnect): void {
+    endpoint.onConnect = callback;
+  }
+
+  bindClientDisconnect(connection: Connection, callback: () => void): void {
+    connection.socket.on('close', () => callback());
+  }
+
+  bindMessageHandlers(connection: Connection, handlers: WsMessageHandler[]): void {
+    const { connections, doorkeeper, config } = this.parts;
+    const reader = new FrameReader(connection, {
+      // Nest allows observables; the methods of ChatGateway return promises.
+      handlers: new Map(
+        handlers.map(({ message, callback }) => [message, callback as FrameHandler]),
+      ),
+      messagesPer10Seconds: config.WS_MESSAGES_PER_10_SECONDS,
+      messageBurst: config.WS_MESSAGE_BURST,
+      signIn: async (token) => connections.open(connection, await doorkeeper.verify(token)),
+    });
+    this.readers.set(connection, reader);
+    connection.socket.on('close', (code) => {
+      this.readers.delete(connection);
+      connections.remove(connection, code);
+    });
+    // Such as a frame over the limit; ws closes with the right code by itself.
+    connection.socket.on('error', () => undefined);
+    connection.socket.on('pong', () => {
+      connection.missedHeartbeats = 0;
+    });
+    connections.add(connection);
+    const identity = this.identities.get(connection);
+    if (identity) void this.open(connection, identity, reader);
+    else reader.awaitSignIn();
+  }
+
+  /** Lets the frames in hand finish, sends everyone to another replica, and tells that nobody is here any more. */
+  async close(endpoint: Endpoint): Promise<void> {
+    this.draining = true;
+    const finishing = [...this.readers.values()].map((reader) => reader.finish());
+    await within(lastFramesMs, Promise.all(finishing));
+    const { connections, presence } = this.parts;
+    const closed = connections.list().map((connection) => {
+      return new Promise<void>((resolve) => {
+        connection.socket.once('close', () => resolve());
+        connection.close(closeCodes.draining, 'draining');
+      });
+    });
+    await within(goodbyeMs, Promise.all(closed));
+    for (const { socket } of connections.list()) socket.terminate();
+    endpoint.server.close();
+    await presence.leave();
+  }
+
+  async dispose(): Promise<void> {}
+
+  private async upgrade(
+    endpoint: Endpoint,
+    request: IncomingMessage,
+    socket: Duplex,
+    head: Buffer,
+  ): Promise<void> {
+    socket.on('error', ignoreErrors);
+    try {
+      const url = new URL(request.url ?? '/', 'http://gateway');
+      if (url.pathname.replace(/\/$/, '') !== endpoint.path) {
+        throw new Refusal(404, `There is no WebSocket here: use ${endpoint.path}.`);
+      }
+      this.refuseIfDraining();
+      const { doorkeeper } = this.parts;
+      doorkeeper.checkOrigin(request.headers.origin);
+      const identity = await doorkeeper.identify(url.searchParams);
+      this.refuseIfDraining();
+      socket.off('error', ignoreErrors);
+      endpoint.server.handleUpgrade(request, socket, head, (client) => {
+        const connection = new Connection(client);
+        if (identity) this.identities.set(connection, identity);
+        endpoint.onConnect?.(connection);
+      });
+    } catch (error) {
+      if (!(error instanceof Refusal)) FrameReader.report(error);
+      const refusal = error instanceof Refusal ? error : new Refusal(503, 'Try again in a moment.');
+      refuse(socket, refusal, requestIdOf(request));
+    }
+  }
+
+  private async open(
+    connection: Connection,
+    identity: Identity,
+    reader: FrameReader,
+  ): Promise<void> {
+    try {
+      await this.parts.connections.open(connection, identity);
+      reader.begin();
+    } catch (error) {
+      closeUnopened(connection, error);
+    }
+  }
+
+  private refuseIfDraining(): void {
+    if (this.draining) throw new Refusal(503, 'This gateway is stopping: connect again.');
+  }
+}
+
+function requestIdOf({ headers }: IncomingMessage): string {
+  const sent = headers['x-request-id'];
+  return typeof sent === 'string' && saneRequestId.test(sent) ? sent : randomUUID();
+}
+
+/** A client that goes away while it is being let in is no error. */
+function ignoreErrors(): void {}
+
+async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
+  const limit = new AbortController();
+  await Promise.race([
+    work,
+    delay(milliseconds, undefined, { signal: limit.signal, ref: false }).catch(() => undefined),
+  ]);
+  limit.abort();
+}

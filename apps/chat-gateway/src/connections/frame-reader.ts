@@ -1,0 +1,191 @@
+import { type ClientFrame, parseFrame } from '../frames/client-frames.js';
+import { type FrameError, isUnexpected, toFrameError } from '../frames/frame-error.js';
+import { closeCodes, type ErrorFrame, type ServerFrame } from '@mentorhub/contracts';
+import { Logger } from '@nestjs/common';
+import type { RawData } from 'ws';
+import { framesIn } from '../metrics.js';
+import { type Connection } from './connection.js';
+import { signOut } from './connections.js';
+import { TokenBucket } from './token-bucket.js';
+
+/** Carries out a frame; what it resolves to is sent back. */
+export type FrameHandler = (frame: ClientFrame) => Promise<ServerFrame | undefined>;
+
+export interface FrameReaderOptions {
+  handlers: ReadonlyMap<string, FrameHandler>;
+  messagesPer10Seconds: number;
+  messageBurst: number;
+  /** Opens the connection with the token of the first frame. */
+  signIn(token: string): Promise<void>;
+}
+
+const maxMalformed = 10;
+/** Frames that wait; beyond, the socket is not read until they are handled. */
+const pauseAt = 64;
+const resumeAt = 16;
+/** Everything else a client does while it writes: typing, reading, pinging. */
+const framesPerMessage = 5;
+const maxRefused = 20;
+const signInMs = 5000;
+
+/** Reads the frames of one socket and has them handled strictly one after the other. */
+export class FrameReader {
+  private static readonly logger = new Logger(FrameReader.name);
+  private readonly waiting: (string | undefined)[] = [];
+  private readonly frames: TokenBucket;
+  private readonly messages: TokenBucket;
+  private malformed = 0;
+  private refused = 0;
+  private signedIn = false;
+  private working: Promise<void> | undefined;
+  private held = true;
+  private finishing = false;
+  private signInTimer: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly connection: Connection,
+    private readonly options: FrameReaderOptions,
+  ) {
+    const { messagesPer10Seconds, messageBurst } = options;
+    const now = performance.now();
+    this.messages = new TokenBucket(messageBurst, messagesPer10Seconds / 10, now);
+    this.frames = new TokenBucket(
+      messageBurst * framesPerMessage,
+      (messagesPer10Seconds / 10) * framesPerMessage,
+      now,
+    );
+    connection.socket.on('message', (data, isBinary) => this.receive(data, isBinary));
+    connection.socket.on('close', () => clearTimeout(this.signInTimer));
+  }
+
+  /** Waits for the `auth` frame, 5 s. */
+  awaitSignIn(): void {
+    this.signInTimer = setTimeout(
+      () => signOut(this.connection, 'Send {"type": "auth", "token": "…"} first, within 5 s.'),
+      signInMs,
+    );
+    this.release();
+  }
+
+  /** The connection has been opened: frames are handled. */
+  begin(): void {
+    this.signedIn = true;
+    this.release();
+  }
+
+  /** Handles nothing more, and resolves when the frame in hand is done. */
+  async finish(): Promise<void> {
+    this.finishing = true;
+    this.connection.socket.pause();
+    await this.working;
+  }
+
+  private release(): void {
+    this.held = false;
+    this.start();
+  }
+
+  private receive(data: RawData, isBinary: boolean): void {
+    if (!this.connection.open || this.finishing) return;
+    framesIn.inc();
+    this.connection.missedHeartbeats = 0;
+    // ws hands whole frames over as one Buffer.
+    this.waiting.push(isBinary ? undefined : (data as Buffer).toString());
+    if (this.waiting.length >= pauseAt) this.connection.socket.pause();
+    this.start();
+  }
+
+  private start(): void {
+    if (this.held || this.waiting.length === 0) return;
+    this.working ??= this.work();
+  }
+
+  private async work(): Promise<void> {
+    const { connection } = this;
+    while (this.waiting.length > 0 && connection.open && !this.finishing) {
+      const text = this.waiting.shift();
+      if (connection.socket.isPaused && this.waiting.length <= resumeAt) connection.socket.resume();
+      await this.handle(text);
+    }
+    this.working = undefined;
+  }
+
+  private async handle(text: string | undefined): Promise<void> {
+    let frame: ClientFrame | undefined;
+    try {
+      frame = parseFrame(text ?? '');
+      this.malformed = 0;
+    } catch (error) {
+      this.tellMalformed(toFrameError(error));
+      return;
+    }
+    if (!this.signedIn) return this.signIn(frame);
+    const now = performance.now();
+    if (!this.frames.take(now) || (frame.type === 'message' && !this.messages.take(now))) {
+      this.tellRateLimited(frame);
+      return;
+    }
+    this.refused = 0;
+    const handler = this.options.handlers.get(frame.type);
+    if (!handler) {
+      this.tell('validation', 'This connection is signed in already.');
+      return;
+    }
+    const answer = await handler(frame);
+    if (answer) this.connection.send(answer);
+  }
+
+  private async signIn(frame: ClientFrame): Promise<void> {
+    if (frame.type !== 'auth') {
+      return signOut(this.connection, 'Send {"type": "auth", "token": "…"} first.');
+    }
+    clearTimeout(this.signInTimer);
+    try {
+      await this.options.signIn(frame.token);
+      this.signedIn = true;
+    } catch (error) {
+      closeUnopened(this.connection, error);
+    }
+  }
+
+  private tellMalformed({ code, detail, clientId }: FrameError): void {
+    this.tell(code, detail, clientId);
+    if (code === 'validation') return;
+    this.malformed++;
+    if (this.malformed >= maxMalformed) {
+      this.connection.close(closeCodes.tooManyMalformedFrames, 'too many malformed frames');
+    }
+  }
+
+  private tellRateLimited(frame: ClientFrame): void {
+    const clientId = frame.type === 'message' ? frame.client_id : undefined;
+    this.tell('rate_limited', 'Too many frames: slow down and send it again.', clientId);
+    if (++this.refused > maxRefused) {
+      this.connection.close(closeCodes.tooManyFrames, 'too many frames');
+    }
+  }
+
+  private tell(code: ErrorFrame['code'], detail: string, clientId?: string): void {
+    this.connection.send({ type: 'error', code, detail, client_id: clientId });
+  }
+
+  /** Logs what nobody expected. */
+  static report(error: unknown): void {
+    if (isUnexpected(error)) FrameReader.logger.error('A frame could not be handled.', error);
+  }
+}
+
+/** Try again later: 1013 of the IANA registry. */
+const tryAgainLater = 1013;
+
+/** Ends a connection that could not be opened: 4401 for a wrong credential, 1013 when we could not find out. */
+export function closeUnopened(connection: Connection, error: unknown): void {
+  FrameReader.report(error);
+  const { code, detail } = toFrameError(error);
+  if (code === 'unavailable') {
+    connection.send({ type: 'error', code, detail });
+    connection.close(tryAgainLater, 'try again later');
+  } else {
+    signOut(connection, detail);
+  }
+}

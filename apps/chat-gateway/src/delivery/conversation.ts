@@ -1,0 +1,63 @@
+import { type AckFrame, type Caller, Messages, Typing } from '@mentorhub/contracts';
+import { RequestClient } from '@mentorhub/messaging';
+import { Injectable } from '@nestjs/common';
+import type { Connection } from '../connections/connection.js';
+import type { PostFrame, ReadFrame, ResumeFrame, TypingFrame } from '../frames/client-frames.js';
+import { FrameError } from '../frames/frame-error.js';
+import { Feeds } from './feeds.js';
+
+/** Carries the frames of a client to the chat service, and the answers back. */
+@Injectable()
+export class Conversation {
+  constructor(
+    private readonly requests: RequestClient,
+    private readonly feeds: Feeds,
+  ) {}
+
+  /** Sends a message. Its `ack` comes with the signal that the commit sends, or with the answer: what is first. */
+  async post(connection: Connection, frame: PostFrame): Promise<void> {
+    let ack: AckFrame | undefined;
+    connection.expectAck();
+    try {
+      ack = await this.requests.request(Messages.post, callerOf(connection), {
+        recipient_id: frame.recipient_id,
+        chat_id: frame.chat_id,
+        text: frame.text,
+        client_id: frame.client_id,
+        connection_id: connection.id,
+      });
+    } finally {
+      connection.settleAck(ack);
+    }
+  }
+
+  /** Tells the others of a chat, at most once per 2 s. */
+  async tellTyping(
+    connection: Connection,
+    { recipient_id: recipientId, chat_id: chatId }: TypingFrame,
+  ): Promise<void> {
+    const caller = callerOf(connection);
+    const place = chatId === undefined ? `user ${recipientId}` : `chat ${chatId}`;
+    if (!this.feeds.find(caller.user_id)?.mayType(place, performance.now())) return;
+    await this.requests.request(Typing.tell, caller, {
+      recipient_id: recipientId,
+      chat_id: chatId,
+    });
+  }
+
+  /** Marks a chat as read; the `read` frame that follows is the answer. */
+  async read(connection: Connection, { message_id: id }: ReadFrame): Promise<void> {
+    await this.requests.forward(Messages.read, callerOf(connection), { id });
+  }
+
+  /** Replays what the device missed. */
+  async resume(connection: Connection, { epoch, offset }: ResumeFrame): Promise<void> {
+    const caller = callerOf(connection);
+    await connection.replay({ epoch, offset }, (from) => this.feeds.read(caller, from));
+  }
+}
+
+function callerOf({ caller }: Connection): Caller {
+  if (!caller) throw new FrameError('unauthenticated', 'Send an auth frame first.');
+  return caller;
+}

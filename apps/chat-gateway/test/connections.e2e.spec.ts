@@ -1,0 +1,252 @@
+import type { RunningGateway } from '@mentorhub/service-kit/gateway';
+import { ActorSocket } from '@mentorhub/testing';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import { address, startWorld, type World } from './harness.js';
+
+let world: World;
+let gateway: RunningGateway;
+
+beforeAll(async () => {
+  world = await startWorld('chat_gateway_connections');
+  await world.startChat();
+  gateway = await world.startGateway();
+});
+afterAll(() => world.stop());
+
+/** Tries an upgrade; resolves to the HTTP answer, 101 when it was accepted. */
+function upgrade(
+  url: string,
+  headers: Record<string, string> = {},
+): Promise<{ status: number; body: unknown }> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url, { headers });
+    socket.on('open', () => {
+      socket.close();
+      resolve({ status: 101, body: undefined });
+    });
+    socket.on('unexpected-response', (_request, response) => {
+      let text = '';
+      response.on('data', (chunk) => (text += String(chunk)));
+      response.on('end', () =>
+        resolve({ status: response.statusCode ?? 0, body: JSON.parse(text) }),
+      );
+    });
+    socket.on('error', reject);
+  });
+}
+
+describe('the door', () => {
+  it('lets a ticket in once', async () => {
+    const url = `${address(gateway)}?ticket=${world.ticketFor(1)}`;
+    const socket = await ActorSocket.open(url);
+    expect(await socket.frame('welcome')).toMatchObject({
+      user_id: 1,
+      heartbeat_seconds: 25,
+      offset: 0,
+    });
+    socket.close();
+    expect(await upgrade(url)).toMatchObject({
+      status: 401,
+      body: { status_code: 401, errors: [], request_id: expect.any(String) },
+    });
+  });
+
+  it('lets a token in, in the first frame or in the address', async () => {
+    const inAddress = await ActorSocket.open(
+      `${address(gateway)}?token=${await world.tokenFor(2)}`,
+    );
+    await inAddress.frame('welcome', { user_id: 2 });
+    const inFrame = await ActorSocket.open(address(gateway));
+    inFrame.send({ type: 'auth', token: await world.tokenFor(2) });
+    inFrame.send({ type: 'ping' });
+    await inFrame.frame('pong');
+    expect(inFrame.frames.map(({ type }) => type)).toEqual(['welcome', 'pong']);
+    inAddress.close();
+    inFrame.close();
+  });
+
+  it('refuses a wrong, an expired and a revoked token before the upgrade', async () => {
+    const url = address(gateway);
+    expect(await upgrade(`${url}?token=nonsense`)).toMatchObject({ status: 401 });
+    expect(await upgrade(`${url}?token=${await world.tokenFor(3, -60)}`)).toMatchObject({
+      status: 401,
+    });
+    const token = await world.tokenFor(4);
+    const socket = await ActorSocket.open(`${url}?token=${token}`);
+    await socket.frame('welcome');
+    world.revoke(4);
+    expect(await socket.closing()).toMatchObject({ code: 4401 });
+    expect(await upgrade(`${url}?token=${token}`)).toMatchObject({ status: 401 });
+  });
+
+  it('takes no token in the address where that is switched off', async () => {
+    const strict = await world.startGateway({ WS_QUERY_TOKEN: 'off' });
+    expect(await upgrade(`${address(strict)}?token=${await world.tokenFor(2)}`)).toMatchObject({
+      status: 401,
+    });
+    expect(await upgrade(`${address(strict)}?ticket=${world.ticketFor(2)}`)).toMatchObject({
+      status: 101,
+    });
+  });
+
+  it('lets in pages of known origins only', async () => {
+    const strict = await world.startGateway({
+      PROFILE: 'production',
+      PUBLIC_URL: 'https://mentorhub.example',
+      ALLOWED_ORIGINS: 'https://app.example',
+      HOST: '127.0.0.1',
+    });
+    const statusFor = async (origin: string) => (await upgrade(address(strict), { origin })).status;
+    expect(await statusFor('https://mentorhub.example')).toBe(101);
+    expect(await statusFor('https://app.example')).toBe(101);
+    expect(await statusFor('https://evil.example')).toBe(403);
+    expect(await statusFor('http://localhost:8000')).toBe(403);
+    expect(await statusFor('null')).toBe(403);
+  });
+
+  it('is at one address', async () => {
+    const elsewhere = address(gateway).replace('/ws/chat', '/ws/other');
+    expect(await upgrade(elsewhere)).toMatchObject({ status: 404, body: { status_code: 404 } });
+    const plain = await fetch(`${gateway.url}/ws/chat`);
+    expect(plain.status).toBe(404);
+    expect(await plain.json()).toMatchObject({ status_code: 404, request_id: expect.any(String) });
+  });
+
+  it('closes after 4401 when the first frame is no auth, or a wrong one', async () => {
+    const impatient = await ActorSocket.open(address(gateway));
+    impatient.send({ type: 'ping' });
+    expect(await impatient.closing()).toMatchObject({ code: 4401 });
+    expect(impatient.frames).toMatchObject([{ type: 'error', code: 'unauthenticated' }]);
+    const wrong = await ActorSocket.open(address(gateway));
+    wrong.send({ type: 'auth', token: 'nonsense' });
+    expect(await wrong.closing()).toMatchObject({ code: 4401 });
+    expect(wrong.frames).toMatchObject([{ type: 'error', code: 'unauthenticated' }]);
+  });
+
+  it('waits 5 s for the auth frame', async () => {
+    const silent = await ActorSocket.open(address(gateway));
+    expect(await silent.closing(7000)).toMatchObject({ code: 4401 });
+  });
+
+  it('closes when the access token ends', async () => {
+    const socket = await ActorSocket.open(
+      `${address(gateway)}?token=${await world.tokenFor(5, 2)}`,
+    );
+    await socket.frame('welcome');
+    expect(await socket.closing()).toMatchObject({ code: 4401 });
+    expect(socket.frames.at(-1)).toMatchObject({ type: 'error', code: 'unauthenticated' });
+  });
+
+  it('closes the oldest of too many connections of a user', async () => {
+    const small = await world.startGateway({ WS_CONNECTIONS_PER_USER: '2' });
+    const [first, second] = [await world.socketOf(6, small), await world.socketOf(6, small)];
+    const third = await world.socketOf(6, small);
+    expect(await first.closing()).toMatchObject({ code: 4409 });
+    expect(second.closed).toBeUndefined();
+    third.send({ type: 'ping' });
+    await third.frame('pong');
+  });
+});
+
+describe('frames', () => {
+  it('are answered with an error that names the fix, whatever is wrong', async () => {
+    const socket = await world.socketOf(11, gateway);
+    const expected: [string, string][] = [
+      ['{', 'malformed'],
+      ['[1]', 'malformed'],
+      ['{"content": "no type"}', 'malformed'],
+      ['{"type": "dance"}', 'unknown_type'],
+      ['{"type": "message", "recipient_id": 12}', 'validation'],
+      ['{"type": "message", "recipient_id": 12, "content": "x", "admin": true}', 'validation'],
+      ['{"type": "message", "recipient_id": 9999, "content": "x"}', 'not_found'],
+      ['{"type": "message", "chat_id": 9999, "content": "x"}', 'not_found'],
+      ['{"type": "message", "recipient_id": 11, "content": "x"}', 'validation'],
+      ['{"type": "read", "message_id": 99999}', 'not_found'],
+    ];
+    for (const [text] of expected) socket.sendRaw(text);
+    await expect.poll(() => socket.frames.length).toBe(expected.length + 1);
+    expect(socket.frames.slice(1).map(({ code }) => code)).toEqual(
+      expected.map(([, code]) => code),
+    );
+    socket.close();
+  });
+
+  it('name their client_id in the error', async () => {
+    const socket = await world.socketOf(12, gateway);
+    socket.send({ type: 'message', recipient_id: 9999, content: 'x', client_id: 'mine' });
+    expect(await socket.frame('error', { code: 'not_found' })).toHaveProperty('client_id', 'mine');
+    socket.send({ type: 'message', recipient_id: 9999, content: '', client_id: 'other' });
+    expect(await socket.frame('error', { code: 'validation' })).toHaveProperty(
+      'client_id',
+      'other',
+    );
+    socket.close();
+  });
+
+  it('close with 4400 after ten malformed ones in a row', async () => {
+    const socket = await world.socketOf(13, gateway);
+    for (let time = 0; time < 9; time++) socket.sendRaw('nonsense');
+    socket.send({ type: 'ping' });
+    await socket.frame('pong');
+    for (let time = 0; time < 10; time++) socket.sendRaw('nonsense');
+    expect(await socket.closing()).toMatchObject({ code: 4400 });
+    expect(socket.frames.filter(({ type }) => type === 'error')).toHaveLength(19);
+  });
+
+  it('close with 1009 when one is over 16 KiB', async () => {
+    const socket = await world.socketOf(14, gateway);
+    socket.sendRaw('x'.repeat(17_000));
+    expect(await socket.closing()).toMatchObject({ code: 1009 });
+  });
+
+  it('are refused over the rate, and close with 4429 when that goes on', async () => {
+    const limited = await world.startGateway({
+      WS_MESSAGES_PER_10_SECONDS: '20',
+      WS_MESSAGE_BURST: '40',
+    });
+    const socket = await world.socketOf(15, limited);
+    for (let number = 0; number < 100; number++) {
+      socket.send({ type: 'message', recipient_id: 16, content: 'x', client_id: `${number}` });
+    }
+    expect(await socket.closing()).toMatchObject({ code: 4429 });
+    const count = (type: string) => socket.frames.filter((frame) => frame.type === type).length;
+    expect(count('ack')).toBeGreaterThanOrEqual(40);
+    expect(count('ack')).toBeLessThan(50);
+    expect(await socket.frame('error', { code: 'rate_limited' })).toHaveProperty('client_id');
+  });
+});
+
+describe('a slow or silent client', () => {
+  it('is closed with 4413 and costs nobody else', async () => {
+    const slow = new WebSocket(`${address(gateway)}?ticket=${world.ticketFor(21)}`);
+    const closed = new Promise<number>((resolve) => slow.on('close', resolve));
+    await new Promise((resolve) => slow.once('message', resolve));
+    const quick = await world.socketOf(21, gateway);
+    slow.pause();
+    const content = 'x'.repeat(4000);
+    // More than the buffers of the operating system take, at a pace that the other socket can follow.
+    for (let batch = 1; batch <= 100; batch++) {
+      for (let number = 0; number < 50; number++) {
+        world.signal(21, { type: 'typing', user_id: 22, username: content, chat_id: 1 });
+      }
+      await quick.frameWhere('the batch', () => quick.frames.length === 1 + batch * 50);
+    }
+    slow.resume();
+    expect(await closed).toBe(4413);
+    expect(quick.closed).toBeUndefined();
+    quick.close();
+  });
+
+  it('is closed after two heartbeats without a sign of life', async () => {
+    const lively = await world.startGateway({ WS_HEARTBEAT_SECONDS: '1' });
+    const silent = new WebSocket(`${address(lively)}?ticket=${world.ticketFor(23)}`, {
+      autoPong: false,
+    });
+    const closed = new Promise<number>((resolve) => silent.on('close', resolve));
+    const answering = await world.socketOf(23, lively);
+    expect(await closed).toBe(4408);
+    expect(answering.closed).toBeUndefined();
+    answering.close();
+  });
+});
