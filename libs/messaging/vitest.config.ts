@@ -6,5 +6,6 @@ export default defineProject({
     globalSetup: ['../../libs/testing/src/global-setup.ts'],
     hookTimeout: 30_000,
     testTimeout: 30_000,
+    expect: { poll: { timeout: 10_000 } },
   },
 });

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { operations } from '@mentorhub/contracts';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { jetstream } from '@nats-io/jetstream';
@@ -53,10 +54,15 @@ describe('an event', () => {
   });
 
   it('is handled within 250 ms of its commit when nothing else is going on', async () => {
-    const start = performance.now();
-    await tell(service.database, [['1', { n: 1 }]]);
-    await expect.poll(() => recorded(service.database), { interval: 5 }).toEqual([1]);
-    expect(performance.now() - start).toBeLessThan(250);
+    const latencies: number[] = [];
+    for (const n of range(0, 5)) {
+      const start = performance.now();
+      await tell(service.database, [['1', { n }]]);
+      await expect.poll(() => recorded(service.database), { interval: 5 }).toEqual(range(0, n + 1));
+      latencies.push(performance.now() - start);
+      await delay(100); // so that the relay sleeps again
+    }
+    expect(latencies.toSorted((a, b) => a - b)[2]).toBeLessThan(250);
   });
 
   it('does not exist when its transaction rolls back', async () => {

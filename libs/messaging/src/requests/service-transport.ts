@@ -142,7 +142,8 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     const subscriptions = this.subscriptions;
     this.subscriptions = [];
     if (this.nats.health().connected) {
-      await Promise.all(subscriptions.map((subscription) => subscription.drain()));
+      // A connection that is lost meanwhile has no requests left to hand over.
+      await Promise.allSettled(subscriptions.map((subscription) => subscription.drain()));
     } else {
       for (const subscription of subscriptions) subscription.unsubscribe();
     }
