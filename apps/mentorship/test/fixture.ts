@@ -39,6 +39,13 @@ export interface TestMentor {
   actor: Caller;
 }
 
+const person = (user_id: number) => ({
+  user_id,
+  username: `person${user_id}`,
+  full_name: `Person ${user_id}`,
+  avatar_url: null,
+});
+
 /** Mentorship over a NATS and a database of its own, with a gateway that asks and an identity that answers. */
 export class MentorshipFixture {
   readonly clock = new FixedClock(startOfTest);
@@ -112,12 +119,6 @@ export class MentorshipFixture {
 
   /** Lets identity answer for every user id: `Person 7`, `person7@example.com`, Europe/Berlin. */
   async startIdentity(): Promise<void> {
-    const person = (user_id: number) => ({
-      user_id,
-      username: `person${user_id}`,
-      full_name: `Person ${user_id}`,
-      avatar_url: null,
-    });
     const subscriptions = [
       this.connection.subscribe(Users.people.subject, {
         callback: (_error, message) => {

@@ -95,10 +95,10 @@ describe('applying', () => {
   });
 });
 
-describe('the list of mentors', () => {
-  const ids = async (query: object): Promise<number[]> =>
-    (await mentorship.ask(Mentors.list, undefined, query)).items.map(({ id }) => id);
+const ids = async (query: object): Promise<number[]> =>
+  (await mentorship.ask(Mentors.list, undefined, query)).items.map(({ id }) => id);
 
+describe('the list of mentors', () => {
   it('is filtered, searched and sorted', async () => {
     const cheap = await mentorship.mentor({
       title: 'Baker of bread_100%',

@@ -24,6 +24,8 @@ const hour = 60 * minute;
 const day = 24 * hour;
 /** Longer than any session with its buffers. */
 const reach = 24 * hour;
+/** Beyond every booking window. */
+const farthest = 400 * day;
 /** How far from the wanted time alternatives are sought. */
 const alternativesWithin = 31 * day;
 /** First key of the advisory locks that make one user's bookings wait for each other. */
@@ -92,15 +94,20 @@ export class BookingPlacement {
     const now = this.clock.now();
     await this.checkRate(tx, userId, now);
 
-    const { schedule, time } = await this.scheduleFor(tx, userId, wanted, now);
-    const booking = this.draft(schedule, userId, wanted, time, now);
-    if (!isBookable(schedule, { ...time, now: now.getTime() })) {
-      throw await this.taken(tx, userId, schedule, time, now);
+    const schedule = await this.calendar(tx, userId, wanted.mentorId, now);
+    if (schedule.mentorUserId === userId) {
+      throw new CodedError('FORBIDDEN', 'You cannot book a session with yourself.');
     }
+    const time = wanted.time(schedule.rules.timeZone);
+    checkDuration(schedule, time.durationMinutes);
+    if (!isBookable(schedule, { ...time, now: now.getTime() })) throw taken(schedule, time, now);
 
+    const booking = this.draft(schedule, userId, wanted, time, now);
     await this.changes.expire(tx, await this.bookings.overdueHolds(tx, booking, now));
     const id = await this.bookings.insert(tx, booking);
-    if (id === undefined) throw await this.taken(tx, userId, schedule, time, now);
+    if (id === undefined) {
+      throw taken(await this.calendar(tx, userId, wanted.mentorId, now), time, now);
+    }
 
     const placed = await this.bookings.find(tx, id);
     if (!placed) throw new Error(`Booking ${id} vanished inside its own transaction.`);
@@ -126,37 +133,20 @@ export class BookingPlacement {
     );
   }
 
-  /** The mentor's calendar around the wanted time, the mentee's own sessions included. */
-  private async scheduleFor(
-    tx: EntityManager,
-    userId: number,
-    { mentorId, time }: Wanted,
-    now: Date,
-  ): Promise<{ schedule: MentorSchedule; time: RequestedTime }> {
-    const nothing = { from: now, to: now, now };
-    const outline = (await this.schedules.load(tx, [mentorId], nothing)).get(mentorId);
-    if (outline?.status !== 'approved') throw CodedError.notFound('The mentor');
-    if (outline.mentorUserId === userId) {
-      throw new CodedError('FORBIDDEN', 'You cannot book a session with yourself.');
-    }
-    const requested = time(outline.rules.timeZone);
-    checkDuration(outline, requested.durationMinutes);
-    const around = {
-      from: new Date(requested.start - reach),
-      to: new Date(requested.start + requested.durationMinutes * minute + reach),
-      now,
-    };
-    return { schedule: await this.calendar(tx, userId, mentorId, around), time: requested };
-  }
-
+  /** The mentor's calendar from now on, the mentee's own sessions included: enough to offer alternatives, too. */
   private async calendar(
     tx: EntityManager,
     userId: number,
     mentorId: number,
-    span: { from: Date; to: Date; now: Date },
+    now: Date,
   ): Promise<MentorSchedule> {
+    const span = {
+      from: new Date(now.getTime() - reach),
+      to: new Date(now.getTime() + farthest),
+      now,
+    };
     const schedule = (await this.schedules.load(tx, [mentorId], span)).get(mentorId);
-    if (!schedule) throw CodedError.notFound('The mentor');
+    if (schedule?.status !== 'approved') throw CodedError.notFound('The mentor');
     return { ...schedule, alsoBusy: await this.schedules.sessionsOfMentee(tx, userId, span) };
   }
 
@@ -188,47 +178,39 @@ export class BookingPlacement {
       createdAt: now,
     };
   }
+}
 
-  /** The refusal of a time that cannot be booked, with the nearest ones that can. */
-  private async taken(
-    tx: EntityManager,
-    userId: number,
-    { mentorId, rules }: MentorSchedule,
-    { start, durationMinutes }: RequestedTime,
-    now: Date,
-  ): Promise<CodedError> {
-    // Around the wanted time, or around the part of the booking window that is nearest to it.
-    const reachable = Math.min(start, endOfBookingWindow(rules, now.getTime()));
-    const from = Math.max(now.getTime(), reachable - alternativesWithin);
-    const to = Math.max(from, reachable) + alternativesWithin;
-    const schedule = await this.calendar(tx, userId, mentorId, {
-      from: new Date(from - reach),
-      to: new Date(to + reach),
-      now,
-    });
-    const nearest = nearestStarts(schedule, {
-      from,
-      to,
-      durationMinutes,
-      now: now.getTime(),
-      wanted: start,
-      count: 3,
-    });
-    const end = start + durationMinutes * minute;
-    const ownSession = schedule.alsoBusy?.some((own) => own.start < end && own.end > start);
-    return new CodedError(
-      'BOOKING_SLOT_TAKEN',
-      ownSession
-        ? 'You have another session at that time: choose one of the alternatives.'
-        : 'This time cannot be booked: choose one of the alternatives.',
-      {
-        data: {
-          alternatives: nearest.map((free) => ({
-            starts_at: rfc3339(free),
-            ends_at: rfc3339(free + durationMinutes * minute),
-          })),
-        },
+/** The refusal of a time that cannot be booked, with the nearest ones that can. */
+function taken(
+  schedule: MentorSchedule,
+  { start, durationMinutes }: RequestedTime,
+  now: Date,
+): CodedError {
+  // Around the wanted time, or around the part of the booking window that is nearest to it.
+  const reachable = Math.min(start, endOfBookingWindow(schedule.rules, now.getTime()));
+  const from = Math.max(now.getTime(), reachable - alternativesWithin);
+  const nearest = nearestStarts(schedule, {
+    from,
+    to: Math.max(from, reachable) + alternativesWithin,
+    durationMinutes,
+    now: now.getTime(),
+    wanted: start,
+    count: 3,
+  });
+  const end = start + durationMinutes * minute;
+  const ownSession = schedule.alsoBusy?.some((own) => own.start < end && own.end > start);
+  return new CodedError(
+    'BOOKING_SLOT_TAKEN',
+    ownSession
+      ? 'You have another session at that time: choose one of the alternatives.'
+      : 'This time cannot be booked: choose one of the alternatives.',
+    {
+      data: {
+        alternatives: nearest.map((free) => ({
+          starts_at: rfc3339(free),
+          ends_at: rfc3339(free + durationMinutes * minute),
+        })),
       },
-    );
-  }
+    },
+  );
 }

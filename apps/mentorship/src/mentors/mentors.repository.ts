@@ -2,6 +2,7 @@ import type { MentorOrder, ReviewView } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Remembered } from '../availability/next-available.js';
+import { preparedQuery } from '../prepared-query.js';
 
 /** A mentor as reads need it; names are null while the person is not known here. */
 export interface MentorRecord extends Remembered {
@@ -84,7 +85,11 @@ export class MentorsRepository {
 
   /** An approved mentor with reviews. One statement. */
   async details(id: number): Promise<DetailedMentorRecord | undefined> {
-    const [mentor] = await this.dataSource.query<DetailedMentorRecord[]>(detailsSql, [id]);
+    const [mentor] = await preparedQuery<DetailedMentorRecord>(this.dataSource, {
+      name: 'mentor_details',
+      text: detailsSql,
+      values: [id],
+    });
     return mentor;
   }
 
