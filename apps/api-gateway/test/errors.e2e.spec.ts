@@ -20,6 +20,11 @@ const booking = {
   topic: 'Interview',
 };
 
+/** Settled at the end, so that the slow service can stop. */
+let release: () => void = () => undefined;
+const released = new Promise<void>((resolve) => {
+  release = resolve;
+});
 let system: System;
 let bearer: string;
 
@@ -36,15 +41,18 @@ beforeAll(async () => {
     respond(Mentors.apply, () => {
       throw new CodedError('RATE_LIMITED', 'Wait a minute.', { retryAfterSeconds: 60 });
     }),
-    respond(
-      { ...SessionBookings.get, deadlineMs: 200 },
-      () => new Promise((_resolve) => setTimeout(() => _resolve({} as never), 20_000).unref()),
-    ),
+    respond(SessionBookings.get, async () => {
+      await released;
+      throw CodedError.notFound('The session');
+    }),
   ]);
   bearer = await token();
 });
 
-afterAll(() => system.close());
+afterAll(() => {
+  release();
+  return system.close();
+});
 
 async function expectError(response: Response, status: number, code: string): Promise<ErrorAnswer> {
   const body = (await response.json()) as ErrorAnswer;

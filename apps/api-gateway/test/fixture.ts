@@ -11,7 +11,13 @@ import {
 import { MessagingModule, type RequestContext, ServiceTransport } from '@mentorhub/messaging';
 import { createGateway, type RunningGateway } from '@mentorhub/service-kit/gateway';
 import { testNats } from '@mentorhub/testing';
-import { ConsoleLogger, Global, type INestMicroservice, Module } from '@nestjs/common';
+import {
+  ConsoleLogger,
+  Global,
+  type LoggerService,
+  type INestMicroservice,
+  Module,
+} from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import { exportJWK, generateKeyPair, SignJWT } from 'jose';
@@ -134,6 +140,9 @@ async function startServices(natsUrl: string, responders: Responder[]): Promise<
 export async function startSystem(
   responders: Responder[] = [],
   environment: Record<string, string> = {},
+  logger: LoggerService = new ConsoleLogger({
+    logLevels: process.env.TEST_LOG ? ['log', 'warn', 'error'] : [],
+  }),
 ): Promise<System> {
   const nats = await testNats();
   const services = await startServices(nats.url, [...identity, ...responders]);
@@ -160,7 +169,7 @@ export async function startSystem(
       });
       return configure(app, config);
     },
-    logger: new ConsoleLogger({ logLevels: process.env.TEST_LOG ? ['log', 'warn', 'error'] : [] }),
+    logger,
   });
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(new URL(path, gateway.url), { redirect: 'manual', ...init });

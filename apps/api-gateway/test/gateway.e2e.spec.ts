@@ -333,6 +333,12 @@ describe('a public resource', () => {
     expect(other.status).toBe(200);
   });
 
+  it('is kept by nobody when it is personal', async () => {
+    const answer = await system.as(bearer, 'DELETE', '/api/v1/notifications/clear-all');
+    expect(answer.headers.get('cache-control')).toBe('no-store');
+    expect(answer.headers.get('etag')).toBeNull();
+  });
+
   it('is not to be shared once a token was sent', async () => {
     const answer = await system.as(bearer, 'GET', '/api/v1/mentors/5');
     expect(answer.headers.get('cache-control')).toBe('private, no-cache');

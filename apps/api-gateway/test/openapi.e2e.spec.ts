@@ -155,6 +155,11 @@ describe('the viewers', () => {
     expect(await answer.text()).not.toMatch(/<script>/);
   });
 
+  it('let browsers keep their files', async () => {
+    const answer = await system.fetch('/docs/assets/swagger-ui.css');
+    expect(answer.headers.get('cache-control')).toContain('max-age=86400');
+  });
+
   it('serve nothing else of their packages', async () => {
     for (const path of ['/docs/assets/package.json', '/redoc/assets/..%2fpackage.json']) {
       expect((await system.fetch(path)).status).toBe(404);

@@ -3,7 +3,9 @@ import type { FastifyReply } from 'fastify';
 /** For answers that no browser should render or run. */
 const apiPolicy = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'";
 
-const securityHeaders = {
+const standardHeaders = {
+  // Answers are personal unless a route says otherwise.
+  'cache-control': 'no-store',
   'x-content-type-options': 'nosniff',
   'x-frame-options': 'DENY',
   'referrer-policy': 'no-referrer',
@@ -11,7 +13,7 @@ const securityHeaders = {
   'content-security-policy': apiPolicy,
 };
 
-/** What every answer carries; routes that serve pages replace the policy. */
+/** What every answer carries. Pages replace the policy, public resources and files the rule for caches. */
 export function addStandardHeaders(reply: FastifyReply, requestId: string): void {
-  reply.headers(securityHeaders).header('x-request-id', requestId);
+  reply.headers(standardHeaders).header('x-request-id', requestId);
 }

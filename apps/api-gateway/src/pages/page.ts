@@ -33,7 +33,6 @@ export const AnswersHtml = (description: string, policy: string): MethodDecorato
   applyDecorators(
     Header('content-type', 'text/html; charset=utf-8'),
     Header('content-security-policy', policy),
-    Header('cache-control', 'no-store'),
     ApiResponse({
       status: 200,
       description,

@@ -64,6 +64,9 @@ export function statusAnswer(status: number, requestId: string): ErrorAnswer {
 
 /** Sends an error. It is never kept by caches, and carries no tag of what the route had begun to answer. */
 export function sendError(reply: FastifyReply, { status, headers, body }: ErrorAnswer): void {
+  // Fastify would hang up on a body that is too large while it still arrives, and the client would never read why.
+  // Left open, the connection takes the rest, unread, for as long as a request may take.
+  if (status === 413) reply.removeHeader('connection');
   void reply
     .code(status)
     .headers({
