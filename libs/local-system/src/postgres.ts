@@ -5,7 +5,15 @@ import { chmod, chown, mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { Client } from 'pg';
-import { commandLine, ended, guard, isAlive, stopChild, waitForEnd } from './guard.js';
+import {
+  commandLine,
+  ended,
+  guard,
+  isAlive,
+  removeAfterwards,
+  stopChild,
+  waitForEnd,
+} from './guard.js';
 import { freePort } from './ports.js';
 import {
   dataFolder,
@@ -66,6 +74,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
       await mkdir(folder, { recursive: true });
       await giveTo(folder, binaries.runAs);
       await writeFile(join(options.directory, 'location'), `${folder}\n`);
+      if (!options.persistent) removeAfterwards(folder);
     }
     const cluster = new Cluster(binaries, options, folder);
     await cluster.initialise();

@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -44,6 +44,7 @@ describe('a system of seven small apps', () => {
   beforeAll(async () => {
     const { runAs } = await postgresBinaries();
     root = await mkdtemp(join(temporaryBase(runAs), 'mentorhub-system-'));
+    await chmod(root, 0o755);
     for (const app of appNames) {
       await mkdir(join(root, 'apps', app, 'dist'), { recursive: true });
       await cp(fixture, join(root, 'apps', app, 'dist', 'main.js'));
