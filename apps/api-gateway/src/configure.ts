@@ -1,3 +1,5 @@
+import { RevokedSessions } from '@mentorhub/access-token';
+import { Health } from '@mentorhub/service-kit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyOptions } from '@mentorhub/service-kit/gateway';
 import type { ApiGatewayConfig } from './config.js';
@@ -39,6 +41,8 @@ export async function configure(
   app: NestFastifyApplication,
   config: ApiGatewayConfig,
 ): Promise<void> {
+  const revoked = app.get(RevokedSessions);
+  app.get(Health).register('sign-ins', async () => revoked.check());
   const server = app.getHttpAdapter().getInstance();
   server.addHook('onRequest', (request, reply, done) => {
     addStandardHeaders(reply, request.id);

@@ -1,4 +1,5 @@
-import { CONFIG } from '@mentorhub/service-kit';
+import { RevokedSessions } from '@mentorhub/access-token';
+import { CONFIG, Health } from '@mentorhub/service-kit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Connections } from './connections/connections.js';
 import { Doorkeeper } from './connections/doorkeeper.js';
@@ -8,6 +9,8 @@ import { PresenceReporter } from './presence/presence-reporter.js';
 
 /** Puts the WebSocket endpoint and the error format in place. */
 export function configure(app: NestFastifyApplication): void {
+  const revoked = app.get(RevokedSessions);
+  app.get(Health).register('sign-ins', async () => revoked.check());
   app.useGlobalFilters(new HttpErrorFilter());
   app.useWebSocketAdapter(
     new FrameAdapter({

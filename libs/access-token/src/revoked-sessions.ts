@@ -13,7 +13,7 @@ import {
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 
 const refreshMs = 60_000;
-const retryMs = 1000;
+const retryMs = 250;
 
 export type RevocationListener = (sessionId: number) => void;
 
@@ -64,18 +64,22 @@ export class RevokedSessions implements OnModuleInit, OnApplicationShutdown {
     return this.isLoaded;
   }
 
+  /** For readiness. @throws CodedError SERVICE_UNAVAILABLE while no sign-in can be checked */
+  check(): void {
+    if (this.isLoaded) return;
+    throw new CodedError(
+      'SERVICE_UNAVAILABLE',
+      'Sign-ins cannot be checked right now. Try again in a moment.',
+      { retryAfterSeconds: 1 },
+    );
+  }
+
   /**
    * Whether a session was ended.
    * @throws CodedError SERVICE_UNAVAILABLE while that cannot be known
    */
   has(sessionId: number): boolean {
-    if (!this.isLoaded) {
-      throw new CodedError(
-        'SERVICE_UNAVAILABLE',
-        'Sign-ins cannot be checked right now. Try again in a moment.',
-        { retryAfterSeconds: 1 },
-      );
-    }
+    this.check();
     return this.sessions.has(sessionId);
   }
 
