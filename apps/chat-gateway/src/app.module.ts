@@ -7,6 +7,7 @@ import { Connections } from './connections/connections.js';
 import { Doorkeeper } from './connections/doorkeeper.js';
 import { Conversation } from './delivery/conversation.js';
 import { Feeds } from './delivery/feeds.js';
+import { Posts } from './delivery/posts.js';
 import { ChatGateway } from './frames/chat.gateway.js';
 import { PresenceReporter } from './presence/presence-reporter.js';
 
@@ -19,5 +20,5 @@ export const appModule = (config: ChatGatewayConfig): DynamicModule => ({
     MessagingModule.forRoot({ service: 'chat-gateway', connection: natsConnection(config) }),
     AccessTokenModule,
   ],
-  providers: [Doorkeeper, Connections, Feeds, Conversation, PresenceReporter, ChatGateway],
+  providers: [Doorkeeper, Connections, Feeds, Posts, Conversation, PresenceReporter, ChatGateway],
 });

@@ -1,7 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import {
   EventLog,
-  Messages,
   notificationCreated,
   type NotificationView,
   Presence,
@@ -24,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => chat.stop());
 
 function post(from: number, to: number, text: string) {
-  return chat.requests.request(Messages.post, caller(from), { recipient_id: to, text });
+  return chat.post(from, { recipient_id: to, text });
 }
 
 const notification: NotificationView = {

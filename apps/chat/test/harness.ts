@@ -1,4 +1,13 @@
-import { type Caller, type SignalledFrame, userFrame, Users } from '@mentorhub/contracts';
+import {
+  type AckFrame,
+  type Caller,
+  CodedError,
+  Messages,
+  type SendMessage,
+  type SignalledFrame,
+  userFrame,
+  Users,
+} from '@mentorhub/contracts';
 import { MessagingModule, NATS_CONNECTION, RequestClient, Signals } from '@mentorhub/messaging';
 import { type Clock, createService } from '@mentorhub/service-kit';
 import { testDatabase, testNats } from '@mentorhub/testing';
@@ -63,12 +72,23 @@ export async function startChat(name: string, variables: Record<string, string> 
   const service = await startReplica();
   const signals = gateway.get(Signals);
 
+  const requests = gateway.get(RequestClient);
   return {
+    /** Sends a message as a socket does. @throws CodedError */
+    async post(from: number, message: SendMessage, origin?: string): Promise<AckFrame> {
+      const { answers } = await requests.request(Messages.post, undefined, {
+        posts: [{ caller: caller(from), message, origin }],
+      });
+      const [answer] = answers;
+      if (!answer) throw new Error('The post was not answered.');
+      if ('problem' in answer) throw CodedError.fromProblem(answer.problem);
+      return answer.ack;
+    },
     nats,
     connection,
     service,
     startReplica,
-    requests: gateway.get(RequestClient),
+    requests,
     signals,
     sql: service.app.get(DataSource),
     listen(userId: number): Listener {

@@ -20,11 +20,7 @@ beforeAll(async () => {
 afterAll(() => chat.stop());
 
 function post(from: number, to: number, text: string, clientId?: string): Promise<AckFrame> {
-  return chat.requests.request(Messages.post, caller(from), {
-    recipient_id: to,
-    text,
-    client_id: clientId,
-  });
+  return chat.post(from, { recipient_id: to, text, client_id: clientId });
 }
 
 async function log(userId: number): Promise<DurableFrame[]> {
@@ -72,12 +68,11 @@ describe('sending', () => {
     const [ann, bob] = [chat.listen(1), chat.listen(2)];
     await chat.connection.flush();
 
-    const ack = await chat.requests.request(Messages.post, caller(1), {
-      recipient_id: 2,
-      text: 'Hello Bob',
-      client_id: 'a-1',
-      connection_id: 'socket-1',
-    });
+    const ack = await chat.post(
+      1,
+      { recipient_id: 2, text: 'Hello Bob', client_id: 'a-1' },
+      'socket-1',
+    );
 
     expect(ack).toMatchObject({ type: 'ack', client_id: 'a-1', offset: 1 });
     await vi.waitFor(() => expect(bob.frames).toHaveLength(1));
@@ -95,7 +90,7 @@ describe('sending', () => {
     expect(bob.signals[0]).toEqual({ frame: message });
     expect(ann.signals[0]).toEqual({
       frame: { ...message, client_id: 'a-1' },
-      connection_id: 'socket-1',
+      origin: 'socket-1',
     });
     expect(await log(2)).toEqual([message]);
     expect(await log(1)).toEqual([{ ...message, client_id: 'a-1' }]);
@@ -153,11 +148,7 @@ describe('sending', () => {
     const { chat_id: chatId } = await post(1, 2, 'ours');
     expect(await codeOf(post(1, 4242, 'anyone?'))).toBe('NOT_FOUND');
     expect(await codeOf(post(1, 1, 'me'))).toBe('VALIDATION_FAILED');
-    expect(
-      await codeOf(
-        chat.requests.request(Messages.post, caller(3), { chat_id: chatId, text: 'let me in' }),
-      ),
-    ).toBe('NOT_FOUND');
+    expect(await codeOf(chat.post(3, { chat_id: chatId, text: 'let me in' }))).toBe('NOT_FOUND');
   });
 
   it('takes the Idempotency-Key of a REST request for a client_id', async () => {
@@ -167,6 +158,21 @@ describe('sending', () => {
     expect(await codeOf(sendWithKey('changed'))).toBe('IDEMPOTENCY_KEY_REUSED');
     expect((await log(11))[0]).not.toHaveProperty('client_id');
   });
+});
+
+it('answers each of many posts by itself', async () => {
+  const { answers } = await chat.requests.request(Messages.post, undefined, {
+    posts: [
+      { caller: caller(15), message: { recipient_id: 16, text: 'fine' } },
+      { caller: caller(15), message: { recipient_id: 4242, text: 'nobody' } },
+      { caller: caller(17), message: { recipient_id: 16, text: 'fine too' } },
+    ],
+  });
+  expect(answers).toMatchObject([
+    { ack: { offset: 1 } },
+    { problem: { code: 'NOT_FOUND' } },
+    { ack: { offset: 1 } },
+  ]);
 });
 
 describe('order', () => {

@@ -16,7 +16,7 @@ export class OutgoingFrame<Frame extends ServerFrame = ServerFrame> {
 
   constructor(
     readonly frame: Frame,
-    /** The socket the message was sent on. */
+    /** Tells which post of which socket the message came from. */
     readonly origin?: string,
   ) {}
 
@@ -49,8 +49,9 @@ export class Connection {
   private phase: Phase = 'opening';
   private position = 0;
   private queue: OutgoingFrame<DurableFrame>[] = [];
-  private awaitingAck = false;
-  private ackedId: number | undefined;
+  /** Set while a message from this socket waits for its acknowledgement. */
+  private awaited: { readonly origin: string; readonly resolve: () => void } | undefined;
+  private sent = 0;
 
   constructor(readonly socket: WebSocket) {}
 
@@ -136,24 +137,17 @@ export class Connection {
     }
   }
 
-  /** Until `settleAck`, the signal of a message from this socket is its acknowledgement. */
-  expectAck(): void {
-    this.awaitingAck = true;
-    this.ackedId = undefined;
-  }
-
-  /** Sends the `ack` unless the signal brought it. */
-  settleAck(ack: AckFrame | undefined): void {
-    this.awaitingAck = false;
-    if (!ack || this.ackedId === ack.id) return;
-    const { offset, ...rest } = ack;
-    if (offset === this.position + 1 && this.phase === 'live') {
-      this.position = offset;
-      this.send(ack);
-    } else {
-      // Its place in the log has not come up, or has passed: there the message itself is what this socket gets.
-      this.send(rest);
-    }
+  /**
+   * Sends a message and waits until it is acknowledged: its own signal turns into the `ack`, or the answer is sent.
+   * @param send gets what makes the signal recognisable
+   * @throws what the answer rejects with, unless the signal came first
+   */
+  async acknowledge(send: (origin: string) => Promise<AckFrame>): Promise<void> {
+    const origin = `${this.id}:${++this.sent}`;
+    const signalled = new Promise<void>((resolve) => {
+      this.awaited = { origin, resolve };
+    });
+    await Promise.race([signalled, this.settleByAnswer(origin, send(origin))]);
   }
 
   close(code: number, reason: string): void {
@@ -183,12 +177,34 @@ export class Connection {
     const { frame, origin } = outgoing;
     if (frame.offset <= this.position) return;
     this.position = frame.offset;
-    if (this.awaitingAck && origin === this.id && frame.type === 'message') {
-      this.ackedId = frame.id;
+    const { awaited } = this;
+    if (awaited && origin === awaited.origin && frame.type === 'message') {
       const { client_id, id, chat_id, timestamp, offset } = frame;
       this.send({ type: 'ack', client_id, id, chat_id, timestamp, offset });
+      this.awaited = undefined;
+      awaited.resolve();
     } else {
       this.write(outgoing.data);
+    }
+  }
+
+  private async settleByAnswer(origin: string, answer: Promise<AckFrame>): Promise<void> {
+    try {
+      const ack = await answer;
+      if (this.awaited?.origin === origin) this.sendAck(ack);
+    } finally {
+      if (this.awaited?.origin === origin) this.awaited = undefined;
+    }
+  }
+
+  private sendAck(ack: AckFrame): void {
+    const { offset, ...rest } = ack;
+    if (offset === this.position + 1 && this.phase === 'live') {
+      this.position = offset;
+      this.send(ack);
+    } else {
+      // Its place in the log has not come up, or has passed: there the message itself is what this socket gets.
+      this.send(rest);
     }
   }
 

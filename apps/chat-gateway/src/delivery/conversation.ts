@@ -1,10 +1,11 @@
-import { type AckFrame, type Caller, Messages, Typing } from '@mentorhub/contracts';
+import { type Caller, Messages, Typing } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
 import type { Connection } from '../connections/connection.js';
 import type { PostFrame, ReadFrame, ResumeFrame, TypingFrame } from '../frames/client-frames.js';
 import { FrameError } from '../frames/frame-error.js';
 import { Feeds } from './feeds.js';
+import { Posts } from './posts.js';
 
 /** Carries the frames of a client to the chat service, and the answers back. */
 @Injectable()
@@ -12,23 +13,27 @@ export class Conversation {
   constructor(
     private readonly requests: RequestClient,
     private readonly feeds: Feeds,
+    private readonly posts: Posts,
   ) {}
 
-  /** Sends a message. Its `ack` comes with the signal that the commit sends, or with the answer: what is first. */
-  async post(connection: Connection, frame: PostFrame): Promise<void> {
-    let ack: AckFrame | undefined;
-    connection.expectAck();
-    try {
-      ack = await this.requests.request(Messages.post, callerOf(connection), {
-        recipient_id: frame.recipient_id,
-        chat_id: frame.chat_id,
-        text: frame.text,
-        client_id: frame.client_id,
-        connection_id: connection.id,
-      });
-    } finally {
-      connection.settleAck(ack);
-    }
+  /**
+   * Sends a message, and resolves when it is acknowledged: by the signal that follows the commit, or by chat's answer,
+   * whichever comes first.
+   */
+  post(connection: Connection, frame: PostFrame): Promise<void> {
+    const caller = callerOf(connection);
+    return connection.acknowledge((origin) =>
+      this.posts.send({
+        caller,
+        message: {
+          recipient_id: frame.recipient_id,
+          chat_id: frame.chat_id,
+          text: frame.text,
+          client_id: frame.client_id,
+        },
+        origin,
+      }),
+    );
   }
 
   /** Tells the others of a chat, at most once per 2 s. */

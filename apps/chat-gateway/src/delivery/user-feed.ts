@@ -43,7 +43,7 @@ export class UserFeed {
   }
 
   /** Takes a signal; true when it shows that frames are missing. */
-  accept({ frame, connection_id: origin }: SignalledFrame): boolean {
+  accept({ frame, origin }: SignalledFrame): boolean {
     if (frame.type === 'typing' || frame.type === 'presence') {
       const outgoing = new OutgoingFrame(frame);
       for (const connection of this.connections) connection.tell(outgoing);

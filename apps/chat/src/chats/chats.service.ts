@@ -45,18 +45,26 @@ export class ChatsService {
   async list(actor: Caller, query: PageQuery): Promise<ChatPage> {
     const { limit, offset } = paging(query);
     const rows = await this.dataSource.query<ChatRow[]>(
-      `SELECT chats.id, mine.unread_count,
+      `SELECT mine.*, messages.sender_id, messages.text, messages.sent_at,
          CASE WHEN chats.user_low = $1 THEN chats.user_high ELSE chats.user_low END AS other_id,
-         messages.id AS message_id, messages.sender_id, messages.text, messages.sent_at,
-         mine.total
+         (
+           SELECT count(*) FROM messages AS unread
+           WHERE unread.chat_id = mine.id AND unread.id > mine.last_read_message_id
+             AND unread.sender_id <> $1
+         ) AS unread_count
        FROM (
-         SELECT chat_id, unread_count, last_message_id, count(*) OVER () AS total
-         FROM participants WHERE user_id = $1 AND last_message_id IS NOT NULL
-         ORDER BY last_message_id DESC LIMIT $2 OFFSET $3
+         SELECT participants.chat_id AS id, participants.last_read_message_id,
+           last.id AS message_id, count(*) OVER () AS total
+         FROM participants
+         CROSS JOIN LATERAL (
+           SELECT id FROM messages WHERE chat_id = participants.chat_id ORDER BY id DESC LIMIT 1
+         ) AS last
+         WHERE participants.user_id = $1
+         ORDER BY last.id DESC LIMIT $2 OFFSET $3
        ) AS mine
-       JOIN chats ON chats.id = mine.chat_id
-       JOIN messages ON messages.id = mine.last_message_id
-       ORDER BY mine.last_message_id DESC`,
+       JOIN chats ON chats.id = mine.id
+       JOIN messages ON messages.id = mine.message_id
+       ORDER BY mine.message_id DESC`,
       [actor.user_id, limit, offset],
     );
     const people = await this.people.ensure(
@@ -127,7 +135,8 @@ export class ChatsService {
   /** Only a page past the end needs it: every other row carries the total. */
   private async count({ user_id: userId }: Caller): Promise<number> {
     const [row] = await this.dataSource.query<{ total: number }[]>(
-      `SELECT count(*) AS total FROM participants WHERE user_id = $1 AND last_message_id IS NOT NULL`,
+      `SELECT count(*) AS total FROM participants
+       WHERE user_id = $1 AND EXISTS (SELECT FROM messages WHERE chat_id = participants.chat_id)`,
       [userId],
     );
     return row?.total ?? 0;

@@ -1,3 +1,4 @@
+import { CodedError } from '@mentorhub/contracts';
 import { isSerializationFailure, unavailable } from '@mentorhub/persistence';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -55,6 +56,7 @@ interface PgClient {
 }
 
 const maxBatch = 200;
+const maxWaiting = 5000;
 /** A second statement only helps when much waits; small batches cost more per message than they save. */
 const secondFlightFrom = 50;
 const maxAttempts = 4;
@@ -74,12 +76,18 @@ export class MessageWriter {
 
   /**
    * Stores a message and what follows from it; resolves after the commit, to `undefined` for a duplicate.
+   * @throws CodedError `OVERLOADED` when too many wait already
    * @param onCommit called after the commit and before anyone's promise resolves, in the order of message ids
    */
-  store(
+  async store(
     message: NewMessage,
     onCommit: (stored: StoredMessage) => void,
   ): Promise<StoredMessage | undefined> {
+    if (this.waiting.length >= maxWaiting) {
+      throw new CodedError('OVERLOADED', 'Too many messages at once. Try again in a moment.', {
+        retryAfterSeconds: 1,
+      });
+    }
     return new Promise((resolve, reject) => {
       this.waiting.push({ message, resolve, reject, onCommit });
       this.schedule();

@@ -1,11 +1,12 @@
 import {
-  type AckFrame,
   type ById,
   type Caller,
   Messages,
   type MessageView,
+  type PostAnswer,
   type ReadResult,
   type SendMessage,
+  type SocketPost,
 } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
@@ -25,8 +26,11 @@ export class MessagesController {
   }
 
   @Handle(Messages.post)
-  post(actor: Caller, message: SendMessage & { connection_id?: string }): Promise<AckFrame> {
-    return this.messages.post(actor, message);
+  async post(
+    _actor: Caller | undefined,
+    { posts }: { posts: SocketPost[] },
+  ): Promise<{ answers: PostAnswer[] }> {
+    return { answers: await Promise.all(posts.map((post) => this.messages.post(post))) };
   }
 
   @Handle(Messages.read)

@@ -1,15 +1,17 @@
 import {
-  type AckFrame,
   type Caller,
   CodedError,
   type MessageFrame,
   type MessageView,
+  type PostAnswer,
   type SendMessage,
   type SignalledFrame,
+  type SocketPost,
   userFrame,
 } from '@mentorhub/contracts';
 import { requestContext, Signals } from '@mentorhub/messaging';
-import { Injectable } from '@nestjs/common';
+import { classifyDatabaseError } from '@mentorhub/persistence';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { type DirectChat, DirectChats } from '../chats/direct-chats.js';
 import { clientIdOfKey, visibleClientId } from './client-id.js';
@@ -34,6 +36,8 @@ interface SentMessage {
 
 @Injectable()
 export class MessagesService {
+  private readonly logger = new Logger(MessagesService.name);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly directChats: DirectChats,
@@ -66,31 +70,45 @@ export class MessagesService {
     };
   }
 
-  /** Sends a message over a socket. */
-  async post(actor: Caller, message: SendMessage & { connection_id?: string }): Promise<AckFrame> {
-    const sent = await this.deliver(actor, message, message.client_id, message.connection_id);
-    return {
-      type: 'ack',
-      client_id: message.client_id,
-      id: sent.id,
-      chat_id: sent.chat.id,
-      timestamp: sent.sentAt,
-      offset: sent.offset,
-      ...(sent.duplicate ? { duplicate: true } : {}),
-    };
+  /** Sends a message that came in over a socket. Never rejects: its neighbours' answers travel with its own. */
+  async post({ caller, message, origin }: SocketPost): Promise<PostAnswer> {
+    try {
+      const sent = await this.deliver(caller, message, message.client_id, origin);
+      return {
+        ack: {
+          type: 'ack',
+          client_id: message.client_id,
+          id: sent.id,
+          chat_id: sent.chat.id,
+          timestamp: sent.sentAt,
+          offset: sent.offset,
+          duplicate: sent.duplicate || undefined,
+        },
+      };
+    } catch (error) {
+      return { problem: this.explain(error).toProblem() };
+    }
+  }
+
+  private explain(error: unknown): CodedError {
+    if (error instanceof CodedError) return error;
+    const classified = classifyDatabaseError(error);
+    if (classified) return classified;
+    this.logger.error('A message could not be stored.', error);
+    return new CodedError('INTERNAL', 'Something went wrong on our side.', { cause: error });
   }
 
   private async deliver(
     { user_id: senderId }: Caller,
     { recipient_id: recipientId, chat_id: chatId, text }: SendMessage,
     clientId?: string,
-    connectionId?: string,
+    origin?: string,
   ): Promise<SentMessage> {
     const chat = await this.chatFor(senderId, recipientId, chatId);
     const trace = requestContext.current()?.traceparent;
     const stored = await this.writer.store(
       { chatId: chat.id, senderId, text, clientId, trace },
-      (committed) => this.signal(chat.id, senderId, text, clientId, connectionId, committed),
+      (committed) => this.signal(chat.id, senderId, text, clientId, origin, committed),
     );
     if (!stored) return this.original(senderId, clientId);
     const offset = stored.deliveries.find(({ userId }) => userId === senderId)?.offset;
@@ -113,7 +131,7 @@ export class MessagesService {
     senderId: number,
     text: string,
     clientId: string | undefined,
-    connectionId: string | undefined,
+    origin: string | undefined,
     { id, senderUsername, sentAt, deliveries }: StoredMessage,
   ): void {
     for (const { userId, offset } of deliveries) {
@@ -129,7 +147,7 @@ export class MessagesService {
         client_id: own ? visibleClientId(clientId) : undefined,
         offset,
       };
-      const signalled: SignalledFrame = own ? { frame, connection_id: connectionId } : { frame };
+      const signalled: SignalledFrame = own ? { frame, origin } : { frame };
       this.signals.publish(userFrame, signalled, userId);
     }
   }

@@ -43,17 +43,13 @@ export class ReceiptsService {
       // The logs before the participant, in the order in which batches of messages lock them.
       await this.eventLog.lock(tx, users);
       const [moved] = await tx.query<[Progress[], number]>(
-        `UPDATE participants SET last_read_message_id = $3, unread_count = (
-           SELECT count(*) FROM messages
-           WHERE chat_id = $1 AND id > $3 AND sender_id <> $2
-         )
+        `UPDATE participants SET last_read_message_id = $3
          WHERE chat_id = $1 AND user_id = $2 AND last_read_message_id < $3
-         RETURNING last_read_message_id, unread_count`,
+         RETURNING last_read_message_id`,
         [chatId, userId, messageId],
       );
       const logged: LoggedEntry[] = [];
-      let progress = moved[0];
-      if (progress) {
+      if (moved.length > 0) {
         const receipt = {
           chat_id: chatId,
           message_id: messageId,
@@ -66,13 +62,15 @@ export class ReceiptsService {
             users.map((user) => ({ userId: user, kind: 'read', payload: receipt })),
           )),
         );
-      } else {
-        [progress] = await tx.query<Progress[]>(
-          `SELECT last_read_message_id, unread_count FROM participants
-           WHERE chat_id = $1 AND user_id = $2`,
-          [chatId, userId],
-        );
       }
+      const [progress] = await tx.query<Progress[]>(
+        `SELECT last_read_message_id, (
+           SELECT count(*) FROM messages
+           WHERE chat_id = $1 AND id > last_read_message_id AND sender_id <> $2
+         ) AS unread_count
+         FROM participants WHERE chat_id = $1 AND user_id = $2`,
+        [chatId, userId],
+      );
       return {
         result: {
           chat_id: chatId,

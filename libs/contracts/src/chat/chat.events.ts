@@ -18,8 +18,8 @@ export const messageSent = event<MessageSent>('chat.message.sent');
 /** A frame on its way to the open sockets of one user. */
 export interface SignalledFrame {
   frame: LiveFrame;
-  /** The socket the frame's message was sent on: it gets the `ack` instead. */
-  connection_id?: string;
+  /** The `origin` of the frame's message: the socket it was sent on gets the `ack` instead. */
+  origin?: string;
 }
 
 /** A frame for the open sockets of one user; the key is the user's id. */

@@ -1,4 +1,6 @@
 import type { ById, PageQuery } from '../core/page.dto.js';
+import type { Caller } from '../core/caller.js';
+import type { Problem } from '../core/errors.js';
 import { request } from '../core/request.js';
 import type {
   ChatPage,
@@ -28,6 +30,17 @@ export interface LogSlice extends LogPosition {
   has_more: boolean;
 }
 
+/** A message that came in over a socket. */
+export interface SocketPost {
+  /** Verified by the gateway. */
+  caller: Caller;
+  message: SendMessage;
+  /** Names the socket and the post; comes back in the signal to the sender's sockets. */
+  origin?: string;
+}
+
+export type PostAnswer = { ack: AckFrame } | { problem: Problem };
+
 export const Chats = {
   list: request.user<PageQuery, ChatPage>('chat.chats.list'),
   history: request.user<ReadHistory & ById, MessageHistory>('chat.chats.history'),
@@ -35,8 +48,11 @@ export const Chats = {
 
 export const Messages = {
   send: request.user<SendMessage, MessageView>('chat.messages.send'),
-  /** The same for a socket: answers the `ack` frame. `connection_id` comes back in the sender's `userFrame` signal. */
-  post: request.user<SendMessage & { connection_id?: string }, AckFrame>('chat.messages.post'),
+  /**
+   * The same for the sockets of a gateway, many at once: at some thousand messages a second a request for each costs
+   * more than the messages. One answer per post, in the order of the posts. At most 200.
+   */
+  post: request.service<{ posts: SocketPost[] }, { answers: PostAnswer[] }>('chat.messages.post'),
   /** Reads everything up to the message in its chat. */
   read: request.user<ById, ReadResult>('chat.messages.read'),
 };
