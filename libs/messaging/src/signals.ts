@@ -19,7 +19,7 @@ export class Signals {
    */
   publish<Data>(contract: SignalContract<Data>, data: Data, key?: string | number): void {
     if (!this.nats.health().connected) return;
-    this.nats.connection.publish(subjectOf(contract, key), JSON.stringify(data));
+    this.nats.publish(subjectOf(contract, key), JSON.stringify(data));
   }
 
   /**

@@ -52,14 +52,14 @@ export class ReplyInbox {
    */
   request(
     subject: string,
-    payload: Payload,
+    payload: string | Uint8Array,
     headers: MsgHdrs | undefined,
     timeoutMs: number,
   ): Promise<Msg> {
     if (!this.nats.health().connected) return Promise.reject(new NoReplyError('disconnected'));
     const token = (this.sequence++).toString(36);
     return new Promise((resolve, reject) => {
-      this.nats.connection.publish(subject, payload, { reply: this.prefix + token, headers });
+      this.nats.publish(subject, payload, { reply: this.prefix + token, headers });
       const timer = setTimeout(() => {
         this.pending.delete(token);
         reject(new NoReplyError('timeout'));

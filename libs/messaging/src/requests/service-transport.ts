@@ -239,7 +239,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
   }
 
   private respond(message: Msg, body: string, sent?: MsgHdrs): void {
-    if (message.reply) this.connection.publish(message.reply, body, { headers: sent });
+    if (message.reply) this.nats.publish(message.reply, body, { headers: sent });
   }
 
   /** The error as its sender may see it. What was not expected is logged and told as `INTERNAL`. */
