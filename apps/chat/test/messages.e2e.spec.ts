@@ -99,21 +99,25 @@ describe('sending', () => {
   it('writes the event of the message in the same statement', async () => {
     const ack = await post(3, 4, 'for the outbox');
     const rows = await chat.sql.query(
-      `SELECT subject, aggregate_id, version, payload FROM outbox WHERE payload->>'message_id' = $1`,
+      `SELECT subject, aggregate_id, version, payload FROM outbox WHERE aggregate_id = $1`,
       [String(ack.id)],
     );
     expect(rows).toEqual([
       {
         subject: 'event.chat.message.sent',
-        aggregate_id: String(ack.chat_id),
+        aggregate_id: String(ack.id),
         version: 1,
         payload: {
-          message_id: ack.id,
-          chat_id: ack.chat_id,
-          sender_id: 3,
-          sender_name: 'User 3',
-          recipient_ids: [4],
-          sent_at: ack.timestamp,
+          messages: [
+            {
+              message_id: ack.id,
+              chat_id: ack.chat_id,
+              sender_id: 3,
+              sender_name: 'User 3',
+              recipient_ids: [4],
+              sent_at: ack.timestamp,
+            },
+          ],
         },
       },
     ]);

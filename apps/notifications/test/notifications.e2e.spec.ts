@@ -227,13 +227,17 @@ describe('notifications', () => {
     });
 
   const say = (message_id: number, chat_id: number, sender: number, recipients: number[]) =>
-    neighbours.tell(messageSent, chat_id, {
-      message_id,
-      chat_id,
-      sender_id: sender,
-      sender_name: 'Ada',
-      recipient_ids: recipients,
-      sent_at: new Date().toISOString(),
+    neighbours.tell(messageSent, message_id, {
+      messages: [
+        {
+          message_id,
+          chat_id,
+          sender_id: sender,
+          sender_name: 'Ada',
+          recipient_ids: recipients,
+          sent_at: new Date().toISOString(),
+        },
+      ],
     });
 
   /** Somebody with three unread notifications. */

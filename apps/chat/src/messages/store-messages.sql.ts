@@ -12,6 +12,7 @@ import { messageSent } from '@mentorhub/contracts';
  *   two batches cannot wait for each other in a circle; receipts and notifications lock in the same order.
  * - Message ids are drawn after that (`numbered` needs the count of `locked`), so whoever holds a chat's logs draws
  *   higher ids than whoever held them before: the order of ids, of offsets and of `sent_at` is the same for all.
+ * - One event tells of the whole batch, under the id of its first message; a trace of one of them leads to it.
  * - Only participants write: who is none is left out, which is what a foreign key would hold at a fifth of the cost.
  */
 export const storeMessagesSql = `
@@ -71,17 +72,19 @@ facts AS MATERIALIZED (
 ),
 told AS (
   INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, trace)
-  SELECT uuidv7(), '${messageSent.subject}', '${messageSent.type}', facts.chat_id::text, ${messageSent.version},
-    jsonb_build_object(
-      'message_id', facts.id, 'chat_id', facts.chat_id, 'sender_id', facts.sender_id, 'sender_name', facts.full_name,
-      'recipient_ids', recipients.ids,
-      'sent_at', to_char(facts.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
-    ),
-    facts.trace
+  SELECT uuidv7(), '${messageSent.subject}', '${messageSent.type}', min(facts.id)::text, ${messageSent.version},
+    jsonb_build_object('messages', jsonb_agg(
+      jsonb_build_object(
+        'message_id', facts.id, 'chat_id', facts.chat_id, 'sender_id', facts.sender_id, 'sender_name', facts.full_name,
+        'recipient_ids', recipients.ids,
+        'sent_at', to_char(facts.sent_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"')
+      ) ORDER BY facts.id
+    )),
+    min(facts.trace)
   FROM facts JOIN (
     SELECT id, jsonb_agg(user_id) AS ids FROM deliveries WHERE receives GROUP BY id
   ) AS recipients USING (id)
-  ORDER BY facts.id
+  HAVING count(*) > 0
 )
 SELECT
   facts.ordinal::int AS ordinal, facts.id, facts.username,

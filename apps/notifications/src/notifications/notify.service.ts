@@ -1,4 +1,4 @@
-import { locales, type NotificationType, notificationCreated } from '@mentorhub/contracts';
+import { type Locale, type NotificationType, notificationCreated } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
@@ -54,36 +54,46 @@ export class Notify {
   }
 
   /**
-   * Tells users of a chat message, unless they have an unread notification of that chat: then a message costs this one
-   * statement. Rendered for every language at once, because only the statement knows who will be told.
+   * Tells users of chat messages, unless they have an unread notification of that chat. In a busy chat that is so, and
+   * then all the messages cost one statement that finds nothing to tell.
    */
-  async sendOncePerChat(tx: EntityManager, { userIds, params, data }: MessageNews): Promise<void> {
-    if (userIds.length === 0) return;
-    const texts = locales.map((locale) => ({
-      locale,
-      ...notificationText('new_message', params, { locale, timezone: 'UTC' }),
-    }));
+  async sendOncePerChat(tx: EntityManager, messages: readonly MessageNews[]): Promise<void> {
+    const news = firstOfEachChat(messages);
+    if (news.length === 0) return;
+    const unheard = await tx.query<{ nth: number; locale: Locale }[]>(
+      `SELECT news.nth::int AS nth, coalesce(recipients.locale, 'en') AS locale
+       FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS news (user_id, chat_id, nth)
+       LEFT JOIN recipients USING (user_id)
+       WHERE NOT EXISTS (
+         SELECT FROM notifications
+         WHERE notifications.user_id = news.user_id AND type = 'new_message' AND read_at IS NULL
+           AND notifications.data ->> 'chat_id' = news.chat_id::text
+       )
+       ORDER BY nth`,
+      [news.map(({ userId }) => userId), news.map(({ data }) => data.chat_id)],
+    );
+    if (unheard.length === 0) return;
+    const createdAt = this.clock.now();
+    const rows = unheard.map(({ nth, locale }) => {
+      const { userId, params, data } = news[nth - 1]!;
+      const { title, body } = notificationText('new_message', params, { locale, timezone: 'UTC' });
+      return { user_id: userId, title, body, data, params };
+    });
     const stored = await tx.query<StoredRow[]>(
       `INSERT INTO notifications (user_id, type, title, body, data, params, created_at)
-       SELECT reader.user_id, 'new_message', text.title, text.body, $2::jsonb, $3::jsonb, $4::timestamptz
-       FROM unnest($1::integer[]) AS reader (user_id)
-       LEFT JOIN recipients USING (user_id)
-       JOIN jsonb_to_recordset($5::jsonb) AS text (locale text, title text, body text)
-         ON text.locale = coalesce(recipients.locale, 'en')
+       SELECT user_id, 'new_message', title, body, data, params, $2::timestamptz
+       FROM jsonb_to_recordset($1::jsonb) AS news (user_id integer, title text, body text, data jsonb, params jsonb)
        ON CONFLICT (user_id, (data ->> 'chat_id')) WHERE type = 'new_message' AND read_at IS NULL
        DO NOTHING
-       RETURNING id, user_id, title, body`,
-      [userIds, data, params, this.clock.now(), JSON.stringify(texts)],
+       RETURNING id, user_id, title, body, data, params`,
+      [JSON.stringify(rows), createdAt],
     );
-    const createdAt = this.clock.now();
     await this.announce(
       tx,
       stored.map(({ user_id, ...row }) => ({
         ...row,
         userId: user_id,
         type: 'new_message' as const,
-        data: { ...data },
-        params,
         readAt: null,
         createdAt,
       })),
@@ -119,4 +129,22 @@ interface StoredRow {
   user_id: number;
   title: string;
   body: string;
+  data: MessageNews['data'];
+  params: MessageNews['params'];
+}
+
+interface ReaderNews extends Omit<MessageNews, 'userIds'> {
+  userId: number;
+}
+
+/** The first message for each reader and chat. */
+function firstOfEachChat(messages: readonly MessageNews[]): ReaderNews[] {
+  const first = new Map<string, ReaderNews>();
+  for (const { userIds, params, data } of messages) {
+    for (const userId of userIds) {
+      const key = `${userId} ${data.chat_id}`;
+      if (!first.has(key)) first.set(key, { userId, params, data });
+    }
+  }
+  return [...first.values()];
 }

@@ -1,4 +1,4 @@
-import { type EventEnvelope, type MessageSent, messageSent } from '@mentorhub/contracts';
+import { type EventEnvelope, type MessageFact, messageSent } from '@mentorhub/contracts';
 import { OnEvent } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -11,14 +11,16 @@ export class MessageRules {
 
   @OnEvent(messageSent)
   async tellOfFirstUnreadMessage(
-    { data }: EventEnvelope<MessageSent>,
+    { data }: EventEnvelope<{ messages: MessageFact[] }>,
     tx: EntityManager,
   ): Promise<void> {
-    const { chat_id, message_id, sender_id, sender_name, recipient_ids } = data;
-    await this.notify.sendOncePerChat(tx, {
-      userIds: recipient_ids.filter((id) => id !== sender_id),
-      params: { sender_name },
-      data: { chat_id, message_id, sender_id },
-    });
+    await this.notify.sendOncePerChat(
+      tx,
+      data.messages.map(({ chat_id, message_id, sender_id, sender_name, recipient_ids }) => ({
+        userIds: recipient_ids.filter((id) => id !== sender_id),
+        params: { sender_name },
+        data: { chat_id, message_id, sender_id },
+      })),
+    );
   }
 }

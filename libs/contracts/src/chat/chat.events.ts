@@ -2,7 +2,8 @@ import { event } from '../core/event.js';
 import { signal } from '../core/signal.js';
 import type { LiveFrame } from './chat.frames.js';
 
-export interface MessageSent {
+/** A message that was stored. Its text stays with chat. */
+export interface MessageFact {
   message_id: number;
   chat_id: number;
   sender_id: number;
@@ -12,8 +13,11 @@ export interface MessageSent {
   sent_at: string;
 }
 
-/** The text stays with chat. */
-export const messageSent = event<MessageSent>('chat.message.sent');
+/**
+ * Messages were sent: all that one group commit stored, at most 200, in the order of their ids. An event a message
+ * would cost more than the message.
+ */
+export const messageSent = event<{ messages: MessageFact[] }>('chat.message.sent');
 
 /** A frame on its way to the open sockets of one user. */
 export interface SignalledFrame {
