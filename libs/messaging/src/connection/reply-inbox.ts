@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { createInbox, type Msg, type MsgHdrs, type Payload } from '@nats-io/transport-node';
+import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
 import type { MessagingOptions } from '../messaging.options.js';
 import { MESSAGING_OPTIONS } from '../tokens.js';
 import { inboxPrefix, NatsConnectionProvider } from './nats-connection.provider.js';

@@ -1,0 +1,62 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { type AppName, appNames, workspaceRoot } from '@mentorhub/local-system';
+import { describeVariables } from '@mentorhub/service-kit';
+import { format, resolveConfig } from 'prettier';
+
+type Variables = Parameters<typeof describeVariables>[0];
+
+const introduction = `# Configuration
+
+Apps are configured by environment variables alone. Each reads only its own, listed below; a start with wrong ones ends
+with exit code 78 and names every wrong variable, what is wrong with it and what it is for.
+
+This page is made from the apps' own lists by \`npm run docs\`; a test keeps it current.
+
+## The local runner
+
+\`npm start\` sets everything the apps need. What is set in its environment wins and is handed on.
+
+| Variable | Meaning | Default |
+| --- | --- | --- |
+| \`DATA_DIRECTORY\` | Where databases, events, captured mails and secrets are kept | \`.data\` |
+| \`DATABASE_URL\` | A PostgreSQL server to use instead of the embedded one; every service takes the database named after it, which is created when missing | — |
+| \`DATABASE_URL_<SERVICE>\` | The database of one service, such as \`DATABASE_URL_IDENTITY\` | — |
+| \`NATS_URL\` | A nats-server with JetStream to use instead of a local one | — |
+| \`PORT_EDGE\`, \`HOST_EDGE\` | Where the edge listens | \`8000\`, \`127.0.0.1\` |
+| \`PORT_API_GATEWAY\`, \`PORT_CHAT_GATEWAY\` | Ports of the gateways | \`8001\`, \`8002\` |
+| \`PORT_POSTGRES\`, \`PORT_NATS\` | Ports of the local servers | \`54320\`, \`42220\` |
+| \`MANAGEMENT_PORT_<APP>\` | Port for health and metrics of one app, such as \`MANAGEMENT_PORT_CHAT\` | \`8011\`–\`8015\`, \`8021\`, \`8022\` |
+
+## NATS users
+
+Each app has a NATS user of its own, which may publish and subscribe to what the app needs and nothing else; only the
+gateways may send requests on users' behalf. The lists are in \`libs/messaging/src/nats-permissions.ts\`, with a function
+that renders the configuration of a server.
+
+## Secrets
+
+\`SECRET_KEY\` of identity encrypts the private signing keys in its database. Keep it with the backups of that database:
+without it, identity cannot start on them. The local runner makes it once and keeps it in the data folder, readable by
+its owner only.
+`;
+
+async function variablesOf(app: AppName): Promise<Variables> {
+  const file = pathToFileURL(join(workspaceRoot, 'apps', app, 'dist', 'config.js'));
+  const { variables } = (await import(file.href)) as { variables: Variables };
+  return variables;
+}
+
+/** The text of docs/configuration.md, from the lists of the built apps. */
+export async function configurationDocument(): Promise<string> {
+  const sections = await Promise.all(
+    appNames.map(async (app) => `## ${app}\n\n${describeVariables(await variablesOf(app))}`),
+  );
+  const file = configurationFile();
+  const text = [introduction, ...sections].join('\n');
+  return format(text, { ...(await resolveConfig(file)), filepath: file });
+}
+
+export function configurationFile(): string {
+  return join(workspaceRoot, 'docs', 'configuration.md');
+}
