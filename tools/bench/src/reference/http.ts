@@ -3,7 +3,7 @@ import { Pool } from 'pg';
 
 /*
  * The bare server that HTTP rows are compared with: one process, Fastify and pg, the same queries as the product's,
- * and nothing else: no gateway, no messaging, no tokens, no validation.
+ * sent the same way, and nothing else: no gateway, no messaging, no tokens, no validation.
  */
 
 const { BENCH_PORT, MENTORSHIP_URL, IDENTITY_URL, REFERENCE_URL } = process.env;
@@ -33,7 +33,11 @@ const mentorDetails = `
 const server = Fastify();
 
 server.get<{ Params: { id: string } }>('/mentors/:id', async ({ params }) => {
-  const { rows } = await mentorship.query(mentorDetails, [params.id]);
+  const { rows } = await mentorship.query({
+    name: 'mentor-details',
+    text: mentorDetails,
+    values: [params.id],
+  });
   return rows[0] as object;
 });
 
