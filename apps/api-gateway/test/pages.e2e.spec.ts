@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import {
   type CapturedMail,
   Checkout,
@@ -83,6 +84,13 @@ describe('the checkout page', () => {
     const policy = answer.headers.get('content-security-policy');
     expect(policy).toContain("default-src 'none'");
     expect(policy).not.toContain('unsafe');
+  });
+
+  it('brings a style that its policy lets in', async () => {
+    const answer = await page();
+    const [, style = ''] = /<style>([^]*)<\/style>/.exec(await answer.text()) ?? [];
+    const policy = answer.headers.get('content-security-policy');
+    expect(policy).toContain(`'sha256-${hash('sha256', style, 'base64')}'`);
   });
 
   it('leads back to itself after paying and shows the result', async () => {
