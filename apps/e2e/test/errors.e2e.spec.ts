@@ -124,6 +124,56 @@ describe('the system, misused and broken', () => {
     },
   );
 
+  it('misses no acknowledged message when chat is killed while people write', async () => {
+    const recipient = new Actor(system.urls.edge, 'recipient');
+    const credentials = {
+      email: 'recipient@errors.example',
+      password: 'the password of recipient',
+    };
+    await recipient.post('/api/v1/auth/register', {
+      ...credentials,
+      full_name: 'Recipient',
+      role: 'student',
+    });
+    await recipient.signIn(credentials);
+
+    const acknowledged = new Set<number>();
+    const unexpected: string[] = [];
+    let chatId = 0;
+    const write = async (text: string): Promise<void> => {
+      const response = await fetch(new URL('/api/v1/messages', system.urls.edge), {
+        method: 'POST',
+        headers: { ...json, authorization: `Bearer ${person.accessToken}` },
+        body: JSON.stringify({ recipient_id: recipient.userId, text }),
+      });
+      const body = (await response.json()) as ErrorBody & { id: number; chat_id: number };
+      if (response.status === 201) {
+        acknowledged.add(body.id);
+        chatId = body.chat_id;
+      } else if (![503, 504].includes(response.status) || body.status_code !== response.status) {
+        unexpected.push(JSON.stringify(body));
+      }
+    };
+    const writers = Array.from({ length: 8 }, async (_, writer) => {
+      for (let n = 0; acknowledged.size < 400; n += 1) await write(`${writer}-${n}`);
+    });
+    await expect.poll(() => acknowledged.size).toBeGreaterThan(100);
+    await system.kill('chat');
+    await Promise.all(writers);
+    expect(unexpected).toEqual([]);
+
+    const stored = new Set<number>();
+    for (let before = Number.MAX_SAFE_INTEGER; ;) {
+      const page = await recipient.get<{ items: { id: number }[]; has_more: boolean }>(
+        `/api/v1/messages/chats/${chatId}?limit=100&before=${before}`,
+      );
+      for (const { id } of page.items) stored.add(id);
+      if (!page.has_more) break;
+      before = page.items[0]!.id;
+    }
+    expect([...acknowledged].filter((id) => !stored.has(id))).toEqual([]);
+  }, 60_000);
+
   it('loses nothing when nats-server is killed and its store wiped', async () => {
     await system.nats!.kill();
     await expectRefusal('/api/v1/mentors', {}, 503);
