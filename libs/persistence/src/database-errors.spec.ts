@@ -1,3 +1,4 @@
+import { QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 import { describe, expect, it } from 'vitest';
 import { classifyDatabaseError, isUniqueViolation, unavailable } from './database-errors.js';
 
@@ -18,6 +19,11 @@ describe('unavailable', () => {
     'Query read timeout',
   ])('recognises “%s”', (message) => {
     expect(unavailable(new Error(message))).toBe(true);
+  });
+
+  it('recognises what TypeORM says after the connection of a transaction was lost', () => {
+    expect(unavailable(new QueryRunnerProviderAlreadyReleasedError())).toBe(true);
+    expect(unavailable(new QueryRunnerAlreadyReleasedError())).toBe(true);
   });
 
   it('looks through wrappers, causes and several addresses', () => {

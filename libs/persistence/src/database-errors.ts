@@ -1,4 +1,5 @@
 import { CodedError } from '@mentorhub/contracts';
+import { QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 
 /** What pg errors carry; TypeORM wraps them as `driverError` and copies their fields. */
 interface DatabaseError {
@@ -65,6 +66,13 @@ const messages =
 export function unavailable(error: unknown, depth = 0): boolean {
   const fields = details(error);
   if (!fields || depth > 4) return false;
+  // TypeORM lets go of a transaction's connection when that is lost, and says only this about the next statement.
+  if (
+    error instanceof QueryRunnerAlreadyReleasedError ||
+    error instanceof QueryRunnerProviderAlreadyReleasedError
+  ) {
+    return true;
+  }
   const { code, message, driverError, cause, errors } = fields;
   if (typeof code === 'string' && (networkCodes.has(code) || serverCodes.test(code))) return true;
   if (typeof message === 'string' && messages.test(message)) return true;
