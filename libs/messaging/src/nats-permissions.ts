@@ -20,12 +20,12 @@ const services = ['identity', 'mentorship', 'chat', 'notifications', 'payments']
 export const natsApps = [...gateways, ...services] as const;
 export type NatsApp = (typeof natsApps)[number];
 
-/** Requests that services send each other; everything else comes from the gateways. */
+/** Requests that services send each other, one by one: who may send a request may name any caller. */
 const serviceRequests: Record<(typeof services)[number], string[]> = {
   identity: [],
-  mentorship: ['rpc.identity.users.>'],
-  chat: ['rpc.identity.users.>'],
-  notifications: ['rpc.identity.>'],
+  mentorship: ['rpc.identity.users.people', 'rpc.identity.users.contact'],
+  chat: ['rpc.identity.users.people'],
+  notifications: ['rpc.identity.users.contact', 'rpc.identity.email_verification.mint'],
   payments: ['rpc.mentorship.bookings.payable'],
 };
 

@@ -53,7 +53,12 @@ export class MessagesService {
     const key = message.client_id === undefined && requestContext.current()?.idempotencyKey;
     const clientId = key ? clientIdOfKey(key) : message.client_id;
     const sent = await this.deliver(actor, message, clientId);
-    if (key && sent.duplicate && sent.text !== message.text) {
+    const other =
+      sent.text !== message.text ||
+      (message.chat_id !== undefined && message.chat_id !== sent.chat.id) ||
+      (message.recipient_id !== undefined &&
+        message.recipient_id !== otherThan(sent.chat, actor.user_id));
+    if (key && sent.duplicate && other) {
       throw new CodedError(
         'IDEMPOTENCY_KEY_REUSED',
         'This Idempotency-Key was used for another message: send a new key.',

@@ -35,8 +35,8 @@ export interface OutboxColumns {
  * A statement that knows its payloads only once it runs (ids from a CTE) inserts them itself:
  * ```sql
  * INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, trace)
- * SELECT uuidv7(), 'event.chat.message.sent', 'chat.message.sent', sent.chat_id::text, 1, jsonb_build_object(…), $1
- * FROM sent
+ * SELECT uuidv7(), 'event.mentorship.review.created', 'mentorship.review.created', stored.id::text, 1, jsonb_build_object(…), $1
+ * FROM stored
  * ```
  * The relay is woken either way, by a trigger.
  */
