@@ -596,6 +596,16 @@ describe('payments', () => {
       ).rejects.toMatchObject({ code: 'WRONG_STATE' });
     });
 
+    it('opens for everyone who asks at once for what payments has not heard of', async () => {
+      for (let round = 0; round < 20; round++) {
+        const page = { checkout_id: due().checkout_id };
+        const views = await Promise.all(
+          Array.from({ length: 16 }, () => neighbours.ask(Checkout.view, undefined, page)),
+        );
+        expect(new Set(views.map(({ status }) => status))).toEqual(new Set(['pending']));
+      }
+    });
+
     it('lets the mentee try again after a failure', async () => {
       const page = { checkout_id: due().checkout_id };
       const fail = { ...page, outcome: 'fail' } as const;

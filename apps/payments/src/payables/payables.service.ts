@@ -31,12 +31,12 @@ export class Payables {
 
   /** Stores a payable; does nothing to one that is known, except giving it the checkout id it may lack. */
   async open(tx: EntityManager, due: DuePayable): Promise<void> {
+    // No conflict target: of two that come at once, the second may meet the first at either of the two unique keys.
     await tx.query(
       `INSERT INTO payables
          (booking_id, checkout_id, user_id, mentor_user_id, amount_minor, currency, description, expires_at, state)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
-       ON CONFLICT (booking_id) DO UPDATE SET checkout_id = EXCLUDED.checkout_id
-         WHERE payables.checkout_id IS NULL`,
+       ON CONFLICT DO NOTHING`,
       [
         due.booking_id,
         due.checkout_id,
@@ -49,6 +49,10 @@ export class Payables {
         // Nothing that was due before and is not now becomes due again.
         due.due ? 'open' : 'closed',
       ],
+    );
+    await tx.query(
+      'UPDATE payables SET checkout_id = $2 WHERE booking_id = $1 AND checkout_id IS NULL',
+      [due.booking_id, due.checkout_id],
     );
   }
 
