@@ -10,8 +10,11 @@ import { type Lease, ServiceLease } from './service-lease.js';
 import { Wake } from './wake.js';
 
 const RECONNECT_MS = 500;
-/** Waits between passes while writers need not wake the relay. */
-const AWAKE_WAITS_MS = [5, 10];
+/**
+ * Waits between passes while writers need not wake the relay. Under load this is how long events are gathered: what is
+ * published together is also handled together, and each transaction of a handler costs more than its events.
+ */
+const AWAKE_WAITS_MS = [20, 20];
 const FIRST_SLEEP_MS = 20;
 const MAX_DOUBLINGS = 10;
 
