@@ -12,6 +12,7 @@ import { EventLogEvents } from './event-log/event-log.events.js';
 import { EventLog } from './event-log/event-log.js';
 import { LogInbox } from './event-log/log-inbox.js';
 import { LogTrimmer } from './event-log/log-trimmer.js';
+import { MessageSignals } from './messages/message-signals.js';
 import { MessageWriter } from './messages/message-writer.js';
 import { MessagesController } from './messages/messages.controller.js';
 import { MessagesService } from './messages/messages.service.js';
@@ -49,6 +50,7 @@ export const appModule = (config: ChatConfig): DynamicModule => ({
     ChatsService,
     DirectChats,
     MessagesService,
+    MessageSignals,
     MessageWriter,
     ReceiptsService,
     TypingService,

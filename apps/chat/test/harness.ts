@@ -3,8 +3,9 @@ import {
   type Caller,
   CodedError,
   Messages,
+  messagesStored,
   type SendMessage,
-  type SignalledFrame,
+  type SignalledMessage,
   userFrame,
   Users,
 } from '@mentorhub/contracts';
@@ -23,8 +24,8 @@ export function caller(userId: number): Caller {
 
 /** Frames told to a user, as a gateway hears them. */
 export interface Listener {
-  readonly frames: SignalledFrame['frame'][];
-  readonly signals: SignalledFrame[];
+  readonly frames: object[];
+  readonly messages: SignalledMessage[];
 }
 
 /** The chat service on its own NATS and database, with a client as a gateway has it, and a double of identity. */
@@ -77,7 +78,7 @@ export async function startChat(name: string, variables: Record<string, string> 
     /** Sends a message as a socket does. @throws CodedError */
     async post(from: number, message: SendMessage, origin?: string): Promise<AckFrame> {
       const { answers } = await requests.request(Messages.post, undefined, {
-        posts: [{ caller: caller(from), message, origin }],
+        posts: [{ sender_id: from, message, origin }],
       });
       const [answer] = answers;
       if (!answer) throw new Error('The post was not answered.');
@@ -92,14 +93,14 @@ export async function startChat(name: string, variables: Record<string, string> 
     signals,
     sql: service.app.get(DataSource),
     listen(userId: number): Listener {
-      const heard: SignalledFrame[] = [];
-      signals.subscribe(userFrame, (signal) => heard.push(signal), userId);
-      return {
-        signals: heard,
-        get frames() {
-          return heard.map(({ frame }) => frame);
-        },
-      };
+      const listener: Listener = { frames: [], messages: [] };
+      signals.subscribe(userFrame, ({ frame }) => listener.frames.push(frame), userId);
+      signals.subscribe(messagesStored, ({ messages }) => {
+        const own = messages.filter(({ offsets }) => offsets.some(([user]) => user === userId));
+        listener.messages.push(...own);
+        listener.frames.push(...own.map(({ frame }) => frame));
+      });
+      return listener;
     },
     async stop(): Promise<void> {
       await service.close();

@@ -65,7 +65,7 @@ async function readAll(userId: number): Promise<DurableFrame[]> {
 
 describe('sending', () => {
   it('stores a message, logs it for both and tells the sockets of both', async () => {
-    const [ann, bob] = [chat.listen(1), chat.listen(2)];
+    const sockets = chat.listen(1);
     await chat.connection.flush();
 
     const ack = await chat.post(
@@ -75,8 +75,7 @@ describe('sending', () => {
     );
 
     expect(ack).toMatchObject({ type: 'ack', client_id: 'a-1', offset: 1 });
-    await vi.waitFor(() => expect(bob.frames).toHaveLength(1));
-    await vi.waitFor(() => expect(ann.signals).toHaveLength(1));
+    await vi.waitFor(() => expect(sockets.messages).toHaveLength(1));
     const message = {
       type: 'message',
       id: ack.id,
@@ -85,15 +84,18 @@ describe('sending', () => {
       sender_username: 'user1',
       content: 'Hello Bob',
       timestamp: ack.timestamp,
-      offset: 1,
     };
-    expect(bob.signals[0]).toEqual({ frame: message });
-    expect(ann.signals[0]).toEqual({
-      frame: { ...message, client_id: 'a-1' },
+    expect(sockets.messages[0]).toEqual({
+      frame: message,
+      client_id: 'a-1',
       origin: 'socket-1',
+      offsets: expect.arrayContaining([
+        [1, 1],
+        [2, 1],
+      ]),
     });
-    expect(await log(2)).toEqual([message]);
-    expect(await log(1)).toEqual([{ ...message, client_id: 'a-1' }]);
+    expect(await log(2)).toEqual([{ ...message, offset: 1 }]);
+    expect(await log(1)).toEqual([{ ...message, client_id: 'a-1', offset: 1 }]);
   });
 
   it('writes the event of the message in the same statement', async () => {
@@ -167,9 +169,9 @@ describe('sending', () => {
 it('answers each of many posts by itself', async () => {
   const { answers } = await chat.requests.request(Messages.post, undefined, {
     posts: [
-      { caller: caller(15), message: { recipient_id: 16, text: 'fine' } },
-      { caller: caller(15), message: { recipient_id: 4242, text: 'nobody' } },
-      { caller: caller(17), message: { recipient_id: 16, text: 'fine too' } },
+      { sender_id: 15, message: { recipient_id: 16, text: 'fine' } },
+      { sender_id: 15, message: { recipient_id: 4242, text: 'nobody' } },
+      { sender_id: 17, message: { recipient_id: 16, text: 'fine too' } },
     ],
   });
   expect(answers).toMatchObject([

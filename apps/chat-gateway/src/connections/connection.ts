@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Duplex } from 'node:stream';
 import {
   type AckFrame,
   type Caller,
@@ -53,7 +54,13 @@ export class Connection {
   private awaited: { readonly origin: string; readonly resolve: () => void } | undefined;
   private sent = 0;
 
-  constructor(readonly socket: WebSocket) {}
+  private joining = false;
+
+  /** @param stream what the socket writes to */
+  constructor(
+    readonly socket: WebSocket,
+    private readonly stream: Duplex,
+  ) {}
 
   get open(): boolean {
     return this.phase !== 'closed';
@@ -216,7 +223,19 @@ export class Connection {
       return;
     }
     framesOut.inc();
+    this.joinWrites();
     socket.send(data, textFrame);
+  }
+
+  /** Makes one packet of all frames of this turn of the event loop: a write costs more than what is written. */
+  private joinWrites(): void {
+    if (this.joining) return;
+    this.joining = true;
+    this.stream.cork();
+    setImmediate(() => {
+      this.joining = false;
+      this.stream.uncork();
+    });
   }
 
   /** Writes at the pace of the reader; one that stalls is ended by the heartbeat. */

@@ -140,7 +140,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
       this.refuseIfDraining();
       socket.off('error', ignoreErrors);
       endpoint.server.handleUpgrade(request, socket, head, (client) => {
-        const connection = new Connection(client);
+        const connection = new Connection(client, socket);
         if (identity) this.identities.set(connection, identity);
         endpoint.onConnect?.(connection);
       });

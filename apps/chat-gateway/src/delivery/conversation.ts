@@ -24,7 +24,7 @@ export class Conversation {
     const caller = callerOf(connection);
     return connection.acknowledge((origin) =>
       this.posts.send({
-        caller,
+        sender_id: caller.user_id,
         message: {
           recipient_id: frame.recipient_id,
           chat_id: frame.chat_id,

@@ -1,11 +1,18 @@
-import { type Caller, EventLog, type LogPosition, userFrame } from '@mentorhub/contracts';
+import {
+  type Caller,
+  EventLog,
+  type LogPosition,
+  messagesStored,
+  type SignalledMessage,
+  userFrame,
+} from '@mentorhub/contracts';
 import {
   NatsConnectionProvider,
   RequestClient,
   Signals,
   type SignalSubscription,
 } from '@mentorhub/messaging';
-import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Connection } from '../connections/connection.js';
 import { gapsFilled } from '../metrics.js';
 import { PresenceReporter } from '../presence/presence-reporter.js';
@@ -24,12 +31,13 @@ interface Entry {
 
 /** The feeds of all users with a socket here. */
 @Injectable()
-export class Feeds implements OnApplicationShutdown {
+export class Feeds implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(Feeds.name);
   private readonly entries = new Map<number, Entry>();
   private readonly withGaps = new Set<UserFeed>();
   private gapTimer: NodeJS.Timeout | undefined;
   private readonly unwatch: () => void;
+  private messages: SignalSubscription | undefined;
 
   constructor(
     private readonly requests: RequestClient,
@@ -40,6 +48,12 @@ export class Feeds implements OnApplicationShutdown {
     // Signals that were sent meanwhile are lost.
     this.unwatch = nats.onChange((connected) => {
       if (connected) void this.compareHeads();
+    });
+  }
+
+  onModuleInit(): void {
+    this.messages = this.signals.subscribe(messagesStored, ({ messages }) => {
+      for (const message of messages) this.deliver(message);
     });
   }
 
@@ -106,6 +120,19 @@ export class Feeds implements OnApplicationShutdown {
   onApplicationShutdown(): void {
     clearTimeout(this.gapTimer);
     this.unwatch();
+    this.messages?.unsubscribe();
+  }
+
+  private deliver({ frame, client_id, origin, offsets }: SignalledMessage): void {
+    for (const [userId, offset] of offsets) {
+      const feed = this.find(userId);
+      if (!feed) continue;
+      const own = userId === frame.sender_id;
+      const missing = own
+        ? feed.accept({ ...frame, client_id, offset }, origin)
+        : feed.accept({ ...frame, offset });
+      if (missing) this.noteGap(feed);
+    }
   }
 
   private feedOf(userId: number): UserFeed {
@@ -114,8 +141,8 @@ export class Feeds implements OnApplicationShutdown {
     const feed = new UserFeed(userId);
     const subscription = this.signals.subscribe(
       userFrame,
-      (signal) => {
-        if (feed.accept(signal)) this.noteGap(feed);
+      ({ frame }) => {
+        if (feed.accept(frame)) this.noteGap(feed);
       },
       userId,
     );

@@ -1,6 +1,7 @@
 import type { DurableFrame } from '@mentorhub/contracts';
 import { property, assert, integer, shuffledSubarray } from 'fast-check';
 import { expect, it } from 'vitest';
+import { PassThrough } from 'node:stream';
 import type { WebSocket } from 'ws';
 import { Connection } from '../connections/connection.js';
 import { UserFeed } from './user-feed.js';
@@ -19,7 +20,7 @@ function socket(): { connection: Connection; offsets: number[] } {
     send: (data: Buffer | string) =>
       offsets.push((JSON.parse(String(data)) as { offset: number }).offset),
   };
-  return { connection: new Connection(fake as unknown as WebSocket), offsets };
+  return { connection: new Connection(fake as unknown as WebSocket, new PassThrough()), offsets };
 }
 
 it('hands frames to the sockets once and in order, however the signals arrive', () => {
@@ -36,7 +37,7 @@ it('hands frames to the sockets once and in order, however the signals arrive', 
         feed.connections.add(connection);
         feed.open({ epoch, offset: start });
         connection.start({ epoch, offset: start });
-        for (const offset of [...arrived, ...arrived]) feed.accept({ frame: frame(offset) });
+        for (const offset of [...arrived, ...arrived]) feed.accept(frame(offset));
 
         const { gap } = feed;
         if (gap) {
@@ -61,8 +62,8 @@ it('keeps what arrives before the end of the log is known', () => {
   const feed = new UserFeed(1);
   const { connection, offsets } = socket();
   feed.connections.add(connection);
-  feed.accept({ frame: frame(4) });
-  feed.accept({ frame: frame(5) });
+  feed.accept(frame(4));
+  feed.accept(frame(5));
   feed.open({ epoch, offset: 4 });
   connection.start({ epoch, offset: 4 });
 
@@ -91,7 +92,7 @@ it('tells every socket when the log cannot be continued', () => {
   feed.open({ epoch, offset: 4 });
   connection.start({ epoch, offset: 4 });
   feed.lose({ epoch: 'another', offset: 2 });
-  feed.accept({ frame: frame(3) });
+  feed.accept(frame(3));
 
   expect(offsets).toEqual([2, 3]);
 });

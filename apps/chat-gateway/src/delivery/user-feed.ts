@@ -1,4 +1,4 @@
-import type { Caller, DurableFrame, LogPosition, SignalledFrame } from '@mentorhub/contracts';
+import type { Caller, DurableFrame, LiveFrame, LogPosition } from '@mentorhub/contracts';
 import { type Connection, OutgoingFrame } from '../connections/connection.js';
 
 /** Frames kept that arrived ahead of a missing one; beyond, they are read from the log with it. */
@@ -42,8 +42,11 @@ export class UserFeed {
     return missing ? position : undefined;
   }
 
-  /** Takes a signal; true when it shows that frames are missing. */
-  accept({ frame, origin }: SignalledFrame): boolean {
+  /**
+   * Takes a signalled frame; true when it shows that frames are missing.
+   * @param origin of a message, for the socket that it was sent on
+   */
+  accept(frame: LiveFrame, origin?: string): boolean {
     if (frame.type === 'typing' || frame.type === 'presence') {
       const outgoing = new OutgoingFrame(frame);
       for (const connection of this.connections) connection.tell(outgoing);

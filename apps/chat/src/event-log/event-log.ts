@@ -20,7 +20,7 @@ export type NewEntry = { readonly userId: number } & (
 /** An entry with its place. */
 export interface LoggedEntry {
   readonly userId: number;
-  readonly frame: DurableFrame;
+  readonly frame: ReadFrame | NotificationFrame;
 }
 
 interface EntryRow {
@@ -158,7 +158,7 @@ export class EventLog {
     const offsets = new Map(rows.map(({ ordinal, offset }) => [ordinal, offset]));
     return entries.map(({ userId, kind, payload }, index) => ({
       userId,
-      frame: { type: kind, ...payload, offset: offsets.get(index + 1) } as DurableFrame,
+      frame: { type: kind, ...payload, offset: offsets.get(index + 1) } as LoggedEntry['frame'],
     }));
   }
 

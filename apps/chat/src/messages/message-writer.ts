@@ -1,27 +1,34 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import { CodedError } from '@mentorhub/contracts';
 import { isSerializationFailure, unavailable } from '@mentorhub/persistence';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { MessageSignals } from './message-signals.js';
 import { storeMessagesSql } from './store-messages.sql.js';
 
 /** A message to store, checked already: the sender takes part in the chat, the text may be stored. */
 export interface NewMessage {
   readonly chatId: number;
+  /** Everyone in the chat, the sender included. */
+  readonly users: readonly number[];
   readonly senderId: number;
   readonly text: string;
   /** Stored once per sender; later ones are duplicates. */
   readonly clientId?: string;
+  /** Names the post of a socket that the message came with. */
+  readonly origin?: string;
   /** W3C traceparent of the request. */
   readonly trace?: string;
 }
 
-/** Where a message went: the place in each participant's event log. */
+/** Where a message went: the place in the event log of someone in the chat. */
 export interface Delivery {
   readonly userId: number;
   readonly offset: number;
 }
 
 export interface StoredMessage {
+  readonly message: NewMessage;
   readonly id: number;
   readonly senderUsername: string;
   /** RFC 3339, UTC. */
@@ -34,16 +41,18 @@ interface Waiting {
   /** `undefined`: the client id was stored before. */
   readonly resolve: (stored: StoredMessage | undefined) => void;
   readonly reject: (error: unknown) => void;
-  readonly onCommit: (stored: StoredMessage) => void;
 }
 
+type Outcome = { readonly stored: StoredMessage | undefined } | { readonly error: unknown };
+
+/** The columns of what was stored: an element per message and user of its chat. */
 interface ResultRow {
-  ordinal: number;
-  id: number;
-  username: string;
   sent_at_ms: number;
-  user_id: number;
-  offset: number;
+  ordinals: number[];
+  ids: number[];
+  usernames: string[];
+  user_ids: number[];
+  offsets: number[];
 }
 
 /** What pg can do and TypeORM cannot: a prepared statement. Planning this one costs more than running it. */
@@ -57,8 +66,6 @@ interface PgClient {
 
 const maxBatch = 200;
 const maxWaiting = 5000;
-/** A second statement only helps when much waits; small batches cost more per message than they save. */
-const secondFlightFrom = 50;
 const maxAttempts = 4;
 
 /**
@@ -69,80 +76,92 @@ const maxAttempts = 4;
 export class MessageWriter {
   private readonly logger = new Logger(MessageWriter.name);
   private readonly waiting: Waiting[] = [];
-  private inFlight = 0;
+  private inFlight = false;
   private scheduled = false;
 
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly signals: MessageSignals,
+  ) {}
 
   /**
-   * Stores a message and what follows from it; resolves after the commit, to `undefined` for a duplicate.
+   * Stores a message and what follows from it, tells the open sockets, and resolves; to `undefined` for a duplicate.
    * @throws CodedError `OVERLOADED` when too many wait already
-   * @param onCommit called after the commit and before anyone's promise resolves, in the order of message ids
    */
-  async store(
-    message: NewMessage,
-    onCommit: (stored: StoredMessage) => void,
-  ): Promise<StoredMessage | undefined> {
+  async store(message: NewMessage): Promise<StoredMessage | undefined> {
     if (this.waiting.length >= maxWaiting) {
       throw new CodedError('OVERLOADED', 'Too many messages at once. Try again in a moment.', {
         retryAfterSeconds: 1,
       });
     }
     return new Promise((resolve, reject) => {
-      this.waiting.push({ message, resolve, reject, onCommit });
+      this.waiting.push({ message, resolve, reject });
       this.schedule();
     });
   }
 
   /** Waits for the end of the event loop's turn, so that what came in one packet is one batch. */
   private schedule(): void {
-    if (this.scheduled || !this.mayStart()) return;
+    if (this.scheduled || this.inFlight || this.waiting.length === 0) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
-      while (this.mayStart()) void this.flush(this.waiting.splice(0, maxBatch));
+      void this.run();
     });
   }
 
-  private mayStart(): boolean {
-    const { length } = this.waiting;
-    return (
-      length > 0 && (this.inFlight === 0 || (this.inFlight === 1 && length >= secondFlightFrom))
-    );
-  }
-
-  private async flush(batch: Waiting[]): Promise<void> {
-    this.inFlight++;
-    try {
-      await this.storeBatch(batch);
-    } finally {
-      this.inFlight--;
-      this.schedule();
+  /**
+   * Stores batch after batch until nothing waits. One statement at a time: the users of a second one would mostly wait
+   * for the logs that the first has locked. The next one is sent before the results of the last are told.
+   */
+  private async run(): Promise<void> {
+    if (this.inFlight) return;
+    this.inFlight = true;
+    let told = (): void => undefined;
+    while (this.waiting.length > 0) {
+      const batch = this.waiting.splice(0, maxBatch);
+      const storing = this.storeBatch(batch);
+      await turn();
+      told();
+      const outcomes = await storing;
+      told = () => this.tell(batch, outcomes);
     }
+    this.inFlight = false;
+    told();
   }
 
-  private async storeBatch(batch: Waiting[]): Promise<void> {
-    let stored: Map<number, StoredMessage>;
+  /** What became of each message of a batch. Never rejects. */
+  private async storeBatch(batch: readonly Waiting[]): Promise<Outcome[]> {
     try {
-      stored = await this.insert(batch.map(({ message }) => message));
+      const stored = await this.insert(batch.map(({ message }) => message));
+      return batch.map((_, index) => ({ stored: stored.get(index + 1) }));
     } catch (error) {
       if (batch.length === 1 || unavailable(error) || isSerializationFailure(error)) {
-        for (const { reject } of batch) reject(error);
-      } else {
-        // One that the database refuses must not take the others with it.
-        for (const one of batch) await this.storeBatch([one]);
+        return batch.map(() => ({ error }));
       }
-      return;
+      // One that the database refuses must not take the others with it.
+      const outcomes: Outcome[] = [];
+      for (const one of batch) outcomes.push(...(await this.storeBatch([one])));
+      return outcomes;
     }
-    for (const [ordinal, message] of stored) {
-      try {
-        batch[ordinal - 1]?.onCommit(message);
-      } catch (error) {
-        // It is stored; nobody's answer may depend on what else is done about it.
-        this.logger.error('What follows a stored message failed.', error);
-      }
+  }
+
+  private tell(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
+    try {
+      this.signals.publish(
+        outcomes.flatMap((outcome) =>
+          'stored' in outcome && outcome.stored ? [outcome.stored] : [],
+        ),
+      );
+    } catch (error) {
+      // They are stored; nobody's answer may depend on what else is done about it.
+      this.logger.error('Stored messages could not be told to the open sockets.', error);
     }
-    for (const [index, { resolve }] of batch.entries()) resolve(stored.get(index + 1));
+    for (const [index, { resolve, reject }] of batch.entries()) {
+      const outcome = outcomes[index]!;
+      if ('error' in outcome) reject(outcome.error);
+      else resolve(outcome.stored);
+    }
   }
 
   /** Runs the statement, again if PostgreSQL broke a deadlock at its cost. By ordinal, in the order of message ids. */
@@ -154,15 +173,9 @@ export class MessageWriter {
         const { rows } = await client.query({
           name: 'store-messages',
           text: storeMessagesSql,
-          values: [
-            messages.map(({ chatId }) => chatId),
-            messages.map(({ senderId }) => senderId),
-            messages.map(({ text }) => text),
-            messages.map(({ clientId }) => clientId ?? null),
-            messages.map(({ trace }) => trace ?? null),
-          ],
+          values: parameters(messages),
         });
-        return collect(rows);
+        return collect(messages, rows);
       } catch (error) {
         if (attempt === maxAttempts || !isSerializationFailure(error)) throw error;
       } finally {
@@ -172,18 +185,43 @@ export class MessageWriter {
   }
 }
 
-function collect(rows: readonly ResultRow[]): Map<number, StoredMessage> {
+/** What {@link storeMessagesSql} takes. */
+function parameters(messages: readonly NewMessage[]): unknown[] {
+  const places = messages.flatMap(({ users }, index) =>
+    users.map((userId) => ({ ordinal: index + 1, userId })),
+  );
+  return [
+    messages.map(({ chatId }) => chatId),
+    messages.map(({ senderId }) => senderId),
+    messages.map(({ text }) => text),
+    messages.map(({ clientId }) => clientId ?? null),
+    messages.map(({ users, senderId }) =>
+      JSON.stringify(users.filter((userId) => userId !== senderId)),
+    ),
+    places.map(({ ordinal }) => ordinal),
+    places.map(({ userId }) => userId),
+    messages.find(({ trace }) => trace !== undefined)?.trace ?? null,
+  ];
+}
+
+function collect(
+  messages: readonly NewMessage[],
+  [row]: readonly ResultRow[],
+): Map<number, StoredMessage> {
   const byOrdinal = new Map<number, StoredMessage & { deliveries: Delivery[] }>();
-  for (const row of rows) {
-    const delivery = { userId: row.user_id, offset: row.offset };
-    const known = byOrdinal.get(row.ordinal);
+  if (!row) return byOrdinal;
+  const sentAt = new Date(row.sent_at_ms).toISOString();
+  for (const [index, ordinal] of row.ordinals.entries()) {
+    const delivery = { userId: row.user_ids[index]!, offset: row.offsets[index]! };
+    const known = byOrdinal.get(ordinal);
     if (known) {
       known.deliveries.push(delivery);
     } else {
-      byOrdinal.set(row.ordinal, {
-        id: row.id,
-        senderUsername: row.username,
-        sentAt: new Date(row.sent_at_ms).toISOString(),
+      byOrdinal.set(ordinal, {
+        message: messages[ordinal - 1]!,
+        id: row.ids[index]!,
+        senderUsername: row.usernames[index]!,
+        sentAt,
         deliveries: [delivery],
       });
     }

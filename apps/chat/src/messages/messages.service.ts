@@ -1,21 +1,18 @@
 import {
   type Caller,
   CodedError,
-  type MessageFrame,
   type MessageView,
   type PostAnswer,
   type SendMessage,
-  type SignalledFrame,
   type SocketPost,
-  userFrame,
 } from '@mentorhub/contracts';
-import { requestContext, Signals } from '@mentorhub/messaging';
+import { requestContext } from '@mentorhub/messaging';
 import { classifyDatabaseError } from '@mentorhub/persistence';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { type DirectChat, DirectChats } from '../chats/direct-chats.js';
-import { clientIdOfKey, visibleClientId } from './client-id.js';
-import { MessageWriter, type StoredMessage } from './message-writer.js';
+import { clientIdOfKey } from './client-id.js';
+import { MessageWriter } from './message-writer.js';
 
 interface MessageRow {
   id: number;
@@ -42,7 +39,6 @@ export class MessagesService {
     private readonly dataSource: DataSource,
     private readonly directChats: DirectChats,
     private readonly writer: MessageWriter,
-    private readonly signals: Signals,
   ) {}
 
   /**
@@ -52,7 +48,7 @@ export class MessagesService {
   async send(actor: Caller, message: SendMessage): Promise<MessageView> {
     const key = message.client_id === undefined && requestContext.current()?.idempotencyKey;
     const clientId = key ? clientIdOfKey(key) : message.client_id;
-    const sent = await this.deliver(actor, message, clientId);
+    const sent = await this.deliver(actor.user_id, message, clientId);
     const other =
       sent.text !== message.text ||
       (message.chat_id !== undefined && message.chat_id !== sent.chat.id) ||
@@ -76,9 +72,9 @@ export class MessagesService {
   }
 
   /** Sends a message that came in over a socket. Never rejects: its neighbours' answers travel with its own. */
-  async post({ caller, message, origin }: SocketPost): Promise<PostAnswer> {
+  async post({ sender_id: senderId, message, origin }: SocketPost): Promise<PostAnswer> {
     try {
-      const sent = await this.deliver(caller, message, message.client_id, origin);
+      const sent = await this.deliver(senderId, message, message.client_id, origin);
       return {
         ack: {
           type: 'ack',
@@ -104,17 +100,22 @@ export class MessagesService {
   }
 
   private async deliver(
-    { user_id: senderId }: Caller,
+    senderId: number,
     { recipient_id: recipientId, chat_id: chatId, text }: SendMessage,
     clientId?: string,
     origin?: string,
   ): Promise<SentMessage> {
     const chat = await this.chatFor(senderId, recipientId, chatId);
     const trace = requestContext.current()?.traceparent;
-    const stored = await this.writer.store(
-      { chatId: chat.id, senderId, text, clientId, trace },
-      (committed) => this.signal(chat.id, senderId, text, clientId, origin, committed),
-    );
+    const stored = await this.writer.store({
+      chatId: chat.id,
+      users: chat.users,
+      senderId,
+      text,
+      clientId,
+      origin,
+      trace,
+    });
     if (!stored) return this.original(senderId, clientId);
     const offset = stored.deliveries.find(({ userId }) => userId === senderId)?.offset;
     return { chat, id: stored.id, text, sentAt: stored.sentAt, duplicate: false, offset };
@@ -128,33 +129,6 @@ export class MessagesService {
     if (chatId !== undefined) return this.directChats.ofUser(senderId, chatId);
     if (recipientId !== undefined) return this.directChats.withUser(senderId, recipientId);
     throw CodedError.invalid('recipient_id', 'recipient_id or chat_id must be given.');
-  }
-
-  /** Tells the open sockets of everyone in the chat. What gets lost here is found in the event log. */
-  private signal(
-    chatId: number,
-    senderId: number,
-    text: string,
-    clientId: string | undefined,
-    origin: string | undefined,
-    { id, senderUsername, sentAt, deliveries }: StoredMessage,
-  ): void {
-    for (const { userId, offset } of deliveries) {
-      const own = userId === senderId;
-      const frame: MessageFrame = {
-        type: 'message',
-        id,
-        chat_id: chatId,
-        sender_id: senderId,
-        sender_username: senderUsername,
-        content: text,
-        timestamp: sentAt,
-        client_id: own ? visibleClientId(clientId) : undefined,
-        offset,
-      };
-      const signalled: SignalledFrame = own ? { frame, origin } : { frame };
-      this.signals.publish(userFrame, signalled, userId);
-    }
   }
 
   /** The message that was stored first under a client id. */

@@ -1,6 +1,6 @@
 import { event } from '../core/event.js';
 import { signal } from '../core/signal.js';
-import type { LiveFrame } from './chat.frames.js';
+import type { LiveFrame, MessageFrame } from './chat.frames.js';
 
 /** A message that was stored. Its text stays with chat. */
 export interface MessageFact {
@@ -19,12 +19,22 @@ export interface MessageFact {
  */
 export const messageSent = event<{ messages: MessageFact[] }>('chat.message.sent');
 
-/** A frame on its way to the open sockets of one user. */
-export interface SignalledFrame {
-  frame: LiveFrame;
-  /** The `origin` of the frame's message: the socket it was sent on gets the `ack` instead. */
+/** A message on its way to the open sockets of everyone in its chat. */
+export interface SignalledMessage {
+  frame: Omit<MessageFrame, 'offset' | 'client_id'>;
+  /** For the sender's sockets only. */
+  client_id?: string;
+  /** Names the post it came with: the socket that sent it gets the `ack` instead. */
   origin?: string;
+  /** Of everyone in the chat, the user's id and the place of the message in the user's event log. */
+  offsets: [userId: number, offset: number][];
 }
 
-/** A frame for the open sockets of one user; the key is the user's id. */
-export const userFrame = signal<SignalledFrame>('user.*.frame');
+/**
+ * Messages that a group commit stored, in the order of their ids. Every gateway hears of all of them: two signals for
+ * each message, to its two users, would cost the broker and both ends more than the gateways take to look through one.
+ */
+export const messagesStored = signal<{ messages: SignalledMessage[] }>('chat.messages');
+
+/** Any other frame for the open sockets of one user; the key is the user's id. */
+export const userFrame = signal<{ frame: Exclude<LiveFrame, MessageFrame> }>('user.*.frame');

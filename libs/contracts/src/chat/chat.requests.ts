@@ -1,5 +1,4 @@
 import type { ById, PageQuery } from '../core/page.dto.js';
-import type { Caller } from '../core/caller.js';
 import type { Problem } from '../core/errors.js';
 import { request } from '../core/request.js';
 import type {
@@ -32,10 +31,10 @@ export interface LogSlice extends LogPosition {
 
 /** A message that came in over a socket. */
 export interface SocketPost {
-  /** Verified by the gateway. */
-  caller: Caller;
+  /** The user who sent it, verified by the gateway. */
+  sender_id: number;
   message: SendMessage;
-  /** Names the socket and the post; comes back in the signal to the sender's sockets. */
+  /** Names the socket and the post; comes back with the signal of the message. */
   origin?: string;
 }
 

@@ -17,7 +17,8 @@ class CreateMessaging1760000000000 implements MigrationInterface {
         type text NOT NULL,
         aggregate_id text NOT NULL,
         version integer NOT NULL,
-        payload jsonb NOT NULL,
+        -- The text that is published as it is; nothing looks into it here.
+        payload json NOT NULL,
         trace text,
         occurred_at timestamptz NOT NULL DEFAULT now(),
         published_at timestamptz

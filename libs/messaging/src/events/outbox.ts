@@ -35,14 +35,14 @@ export interface OutboxColumns {
  * A statement that knows its payloads only once it runs (ids from a CTE) inserts them itself:
  * ```sql
  * INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, trace)
- * SELECT uuidv7(), 'event.mentorship.review.created', 'mentorship.review.created', stored.id::text, 1, jsonb_build_object(…), $1
+ * SELECT uuidv7(), 'event.mentorship.review.created', 'mentorship.review.created', stored.id::text, 1, json_build_object(…), $1
  * FROM stored
  * ```
  * The relay is woken either way, by a trigger.
  */
 export const insertOutboxSql = `
   INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, trace)
-  SELECT event_id, subject, type, aggregate_id, version, payload::jsonb, trace
+  SELECT event_id, subject, type, aggregate_id, version, payload::json, trace
   FROM unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::int[], $6::text[], $7::text[])
     AS new (event_id, subject, type, aggregate_id, version, payload, trace)`;
 

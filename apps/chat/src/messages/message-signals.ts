@@ -1,0 +1,49 @@
+import { messagesStored, type SignalledMessage } from '@mentorhub/contracts';
+import { Signals } from '@mentorhub/messaging';
+import { Injectable } from '@nestjs/common';
+import { visibleClientId } from './client-id.js';
+import type { StoredMessage } from './message-writer.js';
+
+/** In JSON a character takes up to 6 bytes, and a NATS message has at most 1 MiB. */
+const maxCharacters = 150_000;
+
+/** Tells the open sockets of messages that were stored. What gets lost here, they find in the event log. */
+@Injectable()
+export class MessageSignals {
+  constructor(private readonly signals: Signals) {}
+
+  /** @param stored by one commit, in the order of their ids */
+  publish(stored: readonly StoredMessage[]): void {
+    let messages: SignalledMessage[] = [];
+    let characters = 0;
+    for (const one of stored) {
+      const { length } = one.message.text;
+      if (characters + length > maxCharacters) {
+        this.signals.publish(messagesStored, { messages });
+        messages = [];
+        characters = 0;
+      }
+      messages.push(signalled(one));
+      characters += length;
+    }
+    if (messages.length > 0) this.signals.publish(messagesStored, { messages });
+  }
+}
+
+function signalled(stored: StoredMessage): SignalledMessage {
+  const { message, id, senderUsername, sentAt, deliveries } = stored;
+  return {
+    frame: {
+      type: 'message',
+      id,
+      chat_id: message.chatId,
+      sender_id: message.senderId,
+      sender_username: senderUsername,
+      content: message.text,
+      timestamp: sentAt,
+    },
+    client_id: visibleClientId(message.clientId),
+    origin: message.origin,
+    offsets: deliveries.map(({ userId, offset }) => [userId, offset]),
+  };
+}
