@@ -3,6 +3,7 @@ import { cp, glob, mkdir, mkdtemp, readdir, rm, symlink, writeFile } from 'node:
 import { tmpdir } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
+import { appNames } from '@mentorhub/local-system';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 
 const run = promisify(execFile);
@@ -88,5 +89,20 @@ describe('module boundaries', () => {
   it('let a service use the contracts', async () => {
     const source = "import { Users } from '@mentorhub/contracts';\n\nexport const again = Users;\n";
     await expect(boundaryErrors('apps/identity/src/allowed.ts', source)).resolves.toEqual([]);
+  });
+
+  it.each(['e2e', 'bench', 'docs'])('know that %s depends on every app', async (project) => {
+    const { stdout } = await run(
+      'npx',
+      ['nx', 'show', 'project', `@mentorhub/${project}`, '--json'],
+      {
+        cwd: workspace,
+        env: environment,
+      },
+    );
+    const { implicitDependencies } = JSON.parse(stdout) as { implicitDependencies: string[] };
+    expect(implicitDependencies.toSorted()).toEqual(
+      appNames.map((app) => `@mentorhub/${app}`).toSorted(),
+    );
   });
 });
