@@ -49,7 +49,7 @@ describe('module boundaries', () => {
 
   afterAll(() => rm(workspace, { recursive: true, force: true }));
 
-  /** Lints one planted file and returns the messages of the boundary rule. */
+  /** Lints one planted file and returns the messages of the rules for boundaries. */
   async function boundaryErrors(file: string, source: string): Promise<string[]> {
     await mkdir(dirname(join(workspace, file)), { recursive: true });
     await writeFile(join(workspace, file), source);
@@ -62,7 +62,7 @@ describe('module boundaries', () => {
       diagnostics: { code: string; message: string }[];
     };
     return diagnostics
-      .filter(({ code }) => code.includes('enforce-module-boundaries'))
+      .filter(({ code }) => /enforce-module-boundaries|no-restricted-imports/.test(code))
       .map(({ message }) => message);
   }
 
@@ -80,10 +80,25 @@ describe('module boundaries', () => {
     await expect(boundaryErrors('apps/chat/src/planted.ts', source)).resolves.toHaveLength(1);
   });
 
-  it('refuse a framework in the contracts', async () => {
-    const source =
-      "import { Injectable } from '@nestjs/common';\n\nexport const again = Injectable;\n";
+  it.each(['@nestjs/common', 'rxjs'])('refuse that the contracts use %s', async (name) => {
+    const source = `import * as planted from '${name}';\n\nexport const again = planted;\n`;
     await expect(boundaryErrors('libs/contracts/src/planted.ts', source)).resolves.toHaveLength(1);
+  });
+
+  it.each(['apps/identity', 'libs/messaging'])(
+    'refuse that what runs in production uses what belongs to tests: %s',
+    async (project) => {
+      const source =
+        "import { testNats } from '@mentorhub/testing';\n\nexport const again = testNats;\n";
+      await expect(boundaryErrors(`${project}/src/planted.ts`, source)).resolves.not.toEqual([]);
+    },
+  );
+
+  it('let the tests of a service use what belongs to tests', async () => {
+    const source =
+      "import { testNats } from '@mentorhub/testing';\n\nexport const again = testNats;\n";
+    await expect(boundaryErrors('apps/identity/test/allowed.ts', source)).resolves.toEqual([]);
+    await expect(boundaryErrors('apps/identity/src/allowed.spec.ts', source)).resolves.toEqual([]);
   });
 
   it('let a service use the contracts', async () => {
