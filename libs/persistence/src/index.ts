@@ -17,6 +17,7 @@ export { DatabaseHealth } from './database-health.js';
 export { migrationsLeft, runMigrations, withAdvisoryLock } from './migrations.js';
 export { openDatabase } from './open-database.js';
 export { PersistenceModule, type PersistenceOptions } from './persistence.module.js';
+export { Periodic, type PeriodicWork } from './periodic.js';
 export { poolState, type PoolState } from './pool-state.js';
 export { Transactions } from './transactions.js';
 export { Idempotency, type IdempotentRequest } from './idempotency/idempotency.js';

@@ -1,9 +1,8 @@
-import { Transactions } from '@mentorhub/persistence';
+import { Periodic, Transactions } from '@mentorhub/persistence';
 import {
+  type BeforeApplicationShutdown,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
-  type OnModuleDestroy,
 } from '@nestjs/common';
 import {
   DataSource,
@@ -32,12 +31,16 @@ interface Row {
  */
 @Injectable()
 export class LogInbox
-  implements EntitySubscriberInterface, OnApplicationBootstrap, OnModuleDestroy
+  implements EntitySubscriberInterface, OnApplicationBootstrap, BeforeApplicationShutdown
 {
-  private readonly logger = new Logger(LogInbox.name);
-  private running: Promise<void> | undefined;
-  private again = false;
-  private timer: NodeJS.Timeout | undefined;
+  private readonly periodic = new Periodic({
+    name: LogInbox.name,
+    everyMs: sweepMs,
+    turn: async (stopping) => {
+      while (!stopping.aborted && (await this.moveBatch()) === batchSize);
+    },
+    failure: 'Entries could not be moved to the event logs',
+  });
 
   constructor(
     private readonly dataSource: DataSource,
@@ -59,37 +62,17 @@ export class LogInbox
   afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
     if (!queryRunner.data[wakeMark] || queryRunner.isTransactionActive) return;
     queryRunner.data[wakeMark] = false;
-    this.wake();
+    this.periodic.wake();
   }
 
   onApplicationBootstrap(): void {
     this.dataSource.subscribers.push(this);
-    this.timer = setInterval(() => this.wake(), sweepMs);
+    this.periodic.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
-    this.again = false;
-    await this.running;
-  }
-
-  private wake(): void {
-    this.again = true;
-    this.running ??= this.work().finally(() => {
-      this.running = undefined;
-    });
-  }
-
-  private async work(): Promise<void> {
-    while (this.again) {
-      this.again = false;
-      try {
-        while ((await this.moveBatch()) === batchSize);
-      } catch (error) {
-        // The sweep tries again.
-        this.logger.warn(`Entries could not be moved to the event logs. ${String(error)}`);
-      }
-    }
+  /** After the last events are handled: what they add need not wait for the next start. */
+  beforeApplicationShutdown(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** Moves the oldest entries; resolves to how many. */

@@ -1,10 +1,10 @@
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
+import { Periodic } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { DataSource } from 'typeorm';
 import type { ChatConfig } from '../config.js';
@@ -20,10 +20,12 @@ const dayMs = 86_400_000;
  */
 @Injectable()
 export class LogTrimmer implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(LogTrimmer.name);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
-  private stopping = false;
+  private readonly periodic = new Periodic({
+    name: LogTrimmer.name,
+    everyMs: sweepMs,
+    turn: (stopping) => this.sweep(stopping),
+    failure: 'Event logs could not be trimmed',
+  });
   /** The user the last sweep ended at; the next one goes on from there. */
   private lastUserId = 0;
 
@@ -34,31 +36,21 @@ export class LogTrimmer implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.running ??= this.sweep()
-        .catch((error: unknown) =>
-          this.logger.warn(`Event logs could not be trimmed. ${String(error)}`),
-        )
-        .finally(() => {
-          this.running = undefined;
-        });
-    }, sweepMs);
+    this.periodic.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.stopping = true;
-    clearInterval(this.timer);
-    await this.running;
+  onModuleDestroy(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** Trims the logs of the next users; after the last one it starts over. */
-  async sweep(): Promise<void> {
+  async sweep(stopping: AbortSignal = new AbortController().signal): Promise<void> {
     const users = await this.dataSource.query<{ user_id: number }[]>(
       `SELECT user_id FROM user_logs WHERE user_id > $1 ORDER BY user_id LIMIT ${usersPerSweep}`,
       [this.lastUserId],
     );
     for (const { user_id: userId } of users) {
-      while (!this.stopping && (await this.trim(userId)) === entriesPerStatement);
+      while (!stopping.aborted && (await this.trim(userId)) === entriesPerStatement);
     }
     this.lastUserId = users.length < usersPerSweep ? 0 : (users.at(-1)?.user_id ?? 0);
   }

@@ -1,12 +1,11 @@
 import { type OnlineUsers, type PresenceFrame, userFrame } from '@mentorhub/contracts';
 import { Signals } from '@mentorhub/messaging';
 import { People } from '@mentorhub/people';
-import { Transactions } from '@mentorhub/persistence';
+import { Periodic, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
@@ -41,9 +40,7 @@ const listed = 500;
  */
 @Injectable()
 export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(PresenceService.name);
-  private timer: NodeJS.Timeout | undefined;
-  private running: Promise<void> | undefined;
+  private readonly periodic: Periodic;
 
   constructor(
     private readonly dataSource: DataSource,
@@ -52,26 +49,21 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
     private readonly signals: Signals,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: ChatConfig,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.timer = setInterval(
-      () => {
-        this.running ??= this.expire()
-          .catch((error: unknown) =>
-            this.logger.warn(`Leases could not be checked. ${String(error)}`),
-          )
-          .finally(() => {
-            this.running = undefined;
-          });
-      },
-      (this.config.GATEWAY_LEASE_SECONDS * 1000) / 6,
-    );
+  ) {
+    this.periodic = new Periodic({
+      name: PresenceService.name,
+      everyMs: (config.GATEWAY_LEASE_SECONDS * 1000) / 6,
+      turn: () => this.expire(),
+      failure: 'Leases could not be checked',
+    });
   }
 
-  async onModuleDestroy(): Promise<void> {
-    clearInterval(this.timer);
-    await this.running;
+  onApplicationBootstrap(): void {
+    this.periodic.start();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** Takes note of who came to a gateway and who went, and renews its lease. */

@@ -1,10 +1,10 @@
+import { Periodic } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
-  type OnApplicationShutdown,
+  type OnModuleDestroy,
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { IdentityConfig } from '../config.js';
@@ -14,9 +14,13 @@ const dayMs = 86_400_000;
 
 /** Deletes what has expired, every hour. Any number of replicas may do so. */
 @Injectable()
-export class Housekeeping implements OnApplicationBootstrap, OnApplicationShutdown {
-  private readonly logger = new Logger(Housekeeping.name);
-  private timer?: NodeJS.Timeout;
+export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
+  private readonly periodic = new Periodic({
+    name: Housekeeping.name,
+    everyMs: intervalMs,
+    turn: () => this.sweep(),
+    failure: 'Expired rows could not be deleted',
+  });
 
   constructor(
     @Inject(CONFIG) private readonly config: IdentityConfig,
@@ -25,16 +29,11 @@ export class Housekeeping implements OnApplicationBootstrap, OnApplicationShutdo
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => {
-      this.sweep().catch((error: unknown) =>
-        this.logger.error('Expired rows could not be deleted; the next try is in an hour.', error),
-      );
-    }, intervalMs);
-    this.timer.unref();
+    this.periodic.start();
   }
 
-  onApplicationShutdown(): void {
-    clearInterval(this.timer);
+  onModuleDestroy(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** One round. */

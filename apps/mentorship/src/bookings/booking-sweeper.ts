@@ -1,10 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
-import { Transactions } from '@mentorhub/persistence';
+import { Periodic, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import {
   Inject,
   Injectable,
-  Logger,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
@@ -51,36 +49,41 @@ const rules: Record<string, Rule> = {
 /** Lets time act on bookings, every few seconds. Every replica sweeps; each booking is claimed by one. */
 @Injectable()
 export class BookingSweeper implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(BookingSweeper.name);
-  private readonly stopping = new AbortController();
-  private running?: Promise<void>;
+  private readonly periodic: Periodic;
 
   constructor(
     private readonly transactions: Transactions,
     private readonly bookings: BookingsRepository,
     private readonly changes: BookingChanges,
     private readonly clock: Clock,
-    @Inject(CONFIG) private readonly config: MentorshipConfig,
-  ) {}
-
-  onApplicationBootstrap(): void {
-    this.running = this.run();
+    @Inject(CONFIG) config: MentorshipConfig,
+  ) {
+    this.periodic = new Periodic({
+      name: BookingSweeper.name,
+      everyMs: config.SWEEP_INTERVAL_MS,
+      atOnce: true,
+      turn: (stopping) => this.sweep(stopping),
+      failure: 'Bookings whose time has come could not be changed',
+    });
   }
 
-  async onModuleDestroy(): Promise<void> {
-    this.stopping.abort();
-    await this.running;
+  onApplicationBootstrap(): void {
+    this.periodic.start();
+  }
+
+  onModuleDestroy(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** Applies every rule to all bookings it is time for. Resolves to how many there were. */
-  async sweep(): Promise<number> {
+  async sweep(stopping: AbortSignal = new AbortController().signal): Promise<number> {
     let swept = 0;
     for (const rule of Object.values(rules)) {
       let claimed: number;
       do {
         claimed = await this.apply(rule);
         swept += claimed;
-      } while (claimed === batch && !this.stopping.signal.aborted);
+      } while (claimed === batch && !stopping.aborted);
     }
     return swept;
   }
@@ -91,17 +94,5 @@ export class BookingSweeper implements OnApplicationBootstrap, OnModuleDestroy {
       await rule.apply(this.changes, tx, due);
       return due.length;
     });
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      try {
-        await this.sweep();
-      } catch (error) {
-        this.logger.warn('Bookings whose time has come wait for the next turn.', error);
-      }
-      await delay(this.config.SWEEP_INTERVAL_MS, undefined, { signal }).catch(() => undefined);
-    }
   }
 }

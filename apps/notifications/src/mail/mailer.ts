@@ -1,4 +1,3 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import {
   CodedError,
   type Contact,
@@ -8,7 +7,7 @@ import {
   Users,
 } from '@mentorhub/contracts';
 import { Outbox, RequestClient } from '@mentorhub/messaging';
-import { Transactions, unavailable } from '@mentorhub/persistence';
+import { Periodic, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import {
   Inject,
@@ -30,10 +29,15 @@ const pollMs = 1000;
 @Injectable()
 export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Mailer.name);
-  private readonly stopping = new AbortController();
-  private running: Promise<void> = Promise.resolve();
-  private wake: () => void = () => undefined;
-  private woken = false;
+  private readonly periodic = new Periodic({
+    name: Mailer.name,
+    everyMs: pollMs,
+    atOnce: true,
+    turn: async () => {
+      if ((await this.sendDue()) === atOnce) this.nudge();
+    },
+    failure: 'The queue of mails could not be worked on',
+  });
 
   constructor(
     @Inject(CONFIG) private readonly config: NotificationsConfig,
@@ -47,20 +51,17 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
 
   onApplicationBootstrap(): void {
     this.queue.onAdded(() => this.nudge());
-    this.running = this.run();
+    this.periodic.start();
   }
 
   /** Finishes the mails in hand; what is still queued waits for the next start. */
-  async onModuleDestroy(): Promise<void> {
-    this.stopping.abort();
-    this.nudge();
-    await this.running;
+  onModuleDestroy(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** Looks for due mails now instead of at the next poll. */
   nudge(): void {
-    this.woken = true;
-    this.wake();
+    this.periodic.wake();
   }
 
   /**
@@ -73,38 +74,6 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
     const broken = attempts.find((attempt) => attempt.status === 'rejected');
     if (broken) throw broken.reason;
     return mails.length;
-  }
-
-  private async run(): Promise<void> {
-    const { signal } = this.stopping;
-    while (!signal.aborted) {
-      this.woken = false;
-      const tried = await this.sendQuietly();
-      if (tried === atOnce || this.woken || signal.aborted) continue;
-      const nudged = new Promise<void>((resolve) => {
-        this.wake = resolve;
-      });
-      const pause = new AbortController();
-      await Promise.race([
-        nudged,
-        delay(pollMs, undefined, { signal: pause.signal, ref: false }).catch(() => undefined),
-      ]);
-      pause.abort();
-    }
-  }
-
-  private async sendQuietly(): Promise<number> {
-    try {
-      return await this.sendDue();
-    } catch (error) {
-      if (unavailable(error)) this.logger.debug('The database is away; mails wait.');
-      else
-        this.logger.error(
-          'The queue of mails could not be worked on; the next turn tries again.',
-          error,
-        );
-      return 0;
-    }
   }
 
   private async attempt(mail: ClaimedMail): Promise<void> {

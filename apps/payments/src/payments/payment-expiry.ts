@@ -1,11 +1,6 @@
-import { unavailable, Transactions } from '@mentorhub/persistence';
+import { Periodic, Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
-import {
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { In, LessThanOrEqual } from 'typeorm';
 import { Payable } from '../payables/payable.entity.js';
 import { Payment } from './payment.entity.js';
@@ -17,9 +12,14 @@ const batch = 100;
 /** Expires payments that waited too long. Any replica may sweep; none waits for another. */
 @Injectable()
 export class PaymentExpiry implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(PaymentExpiry.name);
-  private timer?: NodeJS.Timeout;
-  private running: Promise<void> = Promise.resolve();
+  private readonly periodic = new Periodic({
+    name: PaymentExpiry.name,
+    everyMs,
+    turn: async (stopping) => {
+      while (!stopping.aborted && (await this.sweep()) === batch);
+    },
+    failure: 'Payments could not be expired',
+  });
 
   constructor(
     private readonly transactions: Transactions,
@@ -28,13 +28,11 @@ export class PaymentExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   ) {}
 
   onApplicationBootstrap(): void {
-    this.schedule();
+    this.periodic.start();
   }
 
-  async onModuleDestroy(): Promise<void> {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    await this.running;
+  onModuleDestroy(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** Expires at most 100 payments; resolves to how many. */
@@ -57,22 +55,5 @@ export class PaymentExpiry implements OnApplicationBootstrap, OnModuleDestroy {
       }
       return payments.length;
     });
-  }
-
-  private schedule(): void {
-    this.timer = setTimeout(() => {
-      this.running = this.sweepQuietly();
-    }, everyMs);
-    this.timer.unref();
-  }
-
-  private async sweepQuietly(): Promise<void> {
-    try {
-      while ((await this.sweep()) === batch);
-    } catch (error) {
-      if (unavailable(error)) this.logger.debug('The database is away; payments expire later.');
-      else this.logger.error('Payments could not be expired; the next turn tries again.', error);
-    }
-    if (this.timer) this.schedule();
   }
 }

@@ -1,10 +1,6 @@
-import {
-  Injectable,
-  Logger,
-  type OnApplicationBootstrap,
-  type OnModuleDestroy,
-} from '@nestjs/common';
+import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { Periodic } from '../periodic.js';
 import { keptFor } from './idempotency.js';
 
 const everyMs = 10 * 60_000;
@@ -13,21 +9,25 @@ const batch = 1000;
 /** Deletes keys that have expired. Replicas may do it at the same time: each skips the rows that another deletes. */
 @Injectable()
 export class IdempotencyCleaner implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly logger = new Logger(IdempotencyCleaner.name);
-  private timer?: NodeJS.Timeout;
+  private readonly periodic = new Periodic({
+    name: IdempotencyCleaner.name,
+    everyMs,
+    turn: async (stopping) => {
+      while (!stopping.aborted && (await this.clean()) === batch);
+    },
+    failure: 'Expired idempotency keys could not be deleted',
+  });
 
   constructor(private readonly dataSource: DataSource) {}
 
   onApplicationBootstrap(): void {
-    if (!this.dataSource.migrations.some(({ name }) => name?.includes('CreateIdempotencyKeys'))) {
-      return;
+    if (this.dataSource.migrations.some(({ name }) => name?.includes('CreateIdempotencyKeys'))) {
+      this.periodic.start();
     }
-    this.timer = setInterval(() => void this.cleanQuietly(), everyMs);
-    this.timer.unref();
   }
 
-  onModuleDestroy(): void {
-    clearInterval(this.timer);
+  onModuleDestroy(): Promise<void> {
+    return this.periodic.stop();
   }
 
   /** Deletes at most 1000 expired keys; resolves to how many. */
@@ -38,16 +38,5 @@ export class IdempotencyCleaner implements OnApplicationBootstrap, OnModuleDestr
         WHERE created_at < now() - interval '${keptFor}'
         LIMIT ${batch} FOR UPDATE SKIP LOCKED))`);
     return deleted;
-  }
-
-  private async cleanQuietly(): Promise<void> {
-    try {
-      while ((await this.clean()) === batch);
-    } catch (error) {
-      this.logger.warn(
-        'Expired idempotency keys could not be deleted; the next turn tries again.',
-        error,
-      );
-    }
   }
 }
