@@ -20,12 +20,12 @@ export class DatabaseLogger implements Logger {
     this.logger.warn(`Slow query, ${milliseconds} ms: ${query}`);
   }
 
-  logSchemaBuild(message: string): void {
-    this.logger.debug(message);
+  logSchemaBuild(): void {
+    // The schema comes from migrations, and whoever runs them reports which ran.
   }
 
   logMigration(): void {
-    // Whoever runs migrations reports which ran.
+    // See logSchemaBuild, which TypeORM calls for most of what migrations do.
   }
 
   log(level: 'log' | 'info' | 'warn', message: unknown): void {
