@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { operations } from '@mentorhub/contracts';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { jetstream } from '@nats-io/jetstream';
+import type { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { NATS_CONNECTION, Outbox } from '../src/index.js';
 import {
@@ -17,6 +17,14 @@ import { type Fixture, startService } from './fixture.js';
 
 const admin = { user_id: 1, roles: ['admin' as const], session_id: 1 };
 const manage = operations('mentorship');
+
+/** Whether writers have to wake the relay. */
+async function relaySleeps(database: DataSource): Promise<boolean> {
+  const [state]: { asleep: boolean }[] = await database.query(
+    'SELECT last_value = 2 AS asleep FROM outbox_relay_state',
+  );
+  return state?.asleep === true;
+}
 
 describe('an event', () => {
   let nats: Awaited<ReturnType<typeof testNats>>;
@@ -53,16 +61,17 @@ describe('an event', () => {
     await expect.poll(() => recorded(service.database, 'second')).toEqual(range(0, 300));
   });
 
-  it('is handled within 250 ms of its commit when nothing else is going on', async () => {
+  it('is in the median handled within 250 ms of its commit by a relay that sleeps', async () => {
     const latencies: number[] = [];
     for (const n of range(0, 5)) {
+      await expect.poll(() => relaySleeps(service.database)).toBe(true);
       const start = performance.now();
       await tell(service.database, [['1', { n }]]);
       await expect.poll(() => recorded(service.database), { interval: 5 }).toEqual(range(0, n + 1));
       latencies.push(performance.now() - start);
-      await delay(100); // so that the relay sleeps again
     }
-    expect(latencies.toSorted((a, b) => a - b)[2]).toBeLessThan(250);
+    const [, , median] = latencies.toSorted((a, b) => a - b);
+    expect(median).toBeLessThan(250);
   });
 
   it('does not exist when its transaction rolls back', async () => {
