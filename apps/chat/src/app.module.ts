@@ -35,7 +35,10 @@ export const appModule = (config: ChatConfig): DynamicModule => ({
       applicationName: 'chat',
     }),
     MessagingModule.forRoot({ service: 'chat', connection: natsConnection(config) }),
-    MessagingModule.forService({ classify: classifyDatabaseError }),
+    MessagingModule.forService({
+      classify: classifyDatabaseError,
+      deadLetterDays: config.DEAD_LETTER_DAYS,
+    }),
     PeopleModule,
   ],
   controllers: [

@@ -36,7 +36,11 @@ export function appModule(config: IdentityConfig): DynamicModule {
         applicationName: 'identity',
       }),
       MessagingModule.forRoot({ service: 'identity', connection: natsConnection(config) }),
-      MessagingModule.forService({ classify: classifyDatabaseError }),
+      MessagingModule.forService({
+        classify: classifyDatabaseError,
+        deadLetterDays: config.DEAD_LETTER_DAYS,
+        streamMaxBytes: config.EVENT_STREAM_MAX_BYTES,
+      }),
     ],
   };
 }

@@ -44,6 +44,11 @@ export const variables = {
     max: 3650,
     desc: 'After how many days access tokens are signed with a new key',
   }),
+  EVENT_STREAM_MAX_BYTES: integer({
+    default: 8 * 1024 ** 3,
+    min: 1024 ** 2,
+    desc: 'Most bytes the event stream of all services keeps; JetStream sets them aside. When they are used up, events wait in the services’ databases',
+  }),
   ADMIN_EMAIL: text({
     optional: true,
     desc: 'The mail address of an administrator who is created at start unless the address has an account',

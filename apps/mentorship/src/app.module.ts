@@ -20,7 +20,10 @@ export const appModule = (config: MentorshipConfig): DynamicModule => ({
       applicationName: 'mentorship',
     }),
     MessagingModule.forRoot({ service: 'mentorship', connection: natsConnection(config) }),
-    MessagingModule.forService({ classify: classifyDatabaseError }),
+    MessagingModule.forService({
+      classify: classifyDatabaseError,
+      deadLetterDays: config.DEAD_LETTER_DAYS,
+    }),
     MentorsModule,
     AvailabilityModule,
     BookingsModule,

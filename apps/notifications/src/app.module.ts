@@ -62,6 +62,9 @@ export const appModule = (config: NotificationsConfig): DynamicModule => ({
       applicationName: 'notifications',
     }),
     MessagingModule.forRoot({ service: 'notifications', connection: natsConnection(config) }),
-    MessagingModule.forService({ classify: classifyDatabaseError }),
+    MessagingModule.forService({
+      classify: classifyDatabaseError,
+      deadLetterDays: config.DEAD_LETTER_DAYS,
+    }),
   ],
 });

@@ -39,6 +39,9 @@ export const appModule = (config: PaymentsConfig): DynamicModule => ({
       applicationName: 'payments',
     }),
     MessagingModule.forRoot({ service: 'payments', connection: natsConnection(config) }),
-    MessagingModule.forService({ classify: classifyDatabaseError }),
+    MessagingModule.forService({
+      classify: classifyDatabaseError,
+      deadLetterDays: config.DEAD_LETTER_DAYS,
+    }),
   ],
 });

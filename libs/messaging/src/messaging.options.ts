@@ -44,6 +44,10 @@ export interface ServiceMessagingOptions {
   republishHorizonMs?: number;
   /** Copies of the stream kept by a NATS cluster. Default 1. */
   streamReplicas?: number;
+  /** Most bytes that the stream keeps; when they are used up, events wait in the outboxes. Default 8 GiB. */
+  streamMaxBytes?: number;
+  /** For how many days dead letters stay after they were retried. Those that wait for a retry stay. Default 30. */
+  deadLetterDays?: number;
   /** Whether this process may relay and handle events. Default true. */
   events?: boolean;
 }

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { EventWorker, NATS_CONNECTION } from '../src/index.js';
+import { EventWorker, NATS_CONNECTION, type ServiceMessagingOptions } from '../src/index.js';
 import { endChildren, startChild } from './child/start.js';
 import { EffectsController, effectsOf, range, recorded, tell } from './effects.js';
 import { type Fixture, type FixtureSettings, openDatabase, startService } from './fixture.js';
@@ -40,8 +40,8 @@ describe('no event is lost and no effect happens twice', () => {
     await nats.stop();
   });
 
-  async function start(): Promise<Fixture> {
-    const service = await startService(settings);
+  async function start(options?: ServiceMessagingOptions): Promise<Fixture> {
+    const service = await startService({ ...settings, options });
     services.push(service);
     return service;
   }
@@ -163,6 +163,28 @@ describe('no event is lost and no effect happens twice', () => {
     await flow;
     expect(told).toBeGreaterThan(300);
     await expectOnce(range(0, told), 20_000);
+  });
+
+  it('when the stream is full: events wait until there is room', async () => {
+    const service = await start({ streamMaxBytes: 20_000 });
+    await tell(
+      database,
+      range(0, 100).map((n) => [String(n % 3), { n }]),
+    );
+    await expect.poll(() => unpublished(database)).toBeLessThan(100);
+    const { streams } = await jetstreamManager(service.app.get(NATS_CONNECTION));
+    await expect
+      .poll(async () => {
+        const { state } = await streams.info('EVENTS');
+        return state.messages + (await unpublished(database));
+      })
+      .toBe(100);
+    const waiting = await unpublished(database);
+    expect(waiting).toBeGreaterThan(0);
+    await expect.poll(() => recorded(database)).toEqual(range(0, 100 - waiting));
+    await streams.purge('EVENTS');
+    await expect.poll(() => recorded(database), { timeout: 5000 }).toEqual(range(0, 100));
+    await expectOnce(range(0, 100));
   });
 
   it('when the stream is deleted under a running service', async () => {

@@ -12,7 +12,7 @@ import {
   StorageType,
   type StreamConfig,
 } from '@nats-io/jetstream';
-import { Inject, Injectable } from '@nestjs/common';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { nanos } from '@nats-io/transport-node';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import type { MessagingOptions, ServiceMessagingOptions } from '../messaging.options.js';
@@ -20,55 +20,87 @@ import { EVENT_STREAM } from '../nats-permissions.js';
 import { MESSAGING_OPTIONS, SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 
 const STREAM_NOT_FOUND = 10059;
+const INSUFFICIENT_STORAGE = 10047;
 const ALL_EVENTS = 'event.>';
 const DAY_MS = 86_400_000;
 /** As long as published rows stay in the outboxes. */
 const STREAM_MAX_AGE_MS = 7 * DAY_MS;
+const STREAM_MAX_BYTES = 8 * 1024 ** 3;
+const UNLIMITED = -1;
 const DEDUPLICATION_MS = 120_000;
 /** Events waiting for a retry count as pending: thousands of them must not stop the others. */
 const MAX_ACK_PENDING = 20_000;
 
+type WantedConfig = Pick<
+  StreamConfig,
+  'subjects' | 'max_age' | 'max_bytes' | 'discard' | 'duplicate_window' | 'num_replicas'
+>;
+
 /** Provisions the stream of all events and this service's consumer on it; every call is idempotent. */
 @Injectable()
 export class EventStream {
+  private readonly logger = new Logger(EventStream.name);
   private manager?: Promise<JetStreamManager>;
+  private maxBytes: number;
 
   constructor(
     private readonly nats: NatsConnectionProvider,
     @Inject(MESSAGING_OPTIONS) private readonly app: MessagingOptions,
     @Inject(SERVICE_MESSAGING_OPTIONS) private readonly options: ServiceMessagingOptions,
-  ) {}
+  ) {
+    this.maxBytes = options.streamMaxBytes ?? STREAM_MAX_BYTES;
+  }
 
   /** Makes sure that the stream exists and returns when it was created, which tells one stream from its successor. */
   async ensure(): Promise<string> {
     const { streams } = await this.jetStream();
-    const wanted: Pick<StreamConfig, 'subjects' | 'max_age' | 'duplicate_window' | 'num_replicas'> =
-      {
-        subjects: [ALL_EVENTS],
-        max_age: nanos(STREAM_MAX_AGE_MS),
-        duplicate_window: nanos(DEDUPLICATION_MS),
-        num_replicas: this.options.streamReplicas ?? 1,
-      };
     try {
       const { config, created } = await streams.info(EVENT_STREAM);
-      const differs =
-        config.max_age !== wanted.max_age ||
-        config.duplicate_window !== wanted.duplicate_window ||
-        config.num_replicas !== wanted.num_replicas ||
-        config.subjects.join() !== wanted.subjects.join();
-      if (differs) await streams.update(EVENT_STREAM, wanted);
+      if (differ(config, this.wanted())) {
+        await this.limited(() => streams.update(EVENT_STREAM, this.wanted()));
+      }
       return created;
     } catch (error) {
-      if (!(error instanceof JetStreamApiError && error.code === STREAM_NOT_FOUND)) throw error;
+      if (!failedWith(error, STREAM_NOT_FOUND)) throw error;
     }
-    const { created } = await streams.add({
-      ...wanted,
-      name: EVENT_STREAM,
-      storage: StorageType.File,
-      retention: RetentionPolicy.Limits,
-      discard: DiscardPolicy.Old,
-    });
+    const { created } = await this.limited(() =>
+      streams.add({
+        ...this.wanted(),
+        name: EVENT_STREAM,
+        storage: StorageType.File,
+        retention: RetentionPolicy.Limits,
+      }),
+    );
     return created;
+  }
+
+  private wanted(): WantedConfig {
+    return {
+      subjects: [ALL_EVENTS],
+      max_age: nanos(STREAM_MAX_AGE_MS),
+      max_bytes: this.maxBytes,
+      // A full stream refuses events, which then wait in the outboxes, rather than drop some that nobody handled yet.
+      discard: DiscardPolicy.New,
+      duplicate_window: nanos(DEDUPLICATION_MS),
+      num_replicas: this.options.streamReplicas ?? 1,
+    };
+  }
+
+  /**
+   * JetStream sets the bytes of a limit aside, and refuses a limit beyond what it may use of the disk. Then the stream
+   * has none: at the end of its storage the server refuses events too.
+   */
+  private async limited<T>(provision: () => Promise<T>): Promise<T> {
+    try {
+      return await provision();
+    } catch (error) {
+      if (!failedWith(error, INSUFFICIENT_STORAGE) || this.maxBytes === UNLIMITED) throw error;
+      this.logger.warn(
+        `JetStream has no ${this.maxBytes} bytes to set aside: the event stream may use all of its storage`,
+      );
+      this.maxBytes = UNLIMITED;
+      return await provision();
+    }
   }
 
   /**
@@ -114,4 +146,19 @@ export class EventStream {
     this.manager ??= jetstreamManager(this.nats.connection, { checkAPI: false });
     return this.manager;
   }
+}
+
+function differ(config: StreamConfig, wanted: WantedConfig): boolean {
+  return (
+    config.max_age !== wanted.max_age ||
+    config.max_bytes !== wanted.max_bytes ||
+    config.discard !== wanted.discard ||
+    config.duplicate_window !== wanted.duplicate_window ||
+    config.num_replicas !== wanted.num_replicas ||
+    config.subjects.join() !== wanted.subjects.join()
+  );
+}
+
+function failedWith(error: unknown, code: number): boolean {
+  return error instanceof JetStreamApiError && error.code === code;
 }

@@ -62,6 +62,7 @@ const cleanSql = {
     WHERE inbox.event_id = oldest.event_id AND inbox.handler = oldest.handler
       AND oldest.handled_at < now() - interval '14 days'`,
   retries: `DELETE FROM inbox_retries WHERE retry_at < now() - interval '14 days'`,
+  deadLetters: `DELETE FROM dead_letters WHERE retried_at < now() - $1 * interval '1 day'`,
 };
 
 /**
@@ -73,6 +74,7 @@ export class OutboxRelay {
   private readonly logger = new Logger(OutboxRelay.name);
   private readonly batchSize: number;
   private readonly horizonMs: number;
+  private readonly deadLetterDays: number;
   private checkStreamAt = 0;
   private cleanAt = 0;
   private lastSequence = 0;
@@ -86,6 +88,7 @@ export class OutboxRelay {
   ) {
     this.batchSize = options.relayBatchSize ?? 500;
     this.horizonMs = options.republishHorizonMs ?? DAY_MS;
+    this.deadLetterDays = options.deadLetterDays ?? 30;
     nats.onChange((connected) => {
       if (connected) this.suspectStream();
     });
@@ -113,10 +116,12 @@ export class OutboxRelay {
       this.report(error);
       return 'none';
     }
+    // After a failure one event has to get through before others follow: a full stream may have room for a later one.
+    const size = this.failing ? 1 : this.batchSize;
     const { rows } = await client.query<OutboxRow>({
       name: 'outbox-next',
       text: nextRowsSql,
-      values: [this.batchSize],
+      values: [size],
     });
     if (rows.length === 0) {
       outboxAge.set(0);
@@ -143,7 +148,7 @@ export class OutboxRelay {
     }
     if (this.failing) this.logger.log('publishing events again');
     this.failing = false;
-    return rows.length === this.batchSize ? 'full' : 'some';
+    return rows.length === size ? 'full' : 'some';
   }
 
   /** Tells the writers of the outbox whether they must wake this relay. */
@@ -163,6 +168,7 @@ export class OutboxRelay {
       }
     }
     await client.query(cleanSql.retries);
+    await client.query(cleanSql.deadLetters, [this.deadLetterDays]);
   }
 
   /** A failure of NATS, told once until things work again. */

@@ -105,6 +105,11 @@ export function serviceVariables(service: string, options: CommonVariablesOption
       max: 500,
       desc: 'Most database connections of one process',
     }),
+    DEAD_LETTER_DAYS: integer({
+      default: 30,
+      min: 1,
+      desc: 'For how many days events that were given up stay listed after they were retried; those that were not stay',
+    }),
     RUN_MIGRATIONS: flag({
       default: false,
       desc: 'Bring the database up to date at start, before anything is served',
