@@ -27,6 +27,7 @@ export {
   natsPermissions,
   natsServerConfig,
   type NatsServerSettings,
+  STREAM_OWNER,
 } from './nats-permissions.js';
 export { type RequestContext, requestContext } from './request-context.js';
 export { Handle } from './requests/handle.decorator.js';

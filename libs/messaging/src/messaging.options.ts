@@ -42,9 +42,12 @@ export interface ServiceMessagingOptions {
   relayBatchSize?: number;
   /** How far back events are published again once the stream has been lost, in milliseconds. Default 24 h. */
   republishHorizonMs?: number;
-  /** Copies of the stream kept by a NATS cluster. Default 1. */
+  /** Copies of the stream kept by a NATS cluster; what its owner, identity, says counts. Default 1. */
   streamReplicas?: number;
-  /** Most bytes that the stream keeps; when they are used up, events wait in the outboxes. Default 8 GiB. */
+  /**
+   * Most bytes that the stream keeps; what its owner says counts. When they are used up, events wait in the outboxes.
+   * Default 8 GiB.
+   */
   streamMaxBytes?: number;
   /** For how many days dead letters stay after they were retried. Those that wait for a retry stay. Default 30. */
   deadLetterDays?: number;

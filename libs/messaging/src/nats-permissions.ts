@@ -14,6 +14,12 @@ export interface NatsPermissions {
 export const EVENT_STREAM = 'EVENTS';
 
 const gateways = ['api-gateway', 'chat-gateway'] as const;
+/**
+ * The service that makes the stream for all. Whoever may shape a stream can make it store requests, passwords included,
+ * or send on any subject; identity holds the passwords and the signing keys as it is.
+ */
+export const STREAM_OWNER = 'identity';
+
 const services = ['identity', 'mentorship', 'chat', 'notifications', 'payments'] as const;
 
 /** Every app that connects to NATS. */
@@ -34,14 +40,15 @@ const serviceSignals: Partial<Record<(typeof services)[number], string[]>> = {
   chat: ['signal.user.*.frame'],
 };
 
-/** What JetStream needs to provision the stream, run a service's own consumer and acknowledge its events. */
+/** What JetStream needs to find the stream, run a service's own consumer and acknowledge its events. */
 function jetStream(service: string): string[] {
   const stream = EVENT_STREAM;
   return [
     '$JS.API.INFO',
     `$JS.API.STREAM.INFO.${stream}`,
-    `$JS.API.STREAM.CREATE.${stream}`,
-    `$JS.API.STREAM.UPDATE.${stream}`,
+    ...(service === STREAM_OWNER
+      ? [`$JS.API.STREAM.CREATE.${stream}`, `$JS.API.STREAM.UPDATE.${stream}`]
+      : []),
     `$JS.API.CONSUMER.INFO.${stream}.${service}`,
     `$JS.API.CONSUMER.CREATE.${stream}.${service}`,
     `$JS.API.CONSUMER.CREATE.${stream}.${service}.>`,

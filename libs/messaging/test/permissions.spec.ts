@@ -43,18 +43,19 @@ describe('on a nats-server with a user for each app', () => {
     databases = await Promise.all([testDatabase('identity'), testDatabase('mentorship')]);
     const [identityDb, mentorshipDb] = databases.map(({ url }) => url);
     const common = { natsUrl: nats.url };
+    // First who has to wait for the other's stream.
+    mentorship = await startService({
+      ...common,
+      user: { user: 'mentorship', pass: passwordOf('mentorship') },
+      databaseUrl: mentorshipDb ?? '',
+      controllers: [EffectsController],
+    });
     identity = await startService({
       ...common,
       service: 'identity',
       user: { user: 'identity', pass: passwordOf('identity') },
       databaseUrl: identityDb ?? '',
       controllers: [IdentityController],
-    });
-    mentorship = await startService({
-      ...common,
-      user: { user: 'mentorship', pass: passwordOf('mentorship') },
-      databaseUrl: mentorshipDb ?? '',
-      controllers: [EffectsController],
     });
     gateway = await startGateway(nats.url, 'api-gateway', {
       user: 'api-gateway',
@@ -100,6 +101,13 @@ describe('on a nats-server with a user for each app', () => {
     await expect.poll(() => recorded(mentorship.database)).toEqual([1]);
   });
 
+  it('events flow again after the broker has lost its store', async () => {
+    await nats.kill();
+    await nats.restart({ wipe: true });
+    await tell(mentorship.database, [['1', { n: 2 }]]);
+    await expect.poll(() => recorded(mentorship.database), { timeout: 10_000 }).toEqual([1, 2]);
+  });
+
   it('nobody connects without a password', async () => {
     await expect(connect({ servers: nats.url })).rejects.toThrow(/authorization/i);
     await expect(connect({ servers: nats.url, user: 'identity', pass: 'guess' })).rejects.toThrow(
@@ -115,6 +123,9 @@ describe('on a nats-server with a user for each app', () => {
     ['mentorship', 'rpc.identity.auth.login'],
     ['payments', 'signal.identity.session.revoked'],
     ['chat-gateway', 'signal.user.1.frame'],
+    ['mentorship', '$JS.API.STREAM.CREATE.EVENTS'],
+    ['mentorship', '$JS.API.STREAM.UPDATE.EVENTS'],
+    ['identity', '$JS.API.STREAM.CREATE.REQUESTS'],
     ['mentorship', '$JS.API.STREAM.DELETE.EVENTS'],
     ['mentorship', '$JS.API.STREAM.PURGE.EVENTS'],
     ['mentorship', '$JS.API.CONSUMER.MSG.NEXT.EVENTS.identity'],

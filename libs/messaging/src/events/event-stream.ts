@@ -16,7 +16,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { nanos } from '@nats-io/transport-node';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import type { MessagingOptions, ServiceMessagingOptions } from '../messaging.options.js';
-import { EVENT_STREAM } from '../nats-permissions.js';
+import { EVENT_STREAM, STREAM_OWNER } from '../nats-permissions.js';
 import { MESSAGING_OPTIONS, SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 
 const STREAM_NOT_FOUND = 10059;
@@ -36,7 +36,10 @@ type WantedConfig = Pick<
   'subjects' | 'max_age' | 'max_bytes' | 'discard' | 'duplicate_window' | 'num_replicas'
 >;
 
-/** Provisions the stream of all events and this service's consumer on it; every call is idempotent. */
+/**
+ * Provisions the stream of all events and this service's consumer on it; every call is idempotent. Only the owner changes
+ * a stream that exists, and with NATS users it alone may make one: the others wait for it.
+ */
 @Injectable()
 export class EventStream {
   private readonly logger = new Logger(EventStream.name);
@@ -51,18 +54,22 @@ export class EventStream {
     this.maxBytes = options.streamMaxBytes ?? STREAM_MAX_BYTES;
   }
 
-  /** Makes sure that the stream exists and returns when it was created, which tells one stream from its successor. */
+  /**
+   * Makes sure that the stream exists and returns when it was created, which tells one stream from its successor.
+   * @throws while only the owner may make it and has not
+   */
   async ensure(): Promise<string> {
     const { streams } = await this.jetStream();
     try {
       const { config, created } = await streams.info(EVENT_STREAM);
-      if (differ(config, this.wanted())) {
+      if (this.owner && differ(config, this.wanted())) {
         await this.limited(() => streams.update(EVENT_STREAM, this.wanted()));
       }
       return created;
     } catch (error) {
       if (!failedWith(error, STREAM_NOT_FOUND)) throw error;
     }
+    if (!this.mayCreate) throw new Error(`${STREAM_OWNER} has not made the event stream yet`);
     const { created } = await this.limited(() =>
       streams.add({
         ...this.wanted(),
@@ -72,6 +79,15 @@ export class EventStream {
       }),
     );
     return created;
+  }
+
+  private get owner(): boolean {
+    return this.app.service === STREAM_OWNER;
+  }
+
+  /** Without NATS users nothing keeps a service from it, and it need not wait for another. */
+  private get mayCreate(): boolean {
+    return this.owner || this.app.connection.user === undefined;
   }
 
   private wanted(): WantedConfig {
