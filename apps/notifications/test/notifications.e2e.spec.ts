@@ -43,7 +43,7 @@ import { Mailer } from '../src/mail/mailer.js';
 import { retryDelaysMs } from '../src/mail/retry-delays.js';
 import { LogTransport } from '../src/mail/transports/log-transport.js';
 import { MailTransport } from '../src/mail/transports/mail-transport.js';
-import { Neighbours } from './neighbours.js';
+import { Neighbours } from '@mentorhub/messaging-testing';
 
 /** Real time that can be moved on, so that waits of hours pass at once. */
 class MovableClock extends Clock {

@@ -22,7 +22,7 @@ import { Payment } from '../src/payments/payment.entity.js';
 import { PaymentExpiry } from '../src/payments/payment-expiry.js';
 import { Settlement } from '../src/payments/settlement.service.js';
 import type { ProviderEvent } from '../src/providers/payment-provider.js';
-import { Neighbours } from './neighbours.js';
+import { Neighbours } from '@mentorhub/messaging-testing';
 
 const start = '2026-11-25T12:00:00.000Z';
 const deadline = '2026-11-25T12:15:00.000Z';

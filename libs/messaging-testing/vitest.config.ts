@@ -1,0 +1,6 @@
+import { defineProject } from 'vitest/config';
+
+export default defineProject({
+  ssr: { resolve: { conditions: ['@mentorhub/source'] } },
+  test: { globalSetup: ['../../libs/testing/src/global-setup.ts'], hookTimeout: 30_000 },
+});
