@@ -124,6 +124,17 @@ describe('the door', () => {
     expect(wrong.frames).toMatchObject([{ type: 'error', code: 'unauthenticated' }]);
   });
 
+  it.each(['nonsense', '{"type": "dance"}', '{"type": "auth"}', '{"type": "auth", "token": 7}'])(
+    'closes with 4401 at once when the first frame is %s',
+    async (text) => {
+      const socket = await ActorSocket.open(address(gateway));
+      socket.sendRaw(text);
+      socket.send({ type: 'auth', token: await world.tokenFor(2) });
+      expect(await socket.closing()).toMatchObject({ code: 4401 });
+      expect(socket.frames).toMatchObject([{ type: 'error', code: 'unauthenticated' }]);
+    },
+  );
+
   it('waits 5 s for the auth frame', async () => {
     const silent = await ActorSocket.open(address(gateway));
     expect(await silent.closing(7000)).toMatchObject({ code: 4401 });
@@ -214,6 +225,27 @@ describe('frames', () => {
     expect(count('ack')).toBeGreaterThanOrEqual(40);
     expect(count('ack')).toBeLessThan(50);
     expect(await socket.frame('error', { code: 'rate_limited' })).toHaveProperty('client_id');
+  });
+
+  it('count towards the rate also when they are malformed or invalid', async () => {
+    // Ten frames at once, and one more every 2 s.
+    const limited = await world.startGateway({
+      WS_MESSAGES_PER_10_SECONDS: '1',
+      WS_MESSAGE_BURST: '2',
+    });
+    const socket = await world.socketOf(17, limited);
+    for (let number = 0; number < 20; number++) {
+      socket.sendRaw('nonsense');
+      socket.send({ type: 'message', content: 'to nobody', client_id: `${number}` });
+    }
+    expect(await socket.closing()).toMatchObject({ code: 4429 });
+    const refused = socket.frames.slice(11);
+    expect(socket.frames.slice(1, 11).map(({ code }) => code)).toEqual(
+      Array.from({ length: 5 }, () => ['malformed', 'validation']).flat(),
+    );
+    expect(refused).toHaveLength(21);
+    expect(refused.every(({ code }) => code === 'rate_limited')).toBe(true);
+    expect(refused[1]).toHaveProperty('client_id', '5');
   });
 });
 

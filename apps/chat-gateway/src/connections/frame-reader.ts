@@ -1,5 +1,5 @@
 import { type ClientFrame, parseFrame } from '../frames/client-frames.js';
-import { type FrameError, isUnexpected, toFrameError } from '../frames/frame-error.js';
+import { FrameError, isUnexpected, toFrameError } from '../frames/frame-error.js';
 import { closeCodes, type ErrorFrame, type ServerFrame } from '@mentorhub/contracts';
 import { Logger } from '@nestjs/common';
 import type { RawData } from 'ws';
@@ -111,21 +111,22 @@ export class FrameReader {
   }
 
   private async handle(text: string | undefined): Promise<void> {
-    let frame: ClientFrame | undefined;
-    try {
-      frame = parseFrame(text ?? '');
-      this.malformed = 0;
-    } catch (error) {
-      this.tellMalformed(toFrameError(error));
-      return;
-    }
-    if (!this.signedIn) return this.signIn(frame);
+    if (!this.signedIn) return this.signIn(text);
     const now = performance.now();
-    if (!this.frames.take(now) || (frame.type === 'message' && !this.messages.take(now))) {
+    // Before it is read, so that frames nobody can use count as well.
+    const admitted = this.frames.take(now);
+    const frame = read(text);
+    const isMessage = !(frame instanceof FrameError) && frame.type === 'message';
+    if (!admitted || (isMessage && !this.messages.take(now))) {
       this.tellRateLimited(frame);
       return;
     }
     this.refused = 0;
+    if (frame instanceof FrameError) {
+      this.tellUnreadable(frame);
+      return;
+    }
+    this.malformed = 0;
     const handler = this.options.handlers.get(frame.type);
     if (!handler) {
       this.tell('validation', 'This connection is signed in already.');
@@ -135,11 +136,13 @@ export class FrameReader {
     if (answer) this.connection.send(answer);
   }
 
-  private async signIn(frame: ClientFrame): Promise<void> {
-    if (frame.type !== 'auth') {
+  /** Nobody may send anything but a valid `auth` frame before we know who it is. */
+  private async signIn(text: string | undefined): Promise<void> {
+    clearTimeout(this.signInTimer);
+    const frame = read(text);
+    if (frame instanceof FrameError || frame.type !== 'auth') {
       return signOut(this.connection, 'Send {"type": "auth", "token": "…"} first.');
     }
-    clearTimeout(this.signInTimer);
     try {
       await this.options.signIn(frame.token);
       this.signedIn = true;
@@ -148,18 +151,17 @@ export class FrameReader {
     }
   }
 
-  private tellMalformed({ code, detail, clientId }: FrameError): void {
+  private tellUnreadable({ code, detail, clientId }: FrameError): void {
     this.tell(code, detail, clientId);
-    if (code === 'validation') return;
-    this.malformed++;
-    if (this.malformed >= maxMalformed) {
+    if (code === 'validation') {
+      this.malformed = 0;
+    } else if (++this.malformed >= maxMalformed) {
       this.connection.close(closeCodes.tooManyMalformedFrames, 'too many malformed frames');
     }
   }
 
-  private tellRateLimited(frame: ClientFrame): void {
-    const clientId = frame.type === 'message' ? frame.client_id : undefined;
-    this.tell('rate_limited', 'Too many frames: slow down and send it again.', clientId);
+  private tellRateLimited(frame: ClientFrame | FrameError): void {
+    this.tell('rate_limited', 'Too many frames: slow down and send it again.', clientIdOf(frame));
     if (++this.refused > maxRefused) {
       this.connection.close(closeCodes.tooManyFrames, 'too many frames');
     }
@@ -173,6 +175,20 @@ export class FrameReader {
   static report(error: unknown): void {
     if (isUnexpected(error)) FrameReader.logger.error('A frame could not be handled.', error);
   }
+}
+
+/** The frame, or why it is none; a binary one has no text. */
+function read(text = ''): ClientFrame | FrameError {
+  try {
+    return parseFrame(text);
+  } catch (error) {
+    return toFrameError(error);
+  }
+}
+
+function clientIdOf(frame: ClientFrame | FrameError): string | undefined {
+  if (frame instanceof FrameError) return frame.clientId;
+  return frame.type === 'message' ? frame.client_id : undefined;
 }
 
 /** Try again later: 1013 of the IANA registry. */
