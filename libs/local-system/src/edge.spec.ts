@@ -35,11 +35,11 @@ async function chatGateway(onSocket: (socket: Socket) => void): Promise<string> 
   return url;
 }
 
-async function handshake(port: number, path: string): Promise<string> {
+async function handshake(port: number, path: string, headers = ''): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1', () => {
       socket.write(
-        `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n` +
+        `GET ${path} HTTP/1.1\r\nHost: x\r\n${headers}Connection: Upgrade\r\nUpgrade: websocket\r\n` +
           'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
       );
     });
@@ -92,6 +92,43 @@ describe('the edge', () => {
       const body = (await answer.json()) as { request_id: string };
       expect(body).toEqual(unavailable);
       expect(answer.headers.get('x-request-id')).toBe(body.request_id);
+    }
+  });
+
+  it('answers 504 in the error format when a gateway stays silent', async () => {
+    const { url } = await serve(() => {});
+    edge = await startEdge({
+      port: 0,
+      host: '127.0.0.1',
+      apiGateways: [url],
+      chatGateways: [],
+      answerTimeoutMs: 100,
+    });
+    for (const request of [{}, { method: 'POST', body: 'text' }]) {
+      const answer = await fetch(`${edge.url}/api/v1/messages`, request);
+      expect(answer.status).toBe(504);
+      expect(await answer.json()).toMatchObject({ status_code: 504, code: 'DEADLINE_EXCEEDED' });
+    }
+  });
+
+  it('names its own errors with the request id of the client, if that is a sane one', async () => {
+    await open([await nobody()], [await nobody()]);
+    const ours = /^[\da-f]{8}-[\da-f-]{27}$/;
+    for (const [sent, used] of [
+      ['Trace_1.a-b', /^Trace_1\.a-b$/],
+      ['x'.repeat(129), ours],
+      ['a b', ours],
+      ['<b>', ours],
+    ] as const) {
+      const answer = await fetch(`${edge.url}/api`, { headers: { 'X-Request-ID': sent } });
+      const { request_id } = (await answer.json()) as { request_id: string };
+      expect(request_id).toMatch(used);
+      expect(answer.headers.get('x-request-id')).toBe(request_id);
+    }
+    for (const path of ['/ws/chat', '/elsewhere']) {
+      const answer = await handshake(edge.port, path, 'X-Request-ID: socket-1\r\n');
+      expect(answer).toContain('X-Request-ID: socket-1\r\n');
+      expect(answer).toContain('"request_id":"socket-1"');
     }
   });
 

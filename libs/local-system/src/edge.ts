@@ -29,6 +29,8 @@ export interface EdgeOptions {
   chatGateways: (string | Upstream)[];
   /** Larger bodies are refused, by their announced length; default: 10 MiB, as in the api-gateway. */
   maxBodyBytes?: number;
+  /** A gateway that stays silent this long is given up, in milliseconds; default: 65 s. */
+  answerTimeoutMs?: number;
 }
 
 export interface Edge {
@@ -62,17 +64,26 @@ const proxyHeaders = [
  * The one public address of a local system: passes requests and WebSockets on to the gateways, in
  * turn, and skips replicas that are down or draining.
  *
- * Where no replica answers, the client gets 503 in the error format with `Retry-After`. The client's
- * address goes to the gateways as `X-Forwarded-For`.
+ * Where no replica can be reached, the client gets 503 in the error format with `Retry-After`; where one
+ * does not answer in time, 504. The client's address goes to the gateways as `X-Forwarded-For`.
  *
  * @throws {StartProblem} when the port is taken.
  */
 export async function startEdge(options: EdgeOptions): Promise<Edge> {
-  const { maxBodyBytes = 10 * 1024 * 1024 } = options;
+  const { maxBodyBytes = 10 * 1024 * 1024, answerTimeoutMs = 65_000 } = options;
   const api = new Replicas(options.apiGateways);
   const chat = new Replicas(options.chatGateways);
   const agent = new Agent({ keepAlive: true, maxFreeSockets: 256 });
-  const proxy = httpProxy.createProxyServer({ agent, proxyTimeout: 65_000, connectTimeout: 2_000 });
+  const proxy = httpProxy.createProxyServer({
+    agent,
+    proxyTimeout: answerTimeoutMs,
+    connectTimeout: 2_000,
+  });
+  /** Requests that a gateway has left without an answer for too long. */
+  const unanswered = new WeakSet<IncomingMessage>();
+  proxy.on('proxyReq', (outgoing, request) => {
+    outgoing.once('timeout', () => unanswered.add(request));
+  });
   const tunnels = new Set<Duplex>();
 
   const server = createServer((request, response) => {
@@ -82,7 +93,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
     }
     // A gateway that refuses a body while it is being sent closes the connection, and its answer is lost on the way.
     if (Number(request.headers['content-length']) > maxBodyBytes) {
-      send(response, tooLargeBody(maxBodyBytes));
+      send(response, tooLarge(maxBodyBytes));
       return;
     }
     setProxyHeaders(request);
@@ -101,7 +112,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
   ): void {
     const replica = replicas.next();
     if (replica === undefined) {
-      send(response, unavailableBody(), 1);
+      send(response, unavailable);
       return;
     }
     proxy.web(request, response, { target: replica.url }, (error) => {
@@ -118,9 +129,9 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       }
       // A body of unknown length went on for too long, and the gateway hung up.
       if (!request.complete && request.socket.bytesRead > maxBodyBytes) {
-        send(response, tooLargeBody(maxBodyBytes));
+        send(response, tooLarge(maxBodyBytes));
       } else {
-        send(response, unavailableBody(), 1);
+        send(response, unanswered.has(request) ? deadlineExceeded : unavailable);
       }
     });
   }
@@ -134,11 +145,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
 
   async function tunnel(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
     if (!isSocketPath(request.url)) {
-      endRaw(
-        socket,
-        404,
-        errorBody(404, 'NOT_FOUND', 'There is no WebSocket at this address; use /ws/chat.'),
-      );
+      endRaw(socket, noSocketHere, requestIdOf(request));
       return;
     }
     setProxyHeaders(request);
@@ -152,11 +159,11 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       if (socket.destroyed) return;
       proxy.ws(request, socket, head, { target: replica.url, agent: undefined }, () => {
         if (opened.has(socket)) socket.destroy();
-        else endRaw(socket, 503, unavailableBody(), 1);
+        else endRaw(socket, unavailable, requestIdOf(request));
       });
       return;
     }
-    endRaw(socket, 503, unavailableBody(), 1);
+    endRaw(socket, unavailable, requestIdOf(request));
   }
 
   const opened = new WeakSet<Duplex>();
@@ -170,7 +177,7 @@ export async function startEdge(options: EdgeOptions): Promise<Edge> {
       return;
     }
     const [status, detail] = clientFault(errorCode(error));
-    endRaw(socket, status, errorBody(status, 'MALFORMED_REQUEST', detail));
+    endRaw(socket, { status, code: 'MALFORMED_REQUEST', detail }, randomUUID());
   });
 
   await new Promise<void>((resolve, reject) => {
@@ -293,31 +300,45 @@ function setProxyHeaders(request: IncomingMessage): void {
   }
 }
 
-interface ErrorBody {
-  detail: string;
-  status_code: number;
+/** What the edge itself answers instead of a gateway. */
+interface Failure {
+  status: number;
   code: string;
-  request_id: string;
+  detail: string;
+  /** Seconds. */
+  retryAfter?: number;
 }
 
-function errorBody(status: number, code: string, detail: string): ErrorBody {
-  return { detail, status_code: status, code, request_id: randomUUID() };
+const noSocketHere: Failure = {
+  status: 404,
+  code: 'NOT_FOUND',
+  detail: 'There is no WebSocket at this address; use /ws/chat.',
+};
+
+const unavailable: Failure = {
+  status: 503,
+  code: 'SERVICE_UNAVAILABLE',
+  detail: 'The service is not available right now. Try again in a moment.',
+  retryAfter: 1,
+};
+
+const deadlineExceeded: Failure = {
+  status: 504,
+  code: 'DEADLINE_EXCEEDED',
+  detail: 'No answer came in time. Check whether it took effect before you try again.',
+};
+
+function tooLarge(limit: number): Failure {
+  const detail = `The body may have at most ${limit} bytes. Send less at once.`;
+  return { status: 413, code: 'BODY_TOO_LARGE', detail };
 }
 
-function unavailableBody(): ErrorBody {
-  return errorBody(
-    503,
-    'SERVICE_UNAVAILABLE',
-    'The service is not available right now. Try again in a moment.',
-  );
-}
+/** What of a client's `X-Request-ID` is taken over; the same as in the api-gateway. */
+const saneRequestId = /^[\w.-]{1,128}$/;
 
-function tooLargeBody(limit: number): ErrorBody {
-  return errorBody(
-    413,
-    'BODY_TOO_LARGE',
-    `The body may have at most ${limit} bytes. Send less at once.`,
-  );
+function requestIdOf({ headers }: IncomingMessage): string {
+  const sent = headers['x-request-id'];
+  return typeof sent === 'string' && saneRequestId.test(sent) ? sent : randomUUID();
 }
 
 function clientFault(code: string | undefined): [status: number, detail: string] {
@@ -326,14 +347,28 @@ function clientFault(code: string | undefined): [status: number, detail: string]
   return [400, 'This is not a valid HTTP request.'];
 }
 
-function send(response: ServerResponse, body: ErrorBody, retryAfter?: number): void {
+/** Headers and body of a failure in the error format. */
+function render(
+  { status, code, detail, retryAfter }: Failure,
+  requestId: string,
+): { headers: Record<string, string>; text: string } {
+  const text = JSON.stringify({ detail, status_code: status, code, request_id: requestId });
+  return {
+    headers: {
+      'Content-Type': 'application/json; charset=utf-8',
+      'Content-Length': String(Buffer.byteLength(text)),
+      'X-Request-ID': requestId,
+      ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
+    },
+    text,
+  };
+}
+
+function send(response: ServerResponse, failure: Failure): void {
   const request = response.req;
-  const text = JSON.stringify(body);
-  response.writeHead(body.status_code, {
-    'Content-Type': 'application/json; charset=utf-8',
-    'Content-Length': Buffer.byteLength(text),
-    'X-Request-ID': body.request_id,
-    ...(retryAfter === undefined ? {} : { 'Retry-After': String(retryAfter) }),
+  const { headers, text } = render(failure, requestIdOf(request));
+  response.writeHead(failure.status, {
+    ...headers,
     ...(hasBody(request) ? { Connection: 'close' } : {}),
   });
   if (request.complete || !hasBody(request)) response.end(text);
@@ -360,15 +395,12 @@ function endAfterBody(response: ServerResponse, text: string): void {
 }
 
 /** Answers on a bare socket, where there is no response object. */
-function endRaw(socket: Duplex, status: number, body: ErrorBody, retryAfter?: number): void {
-  const text = JSON.stringify(body);
+function endRaw(socket: Duplex, failure: Failure, requestId: string): void {
+  const { headers, text } = render(failure, requestId);
   socket.end(
     [
-      `HTTP/1.1 ${status} ${STATUS_CODES[status]}`,
-      'Content-Type: application/json; charset=utf-8',
-      `Content-Length: ${Buffer.byteLength(text)}`,
-      `X-Request-ID: ${body.request_id}`,
-      ...(retryAfter === undefined ? [] : [`Retry-After: ${retryAfter}`]),
+      `HTTP/1.1 ${failure.status} ${STATUS_CODES[failure.status]}`,
+      ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
       'Connection: close',
       '',
       text,
