@@ -251,6 +251,9 @@ describe('a request between apps', () => {
     const start = Date.now();
     const error = await failureOf(client.request(requests.slow, mentee, { ms: 600 }));
     expect(error.code).toBe('DEADLINE_EXCEEDED');
+    expect(error.detail).toBe(
+      'No answer came in time. Check whether it took effect before you try again.',
+    );
     expect(Date.now() - start).toBeLessThan(500);
     await expect.poll(() => aborts).toEqual([true]);
   });

@@ -65,7 +65,7 @@ export class RequestClient {
     let code = 'OK';
     let failure: unknown;
     try {
-      if (deadline <= start) throw deadlineExceeded(subject);
+      if (deadline <= start) throw deadlineExceeded();
       const headers = encodeHeaders(
         context?.requestId ?? randomUUID(),
         deadline,
@@ -78,7 +78,7 @@ export class RequestClient {
       return answerOf(reply);
     } catch (error) {
       failure = error;
-      const coded = toCodedError(error, subject);
+      const coded = toCodedError(error);
       code = coded.code;
       throw coded;
     } finally {
@@ -106,10 +106,10 @@ function problemOf(reply: Msg): CodedError {
   return new CodedError('INTERNAL', reply.headers?.get(header.error) ?? 'Unknown error.');
 }
 
-function toCodedError(error: unknown, subject: string): CodedError {
+function toCodedError(error: unknown): CodedError {
   if (error instanceof CodedError) return error;
   if (error instanceof NoReplyError) {
-    if (error.reason === 'timeout') return deadlineExceeded(subject);
+    if (error.reason === 'timeout') return deadlineExceeded();
     return new CodedError(
       'SERVICE_UNAVAILABLE',
       'This part of MentorHub is not available right now. Try again in a moment.',
@@ -124,9 +124,9 @@ function toCodedError(error: unknown, subject: string): CodedError {
   return new CodedError('INTERNAL', 'The request could not be sent.', { cause: error });
 }
 
-function deadlineExceeded(subject: string): CodedError {
+function deadlineExceeded(): CodedError {
   return new CodedError(
     'DEADLINE_EXCEEDED',
-    `No answer came in time (${subject}). Check whether it took effect before you try again.`,
+    'No answer came in time. Check whether it took effect before you try again.',
   );
 }
