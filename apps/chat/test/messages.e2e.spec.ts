@@ -42,9 +42,9 @@ function codeOf(answer: Promise<unknown>): Promise<string> {
 }
 
 /** Over REST, with an `Idempotency-Key`. */
-function sendWithKey(text: string) {
+function sendWithKey(from: number, to: number, text: string) {
   return requestContext.run({ requestId: randomUUID(), idempotencyKey: 'key-1' }, () =>
-    chat.requests.request(Messages.send, caller(11), { recipient_id: 12, text }),
+    chat.requests.request(Messages.send, caller(from), { recipient_id: to, text }),
   );
 }
 
@@ -158,11 +158,27 @@ describe('sending', () => {
   });
 
   it('takes the Idempotency-Key of a REST request for a client_id', async () => {
-    const first = await sendWithKey('once');
-    expect(await sendWithKey('once')).toEqual(first);
+    const first = await sendWithKey(11, 12, 'once');
+    expect(await sendWithKey(11, 12, 'once')).toEqual(first);
     expect(first).toMatchObject({ sender_id: 11, recipient_id: 12, text: 'once', read: false });
-    expect(await codeOf(sendWithKey('changed'))).toBe('IDEMPOTENCY_KEY_REUSED');
+    expect(await log(12)).toHaveLength(1);
     expect((await log(11))[0]).not.toHaveProperty('client_id');
+  });
+
+  it('refuses an Idempotency-Key again for another recipient or text, and stores nothing', async () => {
+    const first = await sendWithKey(13, 14, 'once');
+    expect(await codeOf(sendWithKey(13, 18, 'once'))).toBe('IDEMPOTENCY_KEY_REUSED');
+    expect(await codeOf(sendWithKey(13, 14, 'changed'))).toBe('IDEMPOTENCY_KEY_REUSED');
+    expect(await log(13)).toMatchObject([{ id: first.id, content: 'once' }]);
+    expect(await log(14)).toHaveLength(1);
+    expect(await log(18)).toEqual([]);
+    expect((await chat.requests.request(Chats.list, caller(13), {})).total).toBe(1);
+    expect((await chat.requests.request(Chats.list, caller(18), {})).total).toBe(0);
+    const [{ count }] = await chat.sql.query(
+      `SELECT count(*)::int FROM messages WHERE sender_id = 13`,
+    );
+    expect(count).toBe(1);
+    expect(await sendWithKey(13, 14, 'once')).toEqual(first);
   });
 });
 
