@@ -149,6 +149,13 @@ describe('the door', () => {
     expect(socket.frames.at(-1)).toMatchObject({ type: 'error', code: 'unauthenticated' });
   });
 
+  it('closes when the session of its ticket ends', async () => {
+    const socket = await ActorSocket.open(`${address(gateway)}?ticket=${world.ticketFor(5, 2)}`);
+    await socket.frame('welcome');
+    expect(await socket.closing()).toMatchObject({ code: 4401 });
+    expect(socket.frames.at(-1)).toMatchObject({ type: 'error', code: 'unauthenticated' });
+  });
+
   it('closes the oldest of too many connections of a user', async () => {
     const small = await world.startGateway({ WS_CONNECTIONS_PER_USER: '2' });
     const [first, second] = [await world.socketOf(6, small), await world.socketOf(6, small)];

@@ -11,6 +11,7 @@ import {
   Sessions,
   sessionRevokedSignal,
   SocketTickets,
+  type TicketOwner,
   userFrame,
   Users,
 } from '@mentorhub/contracts';
@@ -140,7 +141,7 @@ async function startIdentity(url: string) {
   });
   const { privateKey, publicKey } = await generateKeyPair('RS256');
   const jwk = await exportJWK(publicKey);
-  const tickets = new Map<string, Caller>();
+  const tickets = new Map<string, TicketOwner>();
   const revoked: RevokedSession[] = [];
 
   function answer<In, Out>(
@@ -186,9 +187,12 @@ async function startIdentity(url: string) {
 
   let ticketNumber = 0;
   return {
-    ticketFor(userId: number, sessionId?: number): string {
+    ticketFor(userId: number, sessionLifetimeSeconds = 600): string {
       const ticket = `ticket-${++ticketNumber}`;
-      tickets.set(ticket, caller(userId, sessionId));
+      tickets.set(ticket, {
+        caller: caller(userId),
+        session_expires_at: Math.floor(Date.now() / 1000) + sessionLifetimeSeconds,
+      });
       return ticket;
     },
     tokenFor(userId: number, lifetimeSeconds = 600): Promise<string> {

@@ -341,7 +341,10 @@ describe('a WebSocket ticket', () => {
       ),
     );
     expect(tries.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))).toEqual([
-      actor,
+      {
+        caller: actor,
+        session_expires_at: (identity.clock.now().getTime() + 30 * day) / 1000,
+      },
     ]);
     expect(await identity.failure(SocketTickets.redeem, undefined, { ticket })).toMatchObject({
       code: 'UNAUTHENTICATED',
@@ -352,6 +355,16 @@ describe('a WebSocket ticket', () => {
     const { actor } = await identity.signUp();
     const { ticket } = await identity.request(SocketTickets.issue, actor, {});
     identity.clock.advance(30_000);
+    expect(await identity.failure(SocketTickets.redeem, undefined, { ticket })).toMatchObject({
+      code: 'UNAUTHENTICATED',
+    });
+  });
+
+  it('is void after the 30 days of its session', async () => {
+    const { actor } = await identity.signUp();
+    identity.clock.advance(30 * day - 1000);
+    const { ticket } = await identity.request(SocketTickets.issue, actor, {});
+    identity.clock.advance(1000);
     expect(await identity.failure(SocketTickets.redeem, undefined, { ticket })).toMatchObject({
       code: 'UNAUTHENTICATED',
     });

@@ -66,7 +66,7 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
     }
     connection.caller = caller;
     connection.expiresAt = expiresAt;
-    if (expiresAt !== undefined) this.expiring.add(connection);
+    this.expiring.add(connection);
     this.count(connection, caller);
     const head = await this.feeds.attach(connection, caller);
     if (!connection.open) return;
@@ -123,7 +123,7 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
     const now = Date.now();
     for (const connection of this.expiring) {
       if ((connection.expiresAt ?? 0) <= now) {
-        signOut(connection, 'The access token has expired: connect with a new one.');
+        signOut(connection, 'Your sign-in has expired: connect with a new token or ticket.');
       }
     }
   }

@@ -9,8 +9,8 @@ import { Refusal } from './refusal.js';
 /** Who a client proved to be. */
 export interface Identity {
   readonly caller: Caller;
-  /** When the proof ends, Unix milliseconds; a ticket's does not, its session is watched. */
-  readonly expiresAt?: number;
+  /** When the access token, or the session of the ticket, ends, Unix milliseconds. */
+  readonly expiresAt: number;
 }
 
 const loopback = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/;
@@ -48,10 +48,19 @@ export class Doorkeeper {
     }
     try {
       if (ticket === null) return await this.verify(token ?? '');
-      return { caller: await this.requests.request(SocketTickets.redeem, undefined, { ticket }) };
+      return await this.redeem(ticket);
     } catch (error) {
       throw toRefusal(error);
     }
+  }
+
+  private async redeem(ticket: string): Promise<Identity> {
+    const { caller, session_expires_at: end } = await this.requests.request(
+      SocketTickets.redeem,
+      undefined,
+      { ticket },
+    );
+    return { caller, expiresAt: end * 1000 };
   }
 
   /** Who an access token proves. @throws CodedError */

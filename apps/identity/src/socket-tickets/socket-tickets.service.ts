@@ -1,4 +1,4 @@
-import { type Caller, CodedError, type SocketTicket } from '@mentorhub/contracts';
+import { type Caller, CodedError, type SocketTicket, type TicketOwner } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -10,6 +10,7 @@ const lifetimeSeconds = 30;
 interface RedeemedRow {
   user_id: number;
   session_id: number;
+  session_expires_at: Date;
   is_admin: boolean;
   is_mentor: boolean;
 }
@@ -40,16 +41,18 @@ export class SocketTicketsService {
    * Who the ticket was issued to, as long as that session goes on. Deleting it decides who of several is first.
    * @throws CodedError UNAUTHENTICATED
    */
-  async redeem(ticket: string): Promise<Caller> {
+  async redeem(ticket: string): Promise<TicketOwner> {
     const [row] = await this.dataSource.query<RedeemedRow[]>(
       `WITH redeemed AS (
          DELETE FROM socket_tickets WHERE ticket_hash = $1 RETURNING session_id, expires_at
        )
-       SELECT users.id AS user_id, sessions.id AS session_id, users.is_admin, users.is_mentor
+       SELECT users.id AS user_id, sessions.id AS session_id,
+         sessions.expires_at AS session_expires_at, users.is_admin, users.is_mentor
        FROM redeemed
          JOIN sessions ON sessions.id = redeemed.session_id
          JOIN users ON users.id = sessions.user_id
-       WHERE redeemed.expires_at > $2 AND sessions.revoked_at IS NULL AND users.is_active`,
+       WHERE redeemed.expires_at > $2 AND sessions.expires_at > $2
+         AND sessions.revoked_at IS NULL AND users.is_active`,
       [hashOf(ticket), this.clock.now()],
     );
     if (!row) {
@@ -59,9 +62,12 @@ export class SocketTicketsService {
       );
     }
     return {
-      user_id: row.user_id,
-      roles: rolesOf({ isAdmin: row.is_admin, isMentor: row.is_mentor }),
-      session_id: row.session_id,
+      caller: {
+        user_id: row.user_id,
+        roles: rolesOf({ isAdmin: row.is_admin, isMentor: row.is_mentor }),
+        session_id: row.session_id,
+      },
+      session_expires_at: Math.floor(row.session_expires_at.getTime() / 1000),
     };
   }
 }

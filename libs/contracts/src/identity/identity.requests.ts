@@ -95,7 +95,14 @@ export const Keys = {
   list: request.public<Record<string, never>, { keys: PublicKey[] }>('identity.keys.list'),
 };
 
+/** Who a socket ticket was issued to. */
+export interface TicketOwner {
+  caller: Caller;
+  /** When the session ends for good, Unix seconds. */
+  session_expires_at: number;
+}
+
 export const SocketTickets = {
   issue: request.user<Record<string, never>, SocketTicket>('identity.socket_tickets.issue'),
-  redeem: request.service<{ ticket: string }, Caller>('identity.socket_tickets.redeem'),
+  redeem: request.service<{ ticket: string }, TicketOwner>('identity.socket_tickets.redeem'),
 };
