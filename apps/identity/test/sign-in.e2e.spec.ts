@@ -90,7 +90,7 @@ describe('signing in', () => {
         ['unknown', `nobody${n}@example.com`],
       ] as const) {
         const start = performance.now();
-        await loginFailure(address, 'not the password');
+        await loginFailure(address, 'not the password', `192.0.2.${n}`);
         times[kind].push(performance.now() - start);
       }
     }
@@ -124,9 +124,10 @@ describe('signing in', () => {
 });
 
 describe('guessing passwords', () => {
+  beforeAll(() => identity.addReplica());
+
   it('ends after 10 failures from one source, for 15 minutes, also at another replica', async () => {
     const { email } = await identity.register();
-    await identity.addReplica();
     for (let n = 0; n < 10; n++) {
       expect((await loginFailure(email, 'guess guess')).code).toBe('INVALID_CREDENTIALS');
     }
@@ -147,15 +148,44 @@ describe('guessing passwords', () => {
   it('cannot be sped up by asking at the same time', async () => {
     const { email } = await identity.register();
     const failures = await Promise.all(
-      Array.from({ length: 30 }, () => loginFailure(email, 'guess guess')),
+      Array.from({ length: 30 }, () => loginFailure(email, 'guess guess', '192.0.2.67')),
     );
     const codes = failures.map(({ code }) => code);
     expect(codes.filter((code) => code === 'INVALID_CREDENTIALS')).toHaveLength(10);
     expect(codes.filter((code) => code === 'RATE_LIMITED')).toHaveLength(20);
   });
 
+  it('ends after 20 failures from one source, whatever the accounts, also at another replica', async () => {
+    const source = '192.0.2.68';
+    const { email } = await identity.register();
+    for (let n = 0; n < 20; n++) {
+      const failure = await loginFailure(`stranger${n}@example.com`, 'guess guess', source);
+      expect(failure.code).toBe('INVALID_CREDENTIALS');
+      // An account of one's own does not buy further guesses.
+      if (n === 10) await identity.signIn(email, { user_agent: 'Guesser', ip: source });
+    }
+    expect(await loginFailure(email, goodPassword, source)).toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterSeconds: 900,
+    });
+    await identity.signIn(email);
+    identity.clock.advance(15 * minute);
+    await identity.signIn(email, { user_agent: 'Guesser', ip: source });
+  });
+
+  it('at many accounts at the same time cannot be sped up either', async () => {
+    const failures = await Promise.all(
+      Array.from({ length: 30 }, (_, n) =>
+        loginFailure(`nobody${n}@example.com`, 'guess guess', `2001:db8:7:7::${n}`),
+      ),
+    );
+    const codes = failures.map(({ code }) => code);
+    expect(codes.filter((code) => code === 'INVALID_CREDENTIALS')).toHaveLength(20);
+    expect(codes.filter((code) => code === 'RATE_LIMITED')).toHaveLength(10);
+  });
+
   it('ends after 100 failures from many sources, except where the owner has signed in before', async () => {
-    const { user } = await identity.signUp(phone);
+    const { user } = await identity.signUp({ user_agent: 'Phone', ip: '2001:db8:1:2::3' });
     for (let n = 0; n < 100; n += 10) {
       await Promise.all(
         Array.from({ length: 10 }, (_, m) =>
@@ -166,7 +196,9 @@ describe('guessing passwords', () => {
     expect((await loginFailure(user.email, goodPassword, '203.0.113.200')).code).toBe(
       'RATE_LIMITED',
     );
-    expect((await identity.signIn(user.email, phone)).user.id).toBe(user.id);
+    // The same network: the address of a device in it changes from day to day.
+    const device = { user_agent: 'Phone', ip: '2001:db8:1:2:a:b:c:d' };
+    expect((await identity.signIn(user.email, device)).user.id).toBe(user.id);
   }, 30_000);
 
   it('is forgotten with a right password', async () => {

@@ -6,16 +6,18 @@ import { hashOf } from '../secrets/secret-token.js';
 import { sourceOf } from './login-source.js';
 
 const windowMs = 15 * 60_000;
-const mostPerSource = 10;
+const mostPerAccountAndSource = 10;
+const mostPerSource = 20;
 /** NIST SP 800-63B §5.2.2 asks for at most 100 consecutive failures of an account. */
 const mostPerAccount = 100;
-/** Stands for all sources together. */
+/** Stand for all sources, and for all accounts, together. */
 const anySource = '';
+const anyAccount = Buffer.alloc(0);
 
 /**
- * Limits guessing at sign-in: 10 failures in a row per account and source within 15 minutes, 100 per account from
- * anywhere. It keeps its counts in the database, so that restarts and further replicas do not reset them, and counts
- * unknown addresses like known ones.
+ * Limits guessing at sign-in within 15 minutes: 10 failures in a row per account and source, 20 per source whatever the
+ * accounts, 100 in a row per account from anywhere. It keeps its counts in the database, so that restarts and further
+ * replicas do not reset them, and counts unknown addresses like known ones.
  *
  * A stranger cannot lock an owner out: the limit of the account spares the sources that the owner has signed in from.
  */
@@ -32,19 +34,32 @@ export class LoginThrottle {
    */
   async admit(email: string, ip: string): Promise<void> {
     const account = hashOf(email);
-    await this.count(account, sourceOf(ip), mostPerSource);
-    if (await this.isTrusted(email, ip)) return;
+    const source = sourceOf(ip);
+    // In this order, so that somebody who goes on with one account does not use up the limit of the source.
+    await this.count(account, source, mostPerAccountAndSource);
+    await this.count(anyAccount, source, mostPerSource);
+    if (await this.isTrusted(email, source)) return;
     await this.count(account, anySource, mostPerAccount);
   }
 
-  /** Forgets the failures that came before a right password. */
+  /**
+   * Forgets the failures of the account that came before a right password. Those of the source with other accounts
+   * stay, else whoever has an account could guess on after each sign-in.
+   */
   async clear(email: string, ip: string): Promise<void> {
+    const source = sourceOf(ip);
     await this.dataSource.query(
       `DELETE FROM login_failures WHERE account_hash = $1 AND source = ANY ($2)`,
-      [hashOf(email), [sourceOf(ip), anySource]],
+      [hashOf(email), [source, anySource]],
+    );
+    await this.dataSource.query(
+      `UPDATE login_failures SET failures = failures - 1
+       WHERE account_hash = $1 AND source = $2 AND failures > 0`,
+      [anyAccount, source],
     );
   }
 
+  /** Counts an attempt as a failure, until it turns out to be none. */
   private async count(account: Buffer, source: string, most: number): Promise<void> {
     const now = this.clock.now();
     const [row] = await this.dataSource.query<{ failures: number; window_ends_at: Date }[]>(
@@ -58,22 +73,23 @@ export class LoginThrottle {
     );
     if (!row || row.failures <= most) return;
     const seconds = Math.max(1, Math.ceil((row.window_ends_at.getTime() - now.getTime()) / 1000));
+    const minutes = Math.ceil(seconds / 60);
     throw new CodedError(
       'RATE_LIMITED',
-      `Too many failed sign-ins: try again in ${Math.ceil(seconds / 60)} minutes, or reset the password.`,
+      account === anyAccount
+        ? `Too many failed sign-ins from your network: try again in ${minutes} minutes.`
+        : `Too many failed sign-ins: try again in ${minutes} minutes, or reset the password.`,
       { retryAfterSeconds: seconds },
     );
   }
 
   /** Whether the owner of the account has signed in from there. */
-  private async isTrusted(email: string, ip: string): Promise<boolean> {
-    const [row] = await this.dataSource.query<{ trusted: boolean }[]>(
-      `SELECT EXISTS (
-         SELECT FROM sessions JOIN users ON users.id = sessions.user_id
-         WHERE users.email = $1 AND sessions.ip = $2
-       ) AS trusted`,
-      [email, ip],
+  private async isTrusted(email: string, source: string): Promise<boolean> {
+    const rows = await this.dataSource.query<{ ip: string }[]>(
+      `SELECT DISTINCT sessions.ip FROM sessions JOIN users ON users.id = sessions.user_id
+       WHERE users.email = $1`,
+      [email],
     );
-    return row?.trusted ?? false;
+    return rows.some(({ ip }) => sourceOf(ip) === source);
   }
 }
