@@ -9,6 +9,7 @@ import {
   CodedError,
   type Payable as DuePayable,
   Payments,
+  toMajor,
 } from '@mentorhub/contracts';
 import { createService, FixedClock, type RunningService } from '@mentorhub/service-kit';
 import { eventually, type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
@@ -173,7 +174,7 @@ describe('payments', () => {
   const pay = (payable: DuePayable) =>
     neighbours.ask(Payments.create, mentee, {
       session_id: payable.booking_id,
-      amount: payable.amount_minor / 100,
+      amount: toMajor(payable.amount_minor, payable.currency),
       payment_method: 'card',
     });
 
@@ -247,6 +248,19 @@ describe('payments', () => {
     it('works before the event of the booking has arrived, by asking mentorship', async () => {
       const booking = due();
       await expect(pay(booking)).resolves.toMatchObject({ status: 'pending', amount: 3000 });
+    });
+
+    it.each([
+      ['JPY', 3000, 3000],
+      ['KWD', 3_125, 3.125],
+    ])('is of an amount with the decimals of %s', async (currency, amount_minor, amount) => {
+      const booking = due({ currency, amount_minor });
+      const created = await neighbours.ask(Payments.create, mentee, {
+        session_id: booking.booking_id,
+        amount,
+        payment_method: 'card',
+      });
+      expect(created).toMatchObject({ amount, currency });
     });
 
     it('a second call returns the payment that waits', async () => {

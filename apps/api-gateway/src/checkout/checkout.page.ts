@@ -1,4 +1,4 @@
-import type { CheckoutView, Locale } from '@mentorhub/contracts';
+import { type CheckoutView, type Locale, toMajor } from '@mentorhub/contracts';
 import { type Html, html } from '../pages/html.js';
 import { page } from '../pages/page.js';
 import { checkoutCatalogue } from './checkout.catalogue.js';
@@ -41,8 +41,7 @@ function button(outcome: string, label: string, kind: string): Html {
 
 function money({ amount_minor, currency }: CheckoutView, locale: Locale): string {
   const format = new Intl.NumberFormat(locale, { style: 'currency', currency });
-  const digits = format.resolvedOptions().maximumFractionDigits ?? 2;
-  return format.format(amount_minor / 10 ** digits);
+  return format.format(toMajor(amount_minor, currency));
 }
 
 function instant(at: string, locale: Locale): string {

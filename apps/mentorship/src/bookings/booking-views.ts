@@ -1,6 +1,10 @@
-import type { BookingView, SessionStatus, SessionView } from '@mentorhub/contracts';
+import {
+  type BookingView,
+  type SessionStatus,
+  type SessionView,
+  toMajor,
+} from '@mentorhub/contracts';
 import { rfc3339 } from '../instants.js';
-import { toMajor } from '../money.js';
 import { type BookingRecord, isDue } from './booking.record.js';
 
 /** For whom, when and where a booking is shown. */
@@ -44,7 +48,7 @@ export const sessionView: Present<SessionView> = (booking, viewing) => ({
   notes: booking.notes,
   status: sessionStatusOf[booking.status],
   booking_status: booking.status,
-  price: toMajor(booking.priceMinor),
+  price: toMajor(booking.priceMinor, booking.currency),
   currency: booking.currency,
   payment_status: booking.paymentStatus,
   payment_url: paymentUrl(booking, viewing),
@@ -70,7 +74,7 @@ export const bookingView: Present<BookingView> = (booking, viewing) => ({
   description: booking.notes,
   status: booking.status,
   payment_status: booking.paymentStatus,
-  price: toMajor(booking.priceMinor),
+  price: toMajor(booking.priceMinor, booking.currency),
   currency: booking.currency,
   payment_url: paymentUrl(booking, viewing),
   meeting_url: booking.meetingUrl,

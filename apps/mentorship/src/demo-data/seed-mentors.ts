@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
+import { toMinor } from '@mentorhub/contracts';
 import type { EntityManager } from 'typeorm';
 import { AvailabilityRuleEntity } from '../availability/availability-rule.entity.js';
 import { readWeeklyAvailability } from '../availability/domain/availability-rules.js';
 import { Booking } from '../bookings/booking.entity.js';
 import { priceOf } from '../bookings/domain/refund.js';
-import { Mentor, searchColumns } from '../mentors/mentor.entity.js';
-import { toMinor } from '../money.js';
+import { Mentor, mentorCurrency, searchColumns } from '../mentors/mentor.entity.js';
 import { Review } from '../reviews/review.entity.js';
 import { type DemoProfile, demoProfiles } from './profiles.js';
 import { demoComments, demoTopics } from './reviews.js';
@@ -85,7 +85,8 @@ async function seedMentor(tx: EntityManager, seed: Seed): Promise<void> {
     description,
     skills,
     ...searchColumns({ title, description, skills }),
-    pricePerHourMinor: toMinor(profile.price),
+    pricePerHourMinor: toMinor(profile.price, mentorCurrency),
+    currency: mentorCurrency,
     timezone: profile.timezone,
     bufferAfterMinutes: id % 4 === 0 ? 15 : 0,
     minimumNoticeMinutes: id % 5 === 0 ? 240 : 60,
@@ -121,7 +122,7 @@ async function seedSession(
   const language = guest % 3 === 0 ? 1 : 0;
   const startsAt = pastStart(now, daysAgo, 10 + random(6), profile.timezone);
   const endsAt = new Date(startsAt.getTime() + 60 * minute);
-  const priceMinor = priceOf(toMinor(profile.price), 60);
+  const priceMinor = priceOf(toMinor(profile.price, mentorCurrency), 60);
   const { identifiers } = await tx.insert(Booking, {
     mentorId,
     menteeUserId,
@@ -132,7 +133,7 @@ async function seedSession(
     status: 'completed',
     paymentStatus: priceMinor === 0 ? 'not_required' : 'paid',
     priceMinor,
-    currency: 'RUB',
+    currency: mentorCurrency,
     topic: pick(demoTopics[language], random),
     checkoutId: priceMinor === 0 ? null : `co_${randomBytes(18).toString('base64url')}`,
     rating: rating ?? null,

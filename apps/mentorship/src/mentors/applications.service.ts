@@ -10,6 +10,8 @@ import {
   mentorRejected,
   type MentorStatus,
   paging,
+  toMajor,
+  toMinor,
   toPage,
   Users,
 } from '@mentorhub/contracts';
@@ -22,9 +24,8 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { AvailabilityService } from '../availability/availability.service.js';
 import { readWeeklyAvailability } from '../availability/domain/availability-rules.js';
 import { rfc3339 } from '../instants.js';
-import { toMajor, toMinor } from '../money.js';
 import { applicationMessage } from './application-messages.js';
-import { Mentor, searchColumns } from './mentor.entity.js';
+import { Mentor, mentorCurrency, searchColumns } from './mentor.entity.js';
 import { decided, type Decision } from './mentor.state-machine.js';
 
 /** How users become mentors. */
@@ -62,7 +63,8 @@ export class ApplicationsService {
         description,
         skills,
         ...searchColumns({ title, description, skills }),
-        pricePerHourMinor: toMinor(request.price_per_hour),
+        pricePerHourMinor: toMinor(request.price_per_hour, mentorCurrency),
+        currency: mentorCurrency,
         timezone,
         status: 'pending' as const,
         appliedAt: this.clock.now(),
@@ -99,7 +101,7 @@ export class ApplicationsService {
         title: mentor.title,
         description: mentor.description,
         skills: mentor.skills,
-        price_per_hour: toMajor(mentor.pricePerHourMinor),
+        price_per_hour: toMajor(mentor.pricePerHourMinor, mentor.currency),
         status: mentor.status,
         applied_at: rfc3339(mentor.appliedAt),
       };

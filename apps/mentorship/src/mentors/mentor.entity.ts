@@ -1,6 +1,9 @@
 import type { MentorStatus } from '@mentorhub/contracts';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
+/** What mentors are paid in, ISO 4217: nothing lets them choose. */
+export const mentorCurrency = 'RUB';
+
 /** A mentor's profile: born as an application, public once approved. */
 @Entity('mentors')
 export class Mentor {
@@ -35,7 +38,7 @@ export class Mentor {
   pricePerHourMinor: number;
 
   /** ISO 4217. */
-  @Column({ type: 'text', default: 'RUB' })
+  @Column({ type: 'text', default: mentorCurrency })
   currency: string;
 
   /** IANA zone of the availability. */

@@ -11,6 +11,8 @@ import {
   type MentorProfilePage,
   type MentorUser,
   paging,
+  toMajor,
+  toMinor,
   toPage,
   Users,
 } from '@mentorhub/contracts';
@@ -22,7 +24,7 @@ import { AvailabilityService } from '../availability/availability.service.js';
 import { NextAvailable } from '../availability/next-available.js';
 import { SlotsService } from '../availability/slots.service.js';
 import { rfc3339 } from '../instants.js';
-import { toMajor, toMinor } from '../money.js';
+import { mentorCurrency } from './mentor.entity.js';
 import { type MentorRecord, MentorsRepository } from './mentors.repository.js';
 
 /** A DTO as the plain object it is in services, where the classes are types alone. */
@@ -50,8 +52,10 @@ export class MentorsService {
     const { limit, offset } = paging(query);
     const { mentors, total } = await this.mentors.search({
       skill: query.skill,
-      minPriceMinor: query.min_price === undefined ? undefined : toMinor(query.min_price),
-      maxPriceMinor: query.max_price === undefined ? undefined : toMinor(query.max_price),
+      minPriceMinor:
+        query.min_price === undefined ? undefined : toMinor(query.min_price, mentorCurrency),
+      maxPriceMinor:
+        query.max_price === undefined ? undefined : toMinor(query.max_price, mentorCurrency),
       minRating: query.min_rating,
       words: wordsOf(query.q),
       order: query.sort ?? 'rating',
@@ -188,7 +192,7 @@ function mentorItem(mentor: MentorRecord, next: Date | null): Plain<MentorItem> 
     title: mentor.title,
     description: mentor.description,
     skills: mentor.skills,
-    price_per_hour: toMajor(mentor.pricePerHourMinor),
+    price_per_hour: toMajor(mentor.pricePerHourMinor, mentor.currency),
     currency: mentor.currency,
     rating: mentor.rating,
     total_sessions: mentor.completedSessions,

@@ -138,5 +138,6 @@ describe('formats', () => {
   it('cents are written when there are any', () => {
     expect(new Formats('en', 'UTC').money(1250, 'EUR')).toBe('€12.50');
     expect(new Formats('en', 'UTC').money(1200, 'EUR')).toBe('€12');
+    expect(new Formats('en', 'UTC').money(1200, 'JPY')).toBe('¥1,200');
   });
 });

@@ -1,4 +1,4 @@
-import type { Locale } from '@mentorhub/contracts';
+import { type Locale, toMajor } from '@mentorhub/contracts';
 
 /** What makes a word fit a number; `other` also stands for forms a language does not have. */
 export type PluralForms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
@@ -35,7 +35,7 @@ export class Formats {
       style: 'currency',
       currency,
       trailingZeroDisplay: 'stripIfInteger',
-    }).format(minor / 100);
+    }).format(toMajor(minor, currency));
   }
 
   /** A number and the form of the word that fits it: `5 stars`. */

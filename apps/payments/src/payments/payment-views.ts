@@ -1,5 +1,4 @@
-import type { CreatedPayment, PaymentView } from '@mentorhub/contracts';
-import { toMajor } from '../money.js';
+import { type CreatedPayment, type PaymentView, toMajor } from '@mentorhub/contracts';
 import type { Payable } from '../payables/payable.entity.js';
 import type { Payment } from './payment.entity.js';
 
@@ -7,7 +6,7 @@ export function paymentView(payable: Payable, payment: Payment): PaymentView {
   return {
     id: payment.id,
     session_id: payable.bookingId,
-    amount: toMajor(payment.amountMinor),
+    amount: toMajor(payment.amountMinor, payment.currency),
     currency: payment.currency,
     status: payment.status,
     description: payable.description,
@@ -19,7 +18,7 @@ export function paymentView(payable: Payable, payment: Payment): PaymentView {
 export function createdPayment(payment: Payment, paymentUrl: string): CreatedPayment {
   return {
     payment_id: payment.id,
-    amount: toMajor(payment.amountMinor),
+    amount: toMajor(payment.amountMinor, payment.currency),
     currency: payment.currency,
     status: payment.status,
     payment_url: paymentUrl,

@@ -10,6 +10,7 @@ import {
   type PaymentView,
   paging,
   type SandboxOutcome,
+  toMajor,
   toPage,
 } from '@mentorhub/contracts';
 import { Outbox, requestContext } from '@mentorhub/messaging';
@@ -18,7 +19,6 @@ import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import type { PaymentsConfig } from '../config.js';
-import { toMajor, toMinor } from '../money.js';
 import { Payable } from '../payables/payable.entity.js';
 import { Payables } from '../payables/payables.service.js';
 import { PaymentProvider } from '../providers/payment-provider.js';
@@ -59,7 +59,9 @@ export class PaymentsService {
     return this.transactions.run((tx) =>
       this.idempotency.run(tx, attempt, async () => {
         const payable = await this.lock(tx, id);
-        if (toMinor(request.amount) !== payable.amountMinor) throw amountMismatch(payable);
+        if (request.amount !== toMajor(payable.amountMinor, payable.currency)) {
+          throw amountMismatch(payable);
+        }
         const payment = await this.live(tx, payable, request.payment_method);
         return createdPayment(
           payment,
@@ -198,7 +200,7 @@ export class PaymentsService {
 }
 
 function amountMismatch({ amountMinor, currency }: Payable): CodedError {
-  const price = `${toMajor(amountMinor)} ${currency}`;
+  const price = `${toMajor(amountMinor, currency)} ${currency}`;
   return new CodedError('AMOUNT_MISMATCH', `The session costs ${price}.`, {
     errors: [{ field: 'amount', message: `amount must be the price of the session, ${price}.` }],
   });
