@@ -12,12 +12,12 @@ export const variables = {
     default: 30,
     min: 1,
     max: 3650,
-    desc: 'How long a device may be away and still resume where it was, in days',
+    desc: 'How long a device may be away and still be sent the receipts and notifications it missed, in days',
   }),
   EVENT_LOG_ENTRIES: integer({
     default: 10_000,
     min: 100,
-    desc: 'Events kept per user for devices that resume; the oldest beyond that are dropped',
+    desc: 'How many events a device may have missed and still resume where it was',
   }),
   GATEWAY_LEASE_SECONDS: integer({
     default: 30,

@@ -8,6 +8,7 @@ import { BoundedMap } from './bounded-map.js';
 /** A chat of two; who takes part in it never changes. */
 export interface DirectChat {
   readonly id: number;
+  /** The lower id first. */
   readonly users: readonly [number, number];
 }
 

@@ -11,7 +11,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { visibleClientId } from '../messages/client-id.js';
 
-/** Something for a user's log. Messages get there with the statement that stores them. */
+/** Something for a user's log that is no message; those have their places with them. */
 export type NewEntry = { readonly userId: number } & (
   | { readonly kind: 'read'; readonly payload: Omit<ReadFrame, 'type' | 'offset'> }
   | { readonly kind: 'notification'; readonly payload: Omit<NotificationFrame, 'type' | 'offset'> }
@@ -27,7 +27,7 @@ interface EntryRow {
   offset: number;
   kind: 'message' | 'read' | 'notification';
   payload: object | null;
-  id: number | null;
+  id: number;
   chat_id: number;
   sender_id: number;
   username: string | null;
@@ -41,6 +41,43 @@ interface LogRow {
   last_offset: number;
   trimmed_to: number;
 }
+
+/**
+ * What follows an offset in a user's log: entries, and messages of each of the user's chats. In a chat the offsets grow
+ * with the ids, so the messages that follow are found from the newest one backwards, whatever is older is not looked at.
+ */
+const readSql = `
+  SELECT logged.*, people.username FROM (
+    (
+      SELECT "offset", kind, payload,
+        NULL::bigint AS id, NULL::int AS chat_id, NULL::int AS sender_id, NULL AS text, NULL AS client_id,
+        NULL::timestamptz AS sent_at
+      FROM log_entries WHERE user_id = $1 AND "offset" > $2
+      ORDER BY "offset" LIMIT $3
+    )
+    UNION ALL
+    SELECT following.*
+    FROM participants
+    JOIN chats ON chats.id = participants.chat_id
+    CROSS JOIN LATERAL (
+      SELECT max(id) AS id FROM (
+        SELECT id FROM messages
+        WHERE chat_id = chats.id AND CASE WHEN chats.user_low = $1 THEN offset_low ELSE offset_high END <= $2
+        ORDER BY id DESC LIMIT 1
+      ) AS seen
+    ) AS last_seen
+    CROSS JOIN LATERAL (
+      SELECT CASE WHEN chats.user_low = $1 THEN offset_low ELSE offset_high END AS "offset",
+        'message', NULL::jsonb, id, chat_id, sender_id, text, client_id, sent_at
+      FROM messages
+      WHERE chat_id = chats.id AND id > coalesce(last_seen.id, 0)
+      ORDER BY id LIMIT $3
+    ) AS following
+    WHERE participants.user_id = $1
+  ) AS logged
+  LEFT JOIN people ON people.user_id = logged.sender_id
+  ORDER BY logged."offset"
+  LIMIT $3`;
 
 const defaultLimit = 200;
 const maxLimit = 500;
@@ -78,18 +115,7 @@ export class EventLog {
       };
     }
     const take = Math.min(Math.max(limit, 1), maxLimit);
-    const rows = await this.dataSource.query<EntryRow[]>(
-      `SELECT entries."offset", entries.kind, entries.payload,
-         messages.id, messages.chat_id, messages.sender_id, messages.text, messages.client_id,
-         messages.sent_at, people.username
-       FROM log_entries AS entries
-       LEFT JOIN messages ON messages.id = entries.message_id
-       LEFT JOIN people ON people.user_id = messages.sender_id
-       WHERE entries.user_id = $1 AND entries."offset" > $2
-       ORDER BY entries."offset"
-       LIMIT $3`,
-      [userId, offset, take + 1],
-    );
+    const rows = await this.dataSource.query<EntryRow[]>(readSql, [userId, offset, take + 1]);
     // The log may have been trimmed between the two statements.
     if (rows[0] && rows[0].offset !== offset + 1)
       return this.read(userId, { epoch, offset, limit });
@@ -185,7 +211,6 @@ function toFrame(row: EntryRow, userId: number): DurableFrame {
   if (row.kind !== 'message') {
     return { type: row.kind, ...row.payload, offset: row.offset } as DurableFrame;
   }
-  if (row.id === null) throw new Error('An event log refers to a message that is gone.');
   return {
     type: 'message',
     id: row.id,

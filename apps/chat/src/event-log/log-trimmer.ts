@@ -15,8 +15,9 @@ const entriesPerStatement = 1000;
 const dayMs = 86_400_000;
 
 /**
- * Drops the old end of event logs, a little at a time: entries older than `EVENT_LOG_DAYS`, and those beyond the newest
- * `EVENT_LOG_ENTRIES`. A device that was away for longer is told to fetch over REST. Replicas may do it side by side.
+ * Lets event logs begin later, a little at a time: after the entries older than `EVENT_LOG_DAYS`, which are dropped, and
+ * with the newest `EVENT_LOG_ENTRIES` events. A device that was away for longer is told to fetch over REST. Messages
+ * stay, in their chats. Replicas may do it side by side.
  */
 @Injectable()
 export class LogTrimmer implements OnApplicationBootstrap, OnModuleDestroy {
@@ -61,9 +62,8 @@ export class LogTrimmer implements OnApplicationBootstrap, OnModuleDestroy {
       `WITH log AS (
          SELECT user_id, last_offset, trimmed_to FROM user_logs WHERE user_id = $1 FOR UPDATE
        ), oldest AS MATERIALIZED (
-         SELECT entries."offset", entries.logged_at FROM log_entries AS entries, log
-         WHERE entries.user_id = $1 AND entries."offset" > log.trimmed_to
-         ORDER BY entries."offset" LIMIT ${entriesPerStatement}
+         SELECT "offset", logged_at FROM log_entries
+         WHERE user_id = $1 ORDER BY "offset" LIMIT ${entriesPerStatement}
        ), too_old AS MATERIALIZED (
          SELECT oldest."offset" FROM oldest, log
          WHERE oldest.logged_at < $2 OR oldest."offset" <= log.last_offset - $3
@@ -71,8 +71,11 @@ export class LogTrimmer implements OnApplicationBootstrap, OnModuleDestroy {
          DELETE FROM log_entries
          WHERE user_id = $1 AND "offset" <= (SELECT max("offset") FROM too_old)
        ), moved AS (
-         UPDATE user_logs SET trimmed_to = (SELECT max("offset") FROM too_old)
-         WHERE user_id = $1 AND EXISTS (SELECT FROM too_old)
+         UPDATE user_logs SET trimmed_to = later.trimmed_to
+         FROM (
+           SELECT greatest((SELECT max("offset") FROM too_old), last_offset - $3) AS trimmed_to FROM log
+         ) AS later
+         WHERE user_id = $1 AND later.trimmed_to > user_logs.trimmed_to
        )
        SELECT count(*) AS dropped FROM too_old`,
       [

@@ -31,12 +31,13 @@ export class MessageSignals {
 }
 
 function signalled(stored: StoredMessage): SignalledMessage {
-  const { message, id, senderUsername, sentAt, deliveries } = stored;
+  const { message, id, senderUsername, sentAt, offsets } = stored;
+  const { chat } = message;
   return {
     frame: {
       type: 'message',
       id,
-      chat_id: message.chatId,
+      chat_id: chat.id,
       sender_id: message.senderId,
       sender_username: senderUsername,
       content: message.text,
@@ -44,6 +45,9 @@ function signalled(stored: StoredMessage): SignalledMessage {
     },
     client_id: visibleClientId(message.clientId),
     origin: message.origin,
-    offsets: deliveries.map(({ userId, offset }) => [userId, offset]),
+    offsets: [
+      [chat.users[0], offsets[0]],
+      [chat.users[1], offsets[1]],
+    ],
   };
 }

@@ -1,16 +1,15 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { CodedError } from '@mentorhub/contracts';
-import { isSerializationFailure, unavailable } from '@mentorhub/persistence';
+import { isSerializationFailure, isUniqueViolation, unavailable } from '@mentorhub/persistence';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import type { DirectChat } from '../chats/direct-chats.js';
 import { MessageSignals } from './message-signals.js';
 import { storeMessagesSql } from './store-messages.sql.js';
 
 /** A message to store, checked already: the sender takes part in the chat, the text may be stored. */
 export interface NewMessage {
-  readonly chatId: number;
-  /** Everyone in the chat, the sender included. */
-  readonly users: readonly number[];
+  readonly chat: DirectChat;
   readonly senderId: number;
   readonly text: string;
   /** Stored once per sender; later ones are duplicates. */
@@ -21,38 +20,32 @@ export interface NewMessage {
   readonly trace?: string;
 }
 
-/** Where a message went: the place in the event log of someone in the chat. */
-export interface Delivery {
-  readonly userId: number;
-  readonly offset: number;
-}
-
 export interface StoredMessage {
   readonly message: NewMessage;
   readonly id: number;
   readonly senderUsername: string;
   /** RFC 3339, UTC. */
   readonly sentAt: string;
-  readonly deliveries: readonly Delivery[];
+  /** The places in the event logs of the chat's users, in their order. */
+  readonly offsets: readonly [number, number];
 }
 
 interface Waiting {
   readonly message: NewMessage;
-  /** `undefined`: the client id was stored before. */
   readonly resolve: (stored: StoredMessage | undefined) => void;
   readonly reject: (error: unknown) => void;
 }
 
+/** `undefined`: the client id was stored before. */
 type Outcome = { readonly stored: StoredMessage | undefined } | { readonly error: unknown };
 
-/** The columns of what was stored: an element per message and user of its chat. */
+/** What the messages got, a column each, in their order. */
 interface ResultRow {
   sent_at_ms: number;
-  ordinals: number[];
   ids: number[];
   usernames: string[];
-  user_ids: number[];
-  offsets: number[];
+  offsets_low: number[];
+  offsets_high: number[];
 }
 
 /** What pg can do and TypeORM cannot: a prepared statement. Planning this one costs more than running it. */
@@ -102,7 +95,7 @@ export class MessageWriter {
 
   /** Waits for the end of the event loop's turn, so that what came in one packet is one batch. */
   private schedule(): void {
-    if (this.scheduled || this.inFlight || this.waiting.length === 0) return;
+    if (this.scheduled || this.inFlight) return;
     this.scheduled = true;
     setImmediate(() => {
       this.scheduled = false;
@@ -115,12 +108,11 @@ export class MessageWriter {
    * for the logs that the first has locked. The next one is sent before the results of the last are told.
    */
   private async run(): Promise<void> {
-    if (this.inFlight) return;
     this.inFlight = true;
     let told = (): void => undefined;
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, maxBatch);
-      const storing = this.storeBatch(batch);
+      const storing = this.storeBatch(batch.map(({ message }) => message));
       await turn();
       told();
       const outcomes = await storing;
@@ -131,19 +123,44 @@ export class MessageWriter {
   }
 
   /** What became of each message of a batch. Never rejects. */
-  private async storeBatch(batch: readonly Waiting[]): Promise<Outcome[]> {
+  private async storeBatch(batch: readonly NewMessage[]): Promise<Outcome[]> {
     try {
-      const stored = await this.insert(batch.map(({ message }) => message));
-      return batch.map((_, index) => ({ stored: stored.get(index + 1) }));
+      const stored = await this.insert(firstOfEach(batch));
+      return batch.map((message) => ({ stored: stored.get(message) }));
     } catch (error) {
-      if (batch.length === 1 || unavailable(error) || isSerializationFailure(error)) {
-        return batch.map(() => ({ error }));
+      try {
+        return await this.storeDespite(error, batch);
+      } catch (failure) {
+        return batch.map(() => ({ error: failure }));
       }
-      // One that the database refuses must not take the others with it.
-      const outcomes: Outcome[] = [];
-      for (const one of batch) outcomes.push(...(await this.storeBatch([one])));
-      return outcomes;
     }
+  }
+
+  /** Stores what can be stored of a batch that failed as a whole. @throws when nothing can */
+  private async storeDespite(error: unknown, batch: readonly NewMessage[]): Promise<Outcome[]> {
+    if (isUniqueViolation(error, 'messages_client_id')) {
+      const known = await this.storedBefore(batch);
+      if (known.size === 0) throw error;
+      const rest = batch.filter((message) => !known.has(message));
+      const outcomes = rest.length === 0 ? [] : await this.storeBatch(rest);
+      const byMessage = new Map(rest.map((message, index) => [message, outcomes[index]]));
+      return batch.map((message) => byMessage.get(message) ?? { stored: undefined });
+    }
+    if (batch.length === 1 || unavailable(error) || isSerializationFailure(error)) throw error;
+    // One that the database refuses must not take the others with it.
+    const outcomes: Outcome[] = [];
+    for (const message of batch) outcomes.push(...(await this.storeBatch([message])));
+    return outcomes;
+  }
+
+  private async storedBefore(batch: readonly NewMessage[]): Promise<Set<NewMessage>> {
+    const withId = batch.filter(({ clientId }) => clientId !== undefined);
+    const rows = await this.dataSource.query<{ nth: number }[]>(
+      `SELECT sent.nth FROM unnest($1::int[], $2::text[]) WITH ORDINALITY AS sent (sender_id, client_id, nth)
+       JOIN messages USING (sender_id, client_id)`,
+      [withId.map(({ senderId }) => senderId), withId.map(({ clientId }) => clientId)],
+    );
+    return new Set(rows.map(({ nth }) => withId[nth - 1]!));
   }
 
   private tell(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
@@ -164,8 +181,8 @@ export class MessageWriter {
     }
   }
 
-  /** Runs the statement, again if PostgreSQL broke a deadlock at its cost. By ordinal, in the order of message ids. */
-  private async insert(messages: readonly NewMessage[]): Promise<Map<number, StoredMessage>> {
+  /** Runs the statement, again if PostgreSQL broke a deadlock at its cost. In the order of message ids. */
+  private async insert(messages: readonly NewMessage[]): Promise<Map<NewMessage, StoredMessage>> {
     for (let attempt = 1; ; attempt++) {
       const runner = this.dataSource.createQueryRunner();
       try {
@@ -185,46 +202,61 @@ export class MessageWriter {
   }
 }
 
+/** Leaves out messages whose client id came earlier in the batch. */
+function firstOfEach(batch: readonly NewMessage[]): NewMessage[] {
+  const seen = new Set<string>();
+  return batch.filter(({ senderId, clientId }) => {
+    if (clientId === undefined) return true;
+    const key = `${senderId} ${clientId}`;
+    if (seen.has(key)) return false;
+    seen.add(key);
+    return true;
+  });
+}
+
 /** What {@link storeMessagesSql} takes. */
 function parameters(messages: readonly NewMessage[]): unknown[] {
-  const places = messages.flatMap(({ users }, index) =>
-    users.map((userId) => ({ ordinal: index + 1, userId })),
-  );
+  const counts = new Map<number, number>();
+  const nthFor = (userId: number): number => {
+    const nth = (counts.get(userId) ?? 0) + 1;
+    counts.set(userId, nth);
+    return nth;
+  };
   return [
-    messages.map(({ chatId }) => chatId),
+    messages.map(({ chat }) => chat.id),
     messages.map(({ senderId }) => senderId),
     messages.map(({ text }) => text),
     messages.map(({ clientId }) => clientId ?? null),
-    messages.map(({ users, senderId }) =>
-      JSON.stringify(users.filter((userId) => userId !== senderId)),
-    ),
-    places.map(({ ordinal }) => ordinal),
-    places.map(({ userId }) => userId),
+    messages.map(({ chat }) => chat.users[0]),
+    messages.map(({ chat }) => chat.users[1]),
+    // PostgreSQL gets the columns, so each user's messages are counted through both in turn.
+    ...transposed(messages.map(({ chat: { users } }) => [nthFor(users[0]), nthFor(users[1])])),
+    [...counts.keys()],
+    [...counts.values()],
     messages.find(({ trace }) => trace !== undefined)?.trace ?? null,
   ];
+}
+
+function transposed(pairs: readonly (readonly [number, number])[]): [number[], number[]] {
+  return [pairs.map(([first]) => first), pairs.map(([, second]) => second)];
 }
 
 function collect(
   messages: readonly NewMessage[],
   [row]: readonly ResultRow[],
-): Map<number, StoredMessage> {
-  const byOrdinal = new Map<number, StoredMessage & { deliveries: Delivery[] }>();
-  if (!row) return byOrdinal;
+): Map<NewMessage, StoredMessage> {
+  if (row?.ids.length !== messages.length) throw new Error('Not all messages were answered.');
   const sentAt = new Date(row.sent_at_ms).toISOString();
-  for (const [index, ordinal] of row.ordinals.entries()) {
-    const delivery = { userId: row.user_ids[index]!, offset: row.offsets[index]! };
-    const known = byOrdinal.get(ordinal);
-    if (known) {
-      known.deliveries.push(delivery);
-    } else {
-      byOrdinal.set(ordinal, {
-        message: messages[ordinal - 1]!,
+  return new Map(
+    messages.map((message, index) => [
+      message,
+      {
+        message,
         id: row.ids[index]!,
         senderUsername: row.usernames[index]!,
         sentAt,
-        deliveries: [delivery],
-      });
-    }
-  }
-  return byOrdinal;
+        offsets: [row.offsets_low[index]!, row.offsets_high[index]!],
+      },
+    ]),
+  );
 }

@@ -108,8 +108,7 @@ export class MessagesService {
     const chat = await this.chatFor(senderId, recipientId, chatId);
     const trace = requestContext.current()?.traceparent;
     const stored = await this.writer.store({
-      chatId: chat.id,
-      users: chat.users,
+      chat,
       senderId,
       text,
       clientId,
@@ -117,7 +116,7 @@ export class MessagesService {
       trace,
     });
     if (!stored) return this.original(senderId, clientId);
-    const offset = stored.deliveries.find(({ userId }) => userId === senderId)?.offset;
+    const offset = stored.offsets[chat.users.indexOf(senderId)];
     return { chat, id: stored.id, text, sentAt: stored.sentAt, duplicate: false, offset };
   }
 
