@@ -40,8 +40,22 @@ const serviceSignals: Partial<Record<(typeof services)[number], string[]>> = {
   chat: ['signal.user.*.frame'],
 };
 
-/** What JetStream needs to find the stream, run a service's own consumer and acknowledge its events. */
-function jetStream(service: string): string[] {
+/** Whose events a service handles, besides its own. */
+const eventSources: Record<(typeof services)[number], (typeof services)[number][]> = {
+  identity: ['mentorship'],
+  mentorship: ['identity', 'payments'],
+  chat: ['identity', 'notifications'],
+  notifications: ['identity', 'mentorship', 'chat', 'payments'],
+  payments: ['mentorship'],
+};
+
+/** The name of a service's consumer of another's events. */
+export function consumerName(service: string, source: string): string {
+  return `${service}_${source}`;
+}
+
+/** What JetStream needs to find the stream, run a service's own consumers and acknowledge their events. */
+function jetStream(service: (typeof services)[number]): string[] {
   const stream = EVENT_STREAM;
   return [
     '$JS.API.INFO',
@@ -49,12 +63,17 @@ function jetStream(service: string): string[] {
     ...(service === STREAM_OWNER
       ? [`$JS.API.STREAM.CREATE.${stream}`, `$JS.API.STREAM.UPDATE.${stream}`]
       : []),
-    `$JS.API.CONSUMER.INFO.${stream}.${service}`,
-    `$JS.API.CONSUMER.CREATE.${stream}.${service}`,
-    `$JS.API.CONSUMER.CREATE.${stream}.${service}.>`,
-    `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${service}`,
-    `$JS.API.CONSUMER.MSG.NEXT.${stream}.${service}`,
-    `$JS.ACK.${stream}.${service}.>`,
+    ...[service, ...eventSources[service]].flatMap((source) => {
+      const consumer = consumerName(service, source);
+      return [
+        `$JS.API.CONSUMER.INFO.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.CREATE.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.CREATE.${stream}.${consumer}.>`,
+        `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
+        `$JS.ACK.${stream}.${consumer}.>`,
+      ];
+    }),
   ];
 }
 

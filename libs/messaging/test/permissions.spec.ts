@@ -158,7 +158,7 @@ describe('on a nats-server with a user for each app', () => {
   it("a service cannot read another's events through a consumer of another name", async () => {
     const { nc } = await intruder('payments');
     const manager = await jetstreamManager(nc, { checkAPI: false, timeout: 300 });
-    await expect(manager.consumers.info('EVENTS', 'mentorship')).rejects.toThrow(
+    await expect(manager.consumers.info('EVENTS', 'mentorship_mentorship')).rejects.toThrow(
       /permissions violation/i,
     );
     await expect(

@@ -14,7 +14,8 @@ const PREFETCH = 256;
 const RESTART_DELAY_MS = 500;
 
 /**
- * Pulls the service's events and has them handled in the order of the stream. Acknowledges after the commit; a crash
+ * Pulls the events of every service that this one listens to, and has them handled in the order in which each service
+ * told them. Acknowledges after the commit; a crash
  * in between means another delivery, which the inbox recognises.
  */
 @Injectable()
@@ -26,8 +27,9 @@ export class EventConsumer {
   /** Delivered and not answered yet: queued or being handled. */
   private readonly held = new Set<JsMsg>();
   private readonly arrival = new Wake();
-  private readonly restart = new Wake();
-  private messages?: ConsumerMessages;
+  /** Of each source, what ends the pause before its pull is set up anew. */
+  private readonly restarts = new Map<string, Wake>();
+  private readonly pulls = new Set<ConsumerMessages>();
   private running?: Promise<void>;
   private stopping = false;
 
@@ -52,15 +54,19 @@ export class EventConsumer {
   async stop(): Promise<void> {
     this.stopping = true;
     this.arrival.wake();
-    this.restart.wake();
-    await this.messages?.close();
+    for (const restart of this.restarts.values()) restart.wake();
+    await Promise.all([...this.pulls].map((messages) => messages.close()));
     await this.running;
     this.running = undefined;
   }
 
   private async run(): Promise<void> {
     const heartbeat = setInterval(() => this.keepHeld(), this.ackWaitMs / 3);
-    const pulling = this.pull();
+    const pulling = Promise.all(
+      [...bySource(this.handlers.subjects())].map(([source, subjects]) =>
+        this.pull(source, subjects),
+      ),
+    );
     while (!this.stopping) {
       if (this.queue.length === 0) await this.arrival.wait();
       const batch = this.nextBatch();
@@ -74,28 +80,34 @@ export class EventConsumer {
   }
 
   /** Keeps one pull going and provisions anew whenever the stream or the consumer has vanished. */
-  private async pull(): Promise<void> {
+  private async pull(source: string, subjects: readonly string[]): Promise<void> {
+    const restart = new Wake();
+    this.restarts.set(source, restart);
     let failing = false;
     while (!this.stopping) {
       try {
-        const consumer = await this.stream.consumer(this.handlers.subjects());
-        this.messages = await consumer.consume({
+        const consumer = await this.stream.consumer(source, subjects);
+        const messages = await consumer.consume({
           max_messages: PREFETCH,
           abort_on_missing_resource: true,
           callback: (message) => this.receive(message),
         });
+        this.pulls.add(messages);
         // Stopped while it was set up.
-        if (this.isStopping()) await this.messages.close();
+        if (this.isStopping()) await messages.close();
         failing = false;
-        const error = await this.messages.closed();
+        const error = await messages.closed();
+        this.pulls.delete(messages);
         if (error && !this.isStopping()) {
-          this.logger.warn(`the consumer is gone, provisioning it again: ${error.message}`);
+          this.logger.warn(
+            `the consumer of ${source} is gone, provisioning it again: ${error.message}`,
+          );
         }
       } catch (error) {
-        if (!failing) this.logger.warn(`cannot consume events yet: ${String(error)}`);
+        if (!failing) this.logger.warn(`cannot consume events of ${source} yet: ${String(error)}`);
         failing = true;
       }
-      if (!this.isStopping()) await this.restart.wait(RESTART_DELAY_MS);
+      if (!this.isStopping()) await restart.wait(RESTART_DELAY_MS);
     }
   }
 
@@ -105,7 +117,7 @@ export class EventConsumer {
 
   private receive(message: JsMsg): void {
     if (this.handlers.of(message.subject).length === 0) {
-      message.ack(); // nats-server 2.9 delivers what nobody here handles
+      message.ack(); // its filter is wider than what is handled here
       return;
     }
     this.held.add(message);
@@ -156,6 +168,16 @@ export class EventConsumer {
   private keepHeld(): void {
     for (const message of this.held) message.working();
   }
+}
+
+/** Event subjects, `event.<service>.…`, by the service that tells them. */
+function bySource(subjects: readonly string[]): Map<string, string[]> {
+  const sources = new Map<string, string[]>();
+  for (const subject of subjects) {
+    const [, source = ''] = subject.split('.');
+    sources.set(source, [...(sources.get(source) ?? []), subject]);
+  }
+  return sources;
 }
 
 function delayOf(outcome: Outcome | undefined): number | undefined {

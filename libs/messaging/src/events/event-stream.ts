@@ -16,7 +16,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { nanos } from '@nats-io/transport-node';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import type { MessagingOptions, ServiceMessagingOptions } from '../messaging.options.js';
-import { EVENT_STREAM, STREAM_OWNER } from '../nats-permissions.js';
+import { consumerName, EVENT_STREAM, STREAM_OWNER } from '../nats-permissions.js';
 import { MESSAGING_OPTIONS, SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 
 const STREAM_NOT_FOUND = 10059;
@@ -37,7 +37,7 @@ type WantedConfig = Pick<
 >;
 
 /**
- * Provisions the stream of all events and this service's consumer on it; every call is idempotent. Only the owner changes
+ * Provisions the stream of all events and this service's consumers on it; every call is idempotent. Only the owner changes
  * a stream that exists, and with NATS users it alone may make one: the others wait for it.
  */
 @Injectable()
@@ -120,42 +120,35 @@ export class EventStream {
   }
 
   /**
-   * Makes sure that the service's durable consumer exists.
-   * @param subjects what the service handles; from nats-server 2.10 on it is woken by nothing else
+   * Makes sure that the service's durable consumer of another's events exists. One for each, as before nats-server 2.10
+   * a consumer has one filter: the busy chat would wake everyone.
+   * @param source the service that tells them
+   * @param subjects what is handled of them
    */
-  async consumer(subjects: string[]): Promise<Consumer> {
+  async consumer(source: string, subjects: readonly string[]): Promise<Consumer> {
     await this.ensure();
     const { consumers } = await this.jetStream();
-    const { service } = this.app;
+    const name = consumerName(this.app.service, source);
+    const [only] = subjects;
     const config: Partial<ConsumerConfig> = {
       ack_wait: nanos(this.options.ackWaitMs ?? 10_000),
       max_ack_pending: MAX_ACK_PENDING,
       max_deliver: -1,
-      ...this.filter(subjects),
+      filter_subject: subjects.length === 1 && only ? only : `event.${source}.>`,
     };
     try {
       await consumers.add(EVENT_STREAM, {
         ...config,
-        durable_name: service,
+        durable_name: name,
         ack_policy: AckPolicy.Explicit,
         deliver_policy: DeliverPolicy.All,
       });
     } catch (error) {
       // It exists with another configuration; what cannot be updated throws again.
       if (!(error instanceof JetStreamApiError)) throw error;
-      await consumers.update(EVENT_STREAM, service, config);
+      await consumers.update(EVENT_STREAM, name, config);
     }
-    return await jetstream(this.nats.connection).consumers.get(EVENT_STREAM, service);
-  }
-
-  private filter(subjects: string[]): Partial<ConsumerConfig> {
-    const [major = 0, minor = 0] = (this.nats.connection.info?.version ?? '')
-      .split('.')
-      .map(Number);
-    const several = major > 2 || (major === 2 && minor >= 10);
-    return several
-      ? { filter_subject: '', filter_subjects: subjects }
-      : { filter_subject: ALL_EVENTS };
+    return await jetstream(this.nats.connection).consumers.get(EVENT_STREAM, name);
   }
 
   private jetStream(): Promise<JetStreamManager> {
