@@ -19,6 +19,7 @@ export { openDatabase } from './open-database.js';
 export { PersistenceModule, type PersistenceOptions } from './persistence.module.js';
 export { Periodic, type PeriodicWork } from './periodic.js';
 export { poolState, type PoolState } from './pool-state.js';
+export { preparedQuery } from './prepared-query.js';
 export { Transactions } from './transactions.js';
 export { Idempotency, type IdempotentRequest } from './idempotency/idempotency.js';
 export { idempotencyMigrations } from './idempotency/idempotency.migrations.js';

@@ -1,6 +1,11 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { CodedError } from '@mentorhub/contracts';
-import { isSerializationFailure, isUniqueViolation, unavailable } from '@mentorhub/persistence';
+import {
+  isSerializationFailure,
+  isUniqueViolation,
+  preparedQuery,
+  unavailable,
+} from '@mentorhub/persistence';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { DirectChat } from '../chats/direct-chats.js';
@@ -46,15 +51,6 @@ interface ResultRow {
   usernames: string[];
   offsets_low: number[];
   offsets_high: number[];
-}
-
-/** What pg can do and TypeORM cannot: a prepared statement. Planning this one costs more than running it. */
-interface PgClient {
-  query(statement: {
-    name: string;
-    text: string;
-    values: unknown[];
-  }): Promise<{ rows: ResultRow[] }>;
 }
 
 const maxBatch = 200;
@@ -184,10 +180,8 @@ export class MessageWriter {
   /** Runs the statement, again if PostgreSQL broke a deadlock at its cost. In the order of message ids. */
   private async insert(messages: readonly NewMessage[]): Promise<Map<NewMessage, StoredMessage>> {
     for (let attempt = 1; ; attempt++) {
-      const runner = this.dataSource.createQueryRunner();
       try {
-        const client = (await runner.connect()) as PgClient;
-        const { rows } = await client.query({
+        const rows = await preparedQuery<ResultRow>(this.dataSource, {
           name: 'store-messages',
           text: storeMessagesSql,
           values: parameters(messages),
@@ -195,8 +189,6 @@ export class MessageWriter {
         return collect(messages, rows);
       } catch (error) {
         if (attempt === maxAttempts || !isSerializationFailure(error)) throw error;
-      } finally {
-        await runner.release();
       }
     }
   }

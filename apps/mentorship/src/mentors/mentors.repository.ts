@@ -1,8 +1,8 @@
 import type { MentorOrder, ReviewView } from '@mentorhub/contracts';
+import { preparedQuery } from '@mentorhub/persistence';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { Remembered } from '../availability/next-available.js';
-import { preparedQuery } from '../prepared-query.js';
 
 /** A mentor as reads need it; names are null while the person is not known here. */
 export interface MentorRecord extends Remembered {

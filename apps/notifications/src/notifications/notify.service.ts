@@ -1,5 +1,6 @@
 import { type Locale, type NotificationType, notificationCreated } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
+import { preparedQuery } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -25,6 +26,18 @@ export interface MessageNews {
   params: NotificationParams['new_message'];
   data: { chat_id: number; message_id: number; sender_id: number };
 }
+
+/** Which of many messages' chats their recipients have no unread notification of. Asked for all messages there are. */
+const unheardSql = `
+  SELECT news.nth::int AS nth, coalesce(recipients.locale, 'en') AS locale
+  FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS news (user_id, chat_id, nth)
+  LEFT JOIN recipients USING (user_id)
+  WHERE NOT EXISTS (
+    SELECT FROM notifications
+    WHERE notifications.user_id = news.user_id AND type = 'new_message' AND read_at IS NULL
+      AND notifications.data ->> 'chat_id' = news.chat_id::text
+  )
+  ORDER BY nth`;
 
 /** Stores notifications; each is told to the user's open sockets, and mailed where its type says so. */
 @Injectable()
@@ -60,18 +73,11 @@ export class Notify {
   async sendOncePerChat(tx: EntityManager, messages: readonly MessageNews[]): Promise<void> {
     const news = firstOfEachChat(messages);
     if (news.length === 0) return;
-    const unheard = await tx.query<{ nth: number; locale: Locale }[]>(
-      `SELECT news.nth::int AS nth, coalesce(recipients.locale, 'en') AS locale
-       FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS news (user_id, chat_id, nth)
-       LEFT JOIN recipients USING (user_id)
-       WHERE NOT EXISTS (
-         SELECT FROM notifications
-         WHERE notifications.user_id = news.user_id AND type = 'new_message' AND read_at IS NULL
-           AND notifications.data ->> 'chat_id' = news.chat_id::text
-       )
-       ORDER BY nth`,
-      [news.map(({ userId }) => userId), news.map(({ data }) => data.chat_id)],
-    );
+    const unheard = await preparedQuery<{ nth: number; locale: Locale }>(tx, {
+      name: 'unheard-news',
+      text: unheardSql,
+      values: [news.map(({ userId }) => userId), news.map(({ data }) => data.chat_id)],
+    });
     if (unheard.length === 0) return;
     const createdAt = this.clock.now();
     const rows = unheard.map(({ nth, locale }) => {

@@ -1,0 +1,28 @@
+import type { Pool, QueryConfig } from 'pg';
+import { DataSource, type EntityManager } from 'typeorm';
+
+type Statement = Required<Pick<QueryConfig, 'name' | 'text' | 'values'>>;
+
+/**
+ * Runs a statement that each connection parses once and then knows by its name: in a transaction, or on a connection
+ * of the pool. For the few statements that run all the time and take longer to plan than to run; TypeORM has no way
+ * to name a statement.
+ */
+export async function preparedQuery<Row extends object>(
+  where: DataSource | EntityManager,
+  statement: Statement,
+): Promise<Row[]> {
+  const client = where instanceof DataSource ? poolOf(where) : await clientOf(where);
+  const { rows } = await client.query<Row>(statement);
+  return rows;
+}
+
+function poolOf({ driver }: DataSource): Pick<Pool, 'query'> {
+  if (!('master' in driver)) throw new Error('Prepared statements need the PostgreSQL driver.');
+  return driver.master as Pool;
+}
+
+async function clientOf({ queryRunner }: EntityManager): Promise<Pick<Pool, 'query'>> {
+  if (!queryRunner) throw new Error('Outside of a transaction, give the data source.');
+  return (await queryRunner.connect()) as Pick<Pool, 'query'>;
+}
