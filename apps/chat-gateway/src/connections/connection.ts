@@ -51,7 +51,7 @@ export class Connection {
   private position = 0;
   private queue: OutgoingFrame<DurableFrame>[] = [];
   /** Set while a message from this socket waits for its acknowledgement. */
-  private awaited: { readonly origin: string; readonly resolve: () => void } | undefined;
+  private awaited: { readonly origin: string; readonly settle: () => void } | undefined;
   private sent = 0;
 
   private joining = false;
@@ -149,12 +149,24 @@ export class Connection {
    * @param send gets what makes the signal recognisable
    * @throws what the answer rejects with, unless the signal came first
    */
-  async acknowledge(send: (origin: string) => Promise<AckFrame>): Promise<void> {
+  acknowledge(send: (origin: string) => Promise<AckFrame>): Promise<void> {
     const origin = `${this.id}:${++this.sent}`;
-    const signalled = new Promise<void>((resolve) => {
-      this.awaited = { origin, resolve };
+    return new Promise((resolve, reject) => {
+      const awaited = { origin, settle: resolve };
+      this.awaited = awaited;
+      send(origin).then(
+        (ack) => {
+          if (this.awaited !== awaited) return;
+          this.awaited = undefined;
+          this.sendAck(ack);
+          resolve();
+        },
+        (error: unknown) => {
+          if (this.awaited === awaited) this.awaited = undefined;
+          reject(error);
+        },
+      );
     });
-    await Promise.race([signalled, this.settleByAnswer(origin, send(origin))]);
   }
 
   close(code: number, reason: string): void {
@@ -189,18 +201,9 @@ export class Connection {
       const { client_id, id, chat_id, timestamp, offset } = frame;
       this.send({ type: 'ack', client_id, id, chat_id, timestamp, offset });
       this.awaited = undefined;
-      awaited.resolve();
+      awaited.settle();
     } else {
       this.write(outgoing.data);
-    }
-  }
-
-  private async settleByAnswer(origin: string, answer: Promise<AckFrame>): Promise<void> {
-    try {
-      const ack = await answer;
-      if (this.awaited?.origin === origin) this.sendAck(ack);
-    } finally {
-      if (this.awaited?.origin === origin) this.awaited = undefined;
     }
   }
 

@@ -13,7 +13,7 @@ export interface DirectChat {
 }
 
 /** Enough for every pair that writes within minutes, in some 10 MB. */
-const remembered = 50_000;
+const capacity = 50_000;
 
 interface ChatRow {
   id: number;
@@ -27,14 +27,20 @@ interface ChatRow {
  */
 @Injectable()
 export class DirectChats {
-  private readonly byPair = new BoundedMap<string, DirectChat>(remembered);
-  private readonly byId = new BoundedMap<number, DirectChat>(remembered);
+  private readonly byPair = new BoundedMap<string, DirectChat>(capacity);
+  private readonly byId = new BoundedMap<number, DirectChat>(capacity);
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly people: People,
   ) {}
+
+  /** The chat of two users, if it is remembered. Saves those who write all the time from waiting for nothing. */
+  remembered(userId: number, otherId: number): DirectChat | undefined {
+    const [low, high] = ordered(userId, otherId);
+    return this.byPair.get(`${low}:${high}`);
+  }
 
   /**
    * The chat of a user with another one, opened if there is none.
@@ -49,9 +55,9 @@ export class DirectChats {
 
   /** The chat of two users, if they have one. */
   async find(userId: number, otherId: number): Promise<DirectChat | undefined> {
-    const [low, high] = ordered(userId, otherId);
-    const known = this.byPair.get(`${low}:${high}`);
+    const known = this.remembered(userId, otherId);
     if (known) return known;
+    const [low, high] = ordered(userId, otherId);
     const [row] = await this.dataSource.query<ChatRow[]>(
       'SELECT id, user_low, user_high FROM chats WHERE user_low = $1 AND user_high = $2',
       [low, high],

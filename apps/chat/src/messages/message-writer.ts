@@ -209,28 +209,30 @@ function firstOfEach(batch: readonly NewMessage[]): NewMessage[] {
 /** What {@link storeMessagesSql} takes. */
 function parameters(messages: readonly NewMessage[]): unknown[] {
   const counts = new Map<number, number>();
-  const nthFor = (userId: number): number => {
-    const nth = (counts.get(userId) ?? 0) + 1;
-    counts.set(userId, nth);
-    return nth;
+  const countFor = (userId: number): number => {
+    const count = (counts.get(userId) ?? 0) + 1;
+    counts.set(userId, count);
+    return count;
   };
+  const nths = messages.map(({ chat: { users } }) => users.map(countFor));
   return [
-    messages.map(({ chat }) => chat.id),
-    messages.map(({ senderId }) => senderId),
+    integers(messages.map(({ chat }) => chat.id)),
+    integers(messages.map(({ senderId }) => senderId)),
     messages.map(({ text }) => text),
     messages.map(({ clientId }) => clientId ?? null),
-    messages.map(({ chat }) => chat.users[0]),
-    messages.map(({ chat }) => chat.users[1]),
-    // PostgreSQL gets the columns, so each user's messages are counted through both in turn.
-    ...transposed(messages.map(({ chat: { users } }) => [nthFor(users[0]), nthFor(users[1])])),
-    [...counts.keys()],
-    [...counts.values()],
+    integers(messages.map(({ chat }) => chat.users[0])),
+    integers(messages.map(({ chat }) => chat.users[1])),
+    integers(nths.map(([low]) => low)),
+    integers(nths.map(([, high]) => high)),
+    integers(counts.keys()),
+    integers(counts.values()),
     messages.find(({ trace }) => trace !== undefined)?.trace ?? null,
   ];
 }
 
-function transposed(pairs: readonly (readonly [number, number])[]): [number[], number[]] {
-  return [pairs.map(([first]) => first), pairs.map(([, second]) => second)];
+/** An array as PostgreSQL reads it. pg would look for quotes to escape in each number. */
+function integers(values: Iterable<number | undefined>): string {
+  return `{${[...values].join()}}`;
 }
 
 function collect(

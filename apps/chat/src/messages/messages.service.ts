@@ -105,7 +105,9 @@ export class MessagesService {
     clientId?: string,
     origin?: string,
   ): Promise<SentMessage> {
-    const chat = await this.chatFor(senderId, recipientId, chatId);
+    const chat =
+      (recipientId && this.directChats.remembered(senderId, recipientId)) ||
+      (await this.chatFor(senderId, recipientId, chatId));
     const trace = requestContext.current()?.traceparent;
     const stored = await this.writer.store({
       chat,
