@@ -58,6 +58,8 @@ const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 
 type ConnectionListener = (connected: boolean) => void;
 
+const WORTH_A_WRITE = 4096;
+
 interface Publication {
   subject: string;
   payload: Uint8Array;
@@ -83,7 +85,7 @@ export class NatsConnectionProvider implements OnApplicationShutdown {
 
   /**
    * Publishes with whatever else the current turn of the event loop publishes: one write for all of them. A write per
-   * message is what a loaded process would spend most of its time on.
+   * message is what a loaded process would spend most of its time on. What is large is worth a write and does not wait.
    * @throws InvalidArgumentError at once when the payload exceeds what the server takes
    */
   publish(subject: string, payload: string | Uint8Array, options?: PublishOptions): void {
@@ -92,9 +94,9 @@ export class NatsConnectionProvider implements OnApplicationShutdown {
     if (bytes.length > limit) {
       throw InvalidArgumentError.format('payload', `exceeds the ${limit} bytes of a message`);
     }
-    if (this.outgoing.push({ subject, payload: bytes, options }) === 1) {
-      setImmediate(() => this.send());
-    }
+    const waiting = this.outgoing.push({ subject, payload: bytes, options });
+    if (bytes.length >= WORTH_A_WRITE) this.send();
+    else if (waiting === 1) setImmediate(() => this.send());
   }
 
   private send(): void {
