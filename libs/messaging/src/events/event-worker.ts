@@ -10,11 +10,15 @@ import { type Lease, ServiceLease } from './service-lease.js';
 import { Wake } from './wake.js';
 
 const RECONNECT_MS = 500;
+/** Waits between passes while writers need not wake the relay. */
+const AWAKE_WAITS_MS = [5, 10];
 /**
- * Waits between passes while writers need not wake the relay. Under load this is how long events are gathered: what is
- * published together is also handled together, and each transaction of a handler costs more than its events.
+ * From this many events a second on, they are gathered for longer: what is published together is also handled
+ * together, and a transaction costs everybody more than the event in it.
  */
-const AWAKE_WAITS_MS = [20, 20];
+const BUSY_FROM_PER_SECOND = 100;
+const GATHER_MS = 100;
+const RATE_WINDOW_MS = 250;
 const FIRST_SLEEP_MS = 20;
 const MAX_DOUBLINGS = 10;
 
@@ -118,16 +122,20 @@ export class EventWorker {
   private async relayWhile(check: () => boolean, client: Client): Promise<void> {
     let asleep = true;
     let idlePasses = AWAKE_WAITS_MS.length;
+    const rate = new Rate();
     while (check()) {
-      const found = await this.relay.pass(client);
-      if (found === 'full') continue;
-      if (found === 'some') {
+      const { published, more } = await this.relay.pass(client);
+      rate.add(published);
+      if (more) continue;
+      if (published > 0) {
         if (asleep) await this.relay.announce(client, 'awake');
         asleep = false;
         idlePasses = 0;
       }
       const awakeWaitMs = AWAKE_WAITS_MS[idlePasses];
-      if (awakeWaitMs !== undefined) {
+      if (rate.perSecond >= BUSY_FROM_PER_SECOND) {
+        await this.wake.wait(GATHER_MS);
+      } else if (awakeWaitMs !== undefined) {
         await this.wake.wait(awakeWaitMs);
       } else if (!asleep) {
         await this.relay.announce(client, 'asleep');
@@ -146,6 +154,22 @@ export class EventWorker {
     this.holding = holding;
     eventsActive.set(holding ? 1 : 0);
     if (holding) this.logger.log('relaying and handling events');
+  }
+}
+
+/** How many events a second there were of late. */
+class Rate {
+  perSecond = 0;
+  private count = 0;
+  private since = performance.now();
+
+  add(events: number): void {
+    this.count += events;
+    const elapsedMs = performance.now() - this.since;
+    if (elapsedMs < RATE_WINDOW_MS) return;
+    this.perSecond = (this.count * 1000) / elapsedMs;
+    this.count = 0;
+    this.since += elapsedMs;
   }
 }
 

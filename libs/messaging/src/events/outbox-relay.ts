@@ -31,6 +31,14 @@ interface OutboxRow {
   occurred_at: string;
 }
 
+/** What a pass of the relay did. */
+export interface Pass {
+  readonly published: number;
+  readonly more: boolean;
+}
+
+const nothing: Pass = { published: 0, more: false };
+
 interface PubAck {
   stream?: string;
   seq?: number;
@@ -101,20 +109,20 @@ export class OutboxRelay {
 
   /**
    * Publishes one batch.
-   * @returns `none` when nothing was published, `full` when there may be more at once
+   * @returns how many events were published, and whether more are waiting already
    * @throws when PostgreSQL fails; failures of NATS are logged once and leave the rows for the next pass
    */
-  async pass(client: Client): Promise<'none' | 'some' | 'full'> {
+  async pass(client: Client): Promise<Pass> {
     if (!this.nats.health().connected) {
       await this.measure(client);
-      return 'none';
+      return nothing;
     }
     try {
       if (Date.now() >= this.checkStreamAt) await this.checkStream(client);
     } catch (error) {
       await this.measure(client);
       this.report(error);
-      return 'none';
+      return nothing;
     }
     // After a failure one event has to get through before others follow: a full stream may have room for a later one.
     const size = this.failing ? 1 : this.batchSize;
@@ -125,7 +133,7 @@ export class OutboxRelay {
     });
     if (rows.length === 0) {
       outboxAge.set(0);
-      return 'none';
+      return nothing;
     }
     const acks = await Promise.allSettled(rows.map((row) => this.publish(row)));
     const failed = acks.findIndex(({ status }) => status === 'rejected');
@@ -144,11 +152,11 @@ export class OutboxRelay {
       setAge(rows[failed]);
       this.suspectStream();
       this.report(failure.reason);
-      return 'none';
+      return nothing;
     }
     if (this.failing) this.logger.log('publishing events again');
     this.failing = false;
-    return rows.length === size ? 'full' : 'some';
+    return { published: rows.length, more: rows.length === size };
   }
 
   /** Tells the writers of the outbox whether they must wake this relay. */
