@@ -1,6 +1,6 @@
 import { event, request, signal } from '@mentorhub/contracts';
 import { testDatabase, type TestDatabase, testNats } from '@mentorhub/testing';
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Controller } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -14,10 +14,14 @@ const users = {
 const frame = signal<{ text: string }>('user.*.frame');
 const registered = event('identity.user.registered');
 
+/** What identity was asked for. */
+const asked: number[] = [];
+
 @Controller()
 class IdentityController {
   @Handle(users.people)
   people(_: unknown, { ids }: { ids: number[] }): { ids: number[] } {
+    asked.push(...ids);
     return { ids };
   }
 }
@@ -128,8 +132,9 @@ describe('on a nats-server with a user for each app', () => {
     ['identity', '$JS.API.STREAM.CREATE.REQUESTS'],
     ['mentorship', '$JS.API.STREAM.DELETE.EVENTS'],
     ['mentorship', '$JS.API.STREAM.PURGE.EVENTS'],
-    ['mentorship', '$JS.API.CONSUMER.MSG.NEXT.EVENTS.identity'],
-    ['mentorship', '$JS.API.CONSUMER.DELETE.EVENTS.identity'],
+    ['mentorship', '$JS.API.CONSUMER.MSG.NEXT.EVENTS.identity_mentorship'],
+    ['mentorship', '$JS.API.CONSUMER.DELETE.EVENTS.identity_mentorship'],
+    ['mentorship', '$JS.API.CONSUMER.CREATE.EVENTS.mentorship_chat'],
     ['api-gateway', '_INBOX_chat-gateway.guess'],
     ['identity', '_INBOX_api-gateway.guess'],
   ] as const)('%s cannot publish %s', async (app, subject) => {
@@ -164,6 +169,27 @@ describe('on a nats-server with a user for each app', () => {
     await expect(
       jetstream(nc, { timeout: 300 }).publish(thingHappened.subject, '{}'),
     ).rejects.toThrow(/permissions violation/i);
+  });
+
+  it('a service cannot send a request by having an event of its own delivered to one', async () => {
+    const { nc } = await intruder('mentorship');
+    const { consumers } = await jetstreamManager(nc, { checkAPI: false });
+    await jetstream(nc).publish('event.mentorship.forged', '{"ids":[666]}');
+    await consumers.add('EVENTS', {
+      name: 'mentorship_payments',
+      deliver_subject: users.people.subject,
+      deliver_group: 'identity',
+      filter_subject: 'event.mentorship.forged',
+      ack_policy: AckPolicy.None,
+    });
+    const delivered = async (): Promise<number> =>
+      (await consumers.info('EVENTS', 'mentorship_payments')).delivered.consumer_seq;
+    await expect.poll(delivered).toBe(1);
+
+    // A request is handled after what was sent before it.
+    await gateway.client.request(users.people, undefined, { ids: [7] });
+    expect(asked).toContain(7);
+    expect(asked).not.toContain(666);
   });
 
   it('chat reaches the gateways with frames for a user', async () => {

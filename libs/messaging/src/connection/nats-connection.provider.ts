@@ -16,9 +16,12 @@ const RECONNECT_JITTER_MS = 250;
 /** A connection that is silent for this long twice in a row is replaced. */
 const PING_INTERVAL_MS = 10_000;
 
+/** What the subjects of all inboxes begin with. */
+export const INBOXES = '_INBOX';
+
 /** Prefix of an app's reply inboxes; its NATS user may subscribe to no other. */
 export function inboxPrefix(app: string): string {
-  return `_INBOX_${app}`;
+  return `${INBOXES}_${app}`;
 }
 
 /**

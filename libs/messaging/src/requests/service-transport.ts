@@ -12,7 +12,7 @@ import {
 import { isObservable, lastValueFrom } from 'rxjs';
 import { randomUUID } from 'node:crypto';
 import { setTimeout as delay } from 'node:timers/promises';
-import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
+import { INBOXES, NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import { type EventCallback, EventHandlers } from '../events/event-handlers.js';
 import { EventWorker } from '../events/event-worker.js';
 import type { EventHandlerExtras } from '../events/on-event.decorator.js';
@@ -164,6 +164,12 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
   private async receive(endpoint: Endpoint, message: Msg): Promise<void> {
     const { contract, handler } = endpoint;
     const { subject } = contract;
+    // What JetStream delivers names no inbox. It delivers in the server's name wherever a consumer says, so it would
+    // carry a service's message past the permissions that keep it from sending requests under any caller's name.
+    if (!message.reply?.startsWith(INBOXES)) {
+      this.logger.warn(`a message on ${subject} is no request: nobody waits for its answer`);
+      return;
+    }
     if (this.inFlight >= this.maxInFlight) {
       this.answerError(message, subject, overloaded());
       rpcRequests.inc({ side: 'server', subject, code: 'OVERLOADED' });
