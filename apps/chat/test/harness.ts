@@ -24,7 +24,7 @@ export function caller(userId: number): Caller {
 
 /** Frames told to a user, as a gateway hears them. */
 export interface Listener {
-  readonly frames: object[];
+  readonly frames: { type: string }[];
   readonly messages: SignalledMessage[];
 }
 

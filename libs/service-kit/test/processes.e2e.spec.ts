@@ -124,7 +124,7 @@ describe('an app as a process', () => {
   it('logs an error that nobody handled and exits with 1', async () => {
     const { child } = await started('echo.main.js');
     // Whether an answer leaves before the process ends is left open.
-    client.publish('rpc.echo.texts.crash', '{}');
+    client.publish('rpc.echo.texts.crash', '{}', { reply: '_INBOX.nobody' });
     expect((await child.exited).code).toBe(1);
     expect(child.lines.at(-1)).toMatchObject({
       level: 'fatal',

@@ -33,6 +33,12 @@ const replayBufferedBytes = 131_072;
 /** Live frames kept while a replay runs; beyond, they are read from the log afterwards. */
 const maxQueued = 1000;
 
+/** A message on its way to being acknowledged. */
+interface Awaited {
+  readonly origin: string;
+  readonly settle: () => void;
+}
+
 type Phase = 'opening' | 'live' | 'replaying' | 'closed';
 
 /**
@@ -43,7 +49,7 @@ export class Connection {
   readonly id = randomUUID();
   /** Set once the client has proved who it is. */
   caller: Caller | undefined;
-  /** Unix milliseconds when the access token ends, if it was one that let the client in. */
+  /** Unix milliseconds when the access token ends, or the session of the ticket, that let the client in. */
   expiresAt: number | undefined;
   /** Heartbeats since the client was last heard. */
   missedHeartbeats = 0;
@@ -51,7 +57,7 @@ export class Connection {
   private position = 0;
   private queue: OutgoingFrame<DurableFrame>[] = [];
   /** Set while a message from this socket waits for its acknowledgement. */
-  private awaited: { readonly origin: string; readonly settle: () => void } | undefined;
+  private awaited: Awaited | undefined;
   private sent = 0;
 
   private joining = false;
@@ -154,18 +160,7 @@ export class Connection {
     return new Promise((resolve, reject) => {
       const awaited = { origin, settle: resolve };
       this.awaited = awaited;
-      send(origin).then(
-        (ack) => {
-          if (this.awaited !== awaited) return;
-          this.awaited = undefined;
-          this.sendAck(ack);
-          resolve();
-        },
-        (error: unknown) => {
-          if (this.awaited === awaited) this.awaited = undefined;
-          reject(error);
-        },
-      );
+      this.settleByAnswer(awaited, send(origin)).then(resolve, reject);
     });
   }
 
@@ -204,6 +199,15 @@ export class Connection {
       awaited.settle();
     } else {
       this.write(outgoing.data);
+    }
+  }
+
+  private async settleByAnswer(awaited: Awaited, answer: Promise<AckFrame>): Promise<void> {
+    try {
+      const ack = await answer;
+      if (this.awaited === awaited) this.sendAck(ack);
+    } finally {
+      if (this.awaited === awaited) this.awaited = undefined;
     }
   }
 
