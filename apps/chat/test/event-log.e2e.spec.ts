@@ -1,13 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import {
+  type DurableFrame,
   EventLog,
+  Messages,
   notificationCreated,
   type NotificationView,
   Presence,
 } from '@mentorhub/contracts';
 import { FixedClock } from '@mentorhub/service-kit';
 import { jetstream } from '@nats-io/jetstream';
+import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { NewEntry } from '../src/event-log/event-log.js';
+import { LogInbox } from '../src/event-log/log-inbox.js';
 import { LogTrimmer } from '../src/event-log/log-trimmer.js';
 import { PresenceService } from '../src/presence/presence.service.js';
 import { caller, startChat, type TestChat } from './harness.js';
@@ -36,6 +41,31 @@ const notification: NotificationView = {
   read_at: null,
   created_at: '2026-11-25T12:00:00Z',
 };
+
+/** A log of user 21: messages of two chats with receipts and notifications in between. */
+async function mixedLog(): Promise<DurableFrame[]> {
+  const { id: first } = await post(21, 22, 'to 22');
+  await post(23, 21, 'from 23');
+  await chat.requests.request(Messages.read, caller(22), { id: first });
+  await post(22, 21, 'from 22');
+  await post(21, 23, 'to 23');
+  await chat.service.app.get(DataSource).transaction(async (tx) => {
+    const entry = {
+      userId: 21,
+      kind: 'notification',
+      payload: { notification, unread_count: 1 },
+    };
+    await chat.service.app.get(LogInbox).add(tx, entry as NewEntry);
+  });
+  await vi.waitFor(async () => {
+    const { offset } = await chat.requests.request(EventLog.head, caller(21), {});
+    expect(offset).toBe(6);
+  });
+  await post(22, 21, 'the last');
+  const { epoch } = await chat.requests.request(EventLog.head, caller(21), {});
+  const whole = { epoch, offset: 0 };
+  return (await chat.requests.request(EventLog.read, caller(21), whole)).frames;
+}
 
 describe('the event log', () => {
   it('takes up a notification once and tells the sockets after the commit', async () => {
@@ -97,6 +127,50 @@ describe('the event log', () => {
     expect(kept.recovered).toBe(true);
     expect(kept.frames).toHaveLength(100);
     expect(kept.frames[0]?.offset).toBe(21);
+  });
+
+  it('is read in order across chats and kinds, from anywhere and in pages of any size', async () => {
+    const frames = await mixedLog();
+    expect(frames.map(({ type, offset }) => `${offset} ${type}`)).toEqual([
+      '1 message',
+      '2 message',
+      '3 read',
+      '4 message',
+      '5 message',
+      '6 notification',
+      '7 message',
+    ]);
+    const { epoch } = await chat.requests.request(EventLog.head, caller(21), {});
+    for (const limit of [1, 2, 3, 200]) {
+      for (let offset = 0; offset <= 7; offset++) {
+        const slice = await chat.requests.request(EventLog.read, caller(21), {
+          epoch,
+          offset,
+          limit,
+        });
+        expect(slice.frames).toEqual(frames.slice(offset, offset + limit));
+        expect(slice).toMatchObject({ recovered: true, has_more: offset + limit < 7 });
+      }
+    }
+  });
+
+  it('begins after the old receipts and notifications, which are dropped', async () => {
+    await chat.sql.query(
+      `UPDATE log_entries SET logged_at = now() - interval '31 days' WHERE user_id = 21 AND "offset" = 3`,
+    );
+    await chat.service.app.get(LogTrimmer).sweep();
+
+    const left = await chat.sql.query(
+      'SELECT "offset" FROM log_entries WHERE user_id = 21 ORDER BY "offset"',
+    );
+    expect(left).toEqual([{ offset: 6 }]);
+    const { epoch } = await chat.requests.request(EventLog.head, caller(21), {});
+    const read = (offset: number) =>
+      chat.requests.request(EventLog.read, caller(21), { epoch, offset });
+    expect(await read(2)).toMatchObject({ recovered: false, offset: 7, frames: [] });
+    const kept = await read(3);
+    expect(kept.frames.map(({ offset }) => offset)).toEqual([4, 5, 6, 7]);
+    expect(kept.recovered).toBe(true);
   });
 
   it('tells where many logs end', async () => {

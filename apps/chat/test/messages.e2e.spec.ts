@@ -6,6 +6,7 @@ import {
   type DurableFrame,
   EventLog,
   Messages,
+  type SocketPost,
   Typing,
 } from '@mentorhub/contracts';
 import { requestContext } from '@mentorhub/messaging';
@@ -21,6 +22,10 @@ afterAll(() => chat.stop());
 
 function post(from: number, to: number, text: string, clientId?: string): Promise<AckFrame> {
   return chat.post(from, { recipient_id: to, text, client_id: clientId });
+}
+
+function socketPost(from: number, to: number, text: string, clientId?: string): SocketPost {
+  return { sender_id: from, message: { recipient_id: to, text, client_id: clientId } };
 }
 
 async function log(userId: number): Promise<DurableFrame[]> {
@@ -154,6 +159,8 @@ describe('sending', () => {
     const { chat_id: chatId } = await post(1, 2, 'ours');
     expect(await codeOf(post(1, 4242, 'anyone?'))).toBe('NOT_FOUND');
     expect(await codeOf(post(1, 1, 'me'))).toBe('VALIDATION_FAILED');
+    const both = { recipient_id: 2, chat_id: chatId, text: 'where to?' };
+    expect(await codeOf(chat.post(1, both))).toBe('VALIDATION_FAILED');
     expect(await codeOf(chat.post(3, { chat_id: chatId, text: 'let me in' }))).toBe('NOT_FOUND');
   });
 
@@ -195,6 +202,47 @@ it('answers each of many posts by itself', async () => {
     { problem: { code: 'NOT_FOUND' } },
     { ack: { offset: 1 } },
   ]);
+});
+
+it('stores what is new of many posts when some were stored before', async () => {
+  const before = await post(71, 72, 'first', 'known');
+  const { answers } = await chat.requests.request(Messages.post, undefined, {
+    posts: [
+      socketPost(71, 72, 'second', 'new'),
+      socketPost(71, 72, 'first', 'known'),
+      socketPost(73, 74, 'from another', 'known'),
+      socketPost(71, 72, 'second again', 'new'),
+      socketPost(72, 71, 'back'),
+    ],
+  });
+
+  const acks = answers.map((answer) => ('ack' in answer ? answer.ack : undefined));
+  expect(acks).toMatchObject([
+    { client_id: 'new', offset: 2 },
+    { client_id: 'known', id: before.id, duplicate: true },
+    { client_id: 'known', offset: 1 },
+    { client_id: 'new', id: acks[0]?.id, duplicate: true },
+    { offset: 3 },
+  ]);
+  const texts = ['first', 'second', 'back'];
+  for (const user of [71, 72]) {
+    const frames = await log(user);
+    expect(frames).toMatchObject(texts.map((content, index) => ({ content, offset: index + 1 })));
+  }
+  expect(await log(74)).toMatchObject([{ content: 'from another', offset: 1 }]);
+});
+
+it('keeps a message that the database refuses from taking others with it', async () => {
+  // Both halves of a pair are stored as the same character, so the second is no duplicate before it is stored.
+  const { answers } = await chat.requests.request(Messages.post, undefined, {
+    posts: [
+      socketPost(75, 76, 'one', '\ud800'),
+      socketPost(75, 76, 'two', '\ud801'),
+      socketPost(77, 78, 'of a stranger'),
+    ],
+  });
+  expect(answers[2]).toMatchObject({ ack: { offset: 1 } });
+  expect(await log(78)).toMatchObject([{ content: 'of a stranger' }]);
 });
 
 describe('order', () => {

@@ -2,6 +2,9 @@ import type { SignalContract } from '@mentorhub/contracts';
 import { Injectable, Logger } from '@nestjs/common';
 import { NatsConnectionProvider } from './connection/nats-connection.provider.js';
 
+/** What the subjects of all signals begin with. */
+const SIGNALS = 'signal.';
+
 export interface SignalSubscription {
   unsubscribe(): void;
 }
@@ -35,6 +38,11 @@ export class Signals {
     const subscription = this.nats.connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) return this.logger.error(error);
+        // JetStream delivers in the server's name wherever a consumer says, under the subject of the event: a service
+        // that may not send this signal could have an event of its own delivered as one.
+        if (!message.subject.startsWith(SIGNALS)) {
+          return this.logger.warn(`${message.subject} is no signal, and was dropped`);
+        }
         try {
           listener(message.json<Data>(), message.subject);
         } catch (failure) {

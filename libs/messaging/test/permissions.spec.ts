@@ -192,6 +192,32 @@ describe('on a nats-server with a user for each app', () => {
     expect(asked).not.toContain(666);
   });
 
+  it('a service cannot send a signal by having an event of its own delivered as one', async () => {
+    const seen: string[] = [];
+    const { unsubscribe } = gateway.app
+      .get(Signals)
+      .subscribe(frame, ({ text }) => seen.push(text), 41);
+    await gateway.flush();
+    const { nc } = await intruder('mentorship');
+    const { consumers } = await jetstreamManager(nc, { checkAPI: false });
+    await jetstream(nc).publish('event.mentorship.forged_frame', '{"text":"forged"}');
+    await consumers.add('EVENTS', {
+      name: 'mentorship_identity',
+      deliver_subject: 'signal.user.41.frame',
+      filter_subject: 'event.mentorship.forged_frame',
+      ack_policy: AckPolicy.None,
+    });
+    const delivered = async (): Promise<number> =>
+      (await consumers.info('EVENTS', 'mentorship_identity')).delivered.consumer_seq;
+    await expect.poll(delivered).toBe(1);
+
+    const chat = await intruder('chat');
+    chat.nc.publish('signal.user.41.frame', '{"text":"real"}');
+    await expect.poll(() => seen).toContain('real');
+    expect(seen).toEqual(['real']);
+    unsubscribe();
+  });
+
   it('chat reaches the gateways with frames for a user', async () => {
     const chat = await intruder('chat');
     const seen: string[] = [];

@@ -1,6 +1,7 @@
 import {
   type AckFrame,
   CodedError,
+  maxBatchCharacters,
   Messages,
   type PostAnswer,
   type SocketPost,
@@ -9,8 +10,6 @@ import { RequestClient } from '@mentorhub/messaging';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 
 const maxPosts = 200;
-/** In JSON a character takes up to 6 bytes, and a NATS message has at most 1 MiB. */
-const maxCharacters = 150_000;
 /** With one request in chat's hands and one at its door, chat never waits for us, and a third would only wait there. */
 const enoughInFlight = 2;
 /** Something slow, such as the first message of a chat, must not hold up the others. */
@@ -39,7 +38,7 @@ export class Posts implements OnApplicationShutdown {
   /** @throws CodedError */
   send(post: SocketPost): Promise<AckFrame> {
     const { length } = post.message.text;
-    const fits = this.waiting.length < maxPosts && this.characters + length <= maxCharacters;
+    const fits = this.waiting.length < maxPosts && this.characters + length <= maxBatchCharacters;
     if (!fits) void this.flush();
     return new Promise((resolve, reject) => {
       this.waiting.push({ post, resolve, reject });

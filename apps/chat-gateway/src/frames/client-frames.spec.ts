@@ -43,6 +43,8 @@ describe('a message frame', () => {
     ['content must have 1 to 4000', { chat_id: 1, content: '' }],
     ['text must have 1 to 4000', { chat_id: 1, text: 'x'.repeat(4001) }],
     ['content must not contain', { chat_id: 1, content: 'a\0b' }],
+    ['half a character', { chat_id: 1, content: 'a\ud800' }],
+    ['half a character', { chat_id: 1, content: 'a', client_id: '\udc00' }],
     ['not both', { chat_id: 1, content: 'a', text: 'a' }],
     ['client_id must have 1 to 64', { chat_id: 1, content: 'a', client_id: 'x'.repeat(65) }],
     ['client_id must have 1 to 64', { chat_id: 1, content: 'a', client_id: '' }],

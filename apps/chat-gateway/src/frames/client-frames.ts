@@ -45,6 +45,7 @@ type Fields = Record<string, unknown>;
 const maxId = 2_147_483_647;
 const maxTextLength = 4000;
 const maxClientIdLength = 64;
+const halfAPair = /\p{Surrogate}/u;
 const uuid = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
 const known: Record<ClientFrame['type'], ReadonlySet<string>> = {
@@ -158,6 +159,10 @@ function readText(frame: Fields, name: string, max: number): string {
   // PostgreSQL cannot store U+0000 in text.
   if (value.includes('\0')) {
     throw invalid(frame, `${name} must not contain the character U+0000.`);
+  }
+  // Half a surrogate pair would be stored as another character.
+  if (halfAPair.test(value)) {
+    throw invalid(frame, `${name} must not contain half a character: send whole surrogate pairs.`);
   }
   return value;
 }

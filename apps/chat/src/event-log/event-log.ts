@@ -103,6 +103,7 @@ export class EventLog {
   async read(
     userId: number,
     { epoch, offset, limit = defaultLimit }: LogPosition & { limit?: number },
+    again = true,
   ): Promise<LogSlice> {
     const log = await this.find(userId);
     if (epoch !== log.epoch || offset < log.trimmed_to || offset > log.last_offset) {
@@ -116,9 +117,12 @@ export class EventLog {
     }
     const take = Math.min(Math.max(limit, 1), maxLimit);
     const rows = await this.dataSource.query<EntryRow[]>(readSql, [userId, offset, take + 1]);
-    // The log may have been trimmed between the two statements.
-    if (rows[0] && rows[0].offset !== offset + 1)
-      return this.read(userId, { epoch, offset, limit });
+    const expected = Math.min(take + 1, log.last_offset - offset);
+    if (rows.length < expected || (rows.at(-1)?.offset ?? offset) !== offset + rows.length) {
+      // The log was trimmed between the two statements: the next look sees where it begins now.
+      if (again) return this.read(userId, { epoch, offset, limit }, false);
+      throw new Error(`The event log of user ${userId} has a hole after ${offset}.`);
+    }
     const frames = rows.slice(0, take).map((row) => toFrame(row, userId));
     return {
       epoch,

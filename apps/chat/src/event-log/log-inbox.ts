@@ -2,6 +2,7 @@ import { Periodic, Transactions } from '@mentorhub/persistence';
 import {
   type BeforeApplicationShutdown,
   Injectable,
+  Logger,
   type OnApplicationBootstrap,
 } from '@nestjs/common';
 import {
@@ -33,6 +34,7 @@ interface Row {
 export class LogInbox
   implements EntitySubscriberInterface, OnApplicationBootstrap, BeforeApplicationShutdown
 {
+  private readonly logger = new Logger(LogInbox.name);
   private readonly periodic = new Periodic({
     name: LogInbox.name,
     everyMs: sweepMs,
@@ -71,8 +73,14 @@ export class LogInbox
   }
 
   /** After the last events are handled: what they add need not wait for the next start. */
-  beforeApplicationShutdown(): Promise<void> {
-    return this.periodic.stop();
+  async beforeApplicationShutdown(): Promise<void> {
+    await this.periodic.stop();
+    try {
+      while ((await this.moveBatch()) === batchSize);
+    } catch (error) {
+      // They wait for another replica, or for the next start.
+      this.logger.warn(`The last entries were not moved to the event logs: ${String(error)}`);
+    }
   }
 
   /** Moves the oldest entries; resolves to how many. */

@@ -1,11 +1,8 @@
-import { messagesStored, type SignalledMessage } from '@mentorhub/contracts';
+import { maxBatchCharacters, messagesStored, type SignalledMessage } from '@mentorhub/contracts';
 import { Signals } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
 import { visibleClientId } from './client-id.js';
 import type { StoredMessage } from './message-writer.js';
-
-/** In JSON a character takes up to 6 bytes, and a NATS message has at most 1 MiB. */
-const maxCharacters = 150_000;
 
 /** Tells the open sockets of messages that were stored. What gets lost here, they find in the event log. */
 @Injectable()
@@ -18,7 +15,7 @@ export class MessageSignals {
     let characters = 0;
     for (const one of stored) {
       const { length } = one.message.text;
-      if (characters + length > maxCharacters) {
+      if (characters + length > maxBatchCharacters) {
         this.signals.publish(messagesStored, { messages });
         messages = [];
         characters = 0;

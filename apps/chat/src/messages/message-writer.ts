@@ -1,10 +1,10 @@
 import { setImmediate as turn } from 'node:timers/promises';
 import { CodedError } from '@mentorhub/contracts';
 import {
+  classifyDatabaseError,
   isSerializationFailure,
   isUniqueViolation,
   preparedQuery,
-  unavailable,
 } from '@mentorhub/persistence';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -136,13 +136,15 @@ export class MessageWriter {
   private async storeDespite(error: unknown, batch: readonly NewMessage[]): Promise<Outcome[]> {
     if (isUniqueViolation(error, 'messages_client_id')) {
       const known = await this.storedBefore(batch);
-      if (known.size === 0) throw error;
-      const rest = batch.filter((message) => !known.has(message));
-      const outcomes = rest.length === 0 ? [] : await this.storeBatch(rest);
-      const byMessage = new Map(rest.map((message, index) => [message, outcomes[index]]));
-      return batch.map((message) => byMessage.get(message) ?? { stored: undefined });
+      if (known.size > 0) {
+        const rest = batch.filter((message) => !known.has(message));
+        const outcomes = rest.length === 0 ? [] : await this.storeBatch(rest);
+        const byMessage = new Map(rest.map((message, index) => [message, outcomes[index]]));
+        return batch.map((message) => byMessage.get(message) ?? { stored: undefined });
+      }
     }
-    if (batch.length === 1 || unavailable(error) || isSerializationFailure(error)) throw error;
+    // What passes by itself, or holds up everyone, would only be met again.
+    if (batch.length === 1 || classifyDatabaseError(error)) throw error;
     // One that the database refuses must not take the others with it.
     const outcomes: Outcome[] = [];
     for (const message of batch) outcomes.push(...(await this.storeBatch([message])));

@@ -105,9 +105,9 @@ export class MessagesService {
     clientId?: string,
     origin?: string,
   ): Promise<SentMessage> {
-    const chat =
-      (recipientId && this.directChats.remembered(senderId, recipientId)) ||
-      (await this.chatFor(senderId, recipientId, chatId));
+    const found = this.chatFor(senderId, recipientId, chatId);
+    // Nearly always remembered: a promise for each of some thousand messages a second would show.
+    const chat = found instanceof Promise ? await found : found;
     const trace = requestContext.current()?.traceparent;
     const stored = await this.writer.store({
       chat,
@@ -126,10 +126,15 @@ export class MessagesService {
     senderId: number,
     recipientId: number | undefined,
     chatId: number | undefined,
-  ): Promise<DirectChat> {
-    if (chatId !== undefined) return this.directChats.ofUser(senderId, chatId);
-    if (recipientId !== undefined) return this.directChats.withUser(senderId, recipientId);
-    throw CodedError.invalid('recipient_id', 'recipient_id or chat_id must be given.');
+  ): DirectChat | Promise<DirectChat> {
+    if ((chatId === undefined) === (recipientId === undefined)) {
+      throw CodedError.invalid('recipient_id', 'Send recipient_id or chat_id, one of them.');
+    }
+    if (recipientId === undefined) return this.directChats.ofUser(senderId, chatId!);
+    return (
+      this.directChats.remembered(senderId, recipientId) ??
+      this.directChats.withUser(senderId, recipientId)
+    );
   }
 
   /** The message that was stored first under a client id. */

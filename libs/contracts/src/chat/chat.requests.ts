@@ -38,6 +38,12 @@ export interface SocketPost {
   origin?: string;
 }
 
+/**
+ * Text that messages sent together on NATS may have in all. In JSON a character takes up to 6 bytes, and what is around
+ * 200 messages takes some 160 000: together less than the 1 MiB of a NATS message.
+ */
+export const maxBatchCharacters = 120_000;
+
 export type PostAnswer = { ack: AckFrame } | { problem: Problem };
 
 export const Chats = {

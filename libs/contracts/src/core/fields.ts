@@ -112,6 +112,10 @@ export function Text({
     Length(min, max, { message: `$property must have ${min} to ${max} characters.` }),
     // PostgreSQL cannot store U+0000 in text.
     Matches(/^[^\0]*$/s, { message: '$property must not contain the character U+0000.' }),
+    // Half a surrogate pair would be stored as another character.
+    Matches(/^\P{Surrogate}*$/u, {
+      message: '$property must not contain half a character: send whole surrogate pairs.',
+    }),
   );
 }
 

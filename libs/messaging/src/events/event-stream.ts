@@ -45,6 +45,8 @@ export class EventStream {
   private readonly logger = new Logger(EventStream.name);
   private manager?: Promise<JetStreamManager>;
   private maxBytes: number;
+  /** The relay and all consumers ask for the stream at the same time. */
+  private ensuring?: Promise<string>;
 
   constructor(
     private readonly nats: NatsConnectionProvider,
@@ -58,7 +60,14 @@ export class EventStream {
    * Makes sure that the stream exists and returns when it was created, which tells one stream from its successor.
    * @throws while only the owner may make it and has not
    */
-  async ensure(): Promise<string> {
+  ensure(): Promise<string> {
+    this.ensuring ??= this.provision().finally(() => {
+      this.ensuring = undefined;
+    });
+    return this.ensuring;
+  }
+
+  private async provision(): Promise<string> {
     const { streams } = await this.jetStream();
     try {
       const { config, created } = await streams.info(EVENT_STREAM);
@@ -129,12 +138,12 @@ export class EventStream {
     await this.ensure();
     const { consumers } = await this.jetStream();
     const name = consumerName(this.app.service, source);
-    const [only] = subjects;
+    const [only, ...others] = subjects;
     const config: Partial<ConsumerConfig> = {
       ack_wait: nanos(this.options.ackWaitMs ?? 10_000),
       max_ack_pending: MAX_ACK_PENDING,
       max_deliver: -1,
-      filter_subject: subjects.length === 1 && only ? only : `event.${source}.>`,
+      filter_subject: only !== undefined && others.length === 0 ? only : `event.${source}.>`,
     };
     try {
       await consumers.add(EVENT_STREAM, {

@@ -134,6 +134,7 @@ export class EventWorker {
       }
       const awakeWaitMs = AWAKE_WAITS_MS[idlePasses];
       if (rate.perSecond >= BUSY_FROM_PER_SECOND) {
+        await this.relay.clean(client);
         await this.wake.wait(GATHER_MS);
       } else if (awakeWaitMs !== undefined) {
         await this.wake.wait(awakeWaitMs);
