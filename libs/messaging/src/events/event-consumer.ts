@@ -5,7 +5,7 @@ import type { ServiceMessagingOptions } from '../messaging.options.js';
 import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventHandlers } from './event-handlers.js';
-import { EventStream } from './event-stream.js';
+import { EventStream, StreamAwaitedError } from './event-stream.js';
 import { type Delivery, Inbox, type Outcome } from './inbox.js';
 import { Wake } from './wake.js';
 
@@ -104,8 +104,11 @@ export class EventConsumer {
           );
         }
       } catch (error) {
-        if (!failing) this.logger.warn(`cannot consume events of ${source} yet: ${String(error)}`);
-        failing = true;
+        const awaited = error instanceof StreamAwaitedError;
+        if (!failing && !awaited) {
+          this.logger.warn(`cannot consume events of ${source} yet: ${String(error)}`);
+        }
+        failing = !awaited;
       }
       if (!this.isStopping()) await restart.wait(RESTART_DELAY_MS);
     }

@@ -36,6 +36,11 @@ type WantedConfig = Pick<
   'subjects' | 'max_age' | 'max_bytes' | 'discard' | 'duplicate_window' | 'num_replicas'
 >;
 
+/** Every service but the owner meets this at the first start of all; it is said once, by whoever provisions. */
+export class StreamAwaitedError extends Error {
+  override readonly name = 'StreamAwaitedError';
+}
+
 /**
  * Provisions the stream of all events and this service's consumers on it; every call is idempotent. Only the owner changes
  * a stream that exists, and with NATS users it alone may make one: the others wait for it.
@@ -45,6 +50,7 @@ export class EventStream {
   private readonly logger = new Logger(EventStream.name);
   private manager?: Promise<JetStreamManager>;
   private maxBytes: number;
+  private waiting = false;
   /** The relay and all consumers ask for the stream at the same time. */
   private ensuring?: Promise<string>;
 
@@ -71,6 +77,7 @@ export class EventStream {
     const { streams } = await this.jetStream();
     try {
       const { config, created } = await streams.info(EVENT_STREAM);
+      this.waiting = false;
       if (this.owner && differ(config, this.wanted())) {
         await this.limited(() => streams.update(EVENT_STREAM, this.wanted()));
       }
@@ -78,7 +85,11 @@ export class EventStream {
     } catch (error) {
       if (!failedWith(error, STREAM_NOT_FOUND)) throw error;
     }
-    if (!this.mayCreate) throw new Error(`${STREAM_OWNER} has not made the event stream yet`);
+    if (!this.mayCreate) {
+      if (!this.waiting) this.logger.log(`waiting for ${STREAM_OWNER} to make the event stream`);
+      this.waiting = true;
+      throw new StreamAwaitedError(`${STREAM_OWNER} has not made the event stream yet`);
+    }
     const { created } = await this.limited(() =>
       streams.add({
         ...this.wanted(),

@@ -9,7 +9,7 @@ import { EVENT_STREAM } from '../nats-permissions.js';
 import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { SpanKind, startSpan } from '../tracing.js';
-import { EventStream } from './event-stream.js';
+import { EventStream, StreamAwaitedError } from './event-stream.js';
 
 const ACK_TIMEOUT_MS = 5000;
 /** The stream is looked at this often although nothing hints that it changed. */
@@ -181,6 +181,7 @@ export class OutboxRelay {
 
   /** A failure of NATS, told once until things work again. */
   private report(error: unknown): void {
+    if (error instanceof StreamAwaitedError) return;
     if (!this.failing) this.logger.warn(`cannot publish events, trying on: ${String(error)}`);
     this.failing = true;
   }
