@@ -1,7 +1,8 @@
 import { CodedError } from '@mentorhub/contracts';
+import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
-import { DataSource } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { hashOf } from '../secrets/secret-token.js';
 import { sourceOf } from './login-source.js';
 
@@ -19,27 +20,33 @@ const anyAccount = Buffer.alloc(0);
  * accounts, 100 in a row per account from anywhere. It keeps its counts in the database, so that restarts and further
  * replicas do not reset them, and counts unknown addresses like known ones.
  *
- * A stranger cannot lock an owner out: the limit of the account spares the sources that the owner has signed in from.
+ * A stranger elsewhere cannot lock an owner out: the limit of the account spares the sources that the owner has signed
+ * in from. One in the same network can: the limits of a source spare nobody, as whom they spared would tell which
+ * addresses have an account.
  */
 @Injectable()
 export class LoginThrottle {
   constructor(
     private readonly dataSource: DataSource,
+    private readonly transactions: Transactions,
     private readonly clock: Clock,
   ) {}
 
   /**
-   * Counts an attempt before the password is looked at, so that attempts at the same time cannot pass the limit.
+   * Counts an attempt before the password is looked at, so that attempts at the same time cannot pass the limit. One
+   * that is refused leaves no count behind: it never gets to show a right password, which would take its count back.
    * @throws CodedError RATE_LIMITED
    */
   async admit(email: string, ip: string): Promise<void> {
     const account = hashOf(email);
     const source = sourceOf(ip);
-    // In this order, so that somebody who goes on with one account does not use up the limit of the source.
-    await this.count(account, source, mostPerAccountAndSource);
-    await this.count(anyAccount, source, mostPerSource);
-    if (await this.isTrusted(email, source)) return;
-    await this.count(account, anySource, mostPerAccount);
+    await this.transactions.run(async (tx) => {
+      // In this order for all, so that no attempts wait for each other in a circle.
+      await this.count(tx, account, source, mostPerAccountAndSource);
+      await this.count(tx, anyAccount, source, mostPerSource);
+      if (await this.isTrusted(tx, email, source)) return;
+      await this.count(tx, account, anySource, mostPerAccount);
+    });
   }
 
   /**
@@ -47,11 +54,15 @@ export class LoginThrottle {
    * stay, else whoever has an account could guess on after each sign-in.
    */
   async clear(email: string, ip: string): Promise<void> {
+    const account = hashOf(email);
     const source = sourceOf(ip);
-    await this.dataSource.query(
-      `DELETE FROM login_failures WHERE account_hash = $1 AND source = ANY ($2)`,
-      [hashOf(email), [source, anySource]],
-    );
+    // One row at a time, as the order in which one statement locks two is not that of admit.
+    for (const from of [source, anySource]) {
+      await this.dataSource.query(
+        `DELETE FROM login_failures WHERE account_hash = $1 AND source = $2`,
+        [account, from],
+      );
+    }
     await this.dataSource.query(
       `UPDATE login_failures SET failures = failures - 1
        WHERE account_hash = $1 AND source = $2 AND failures > 0`,
@@ -60,9 +71,14 @@ export class LoginThrottle {
   }
 
   /** Counts an attempt as a failure, until it turns out to be none. */
-  private async count(account: Buffer, source: string, most: number): Promise<void> {
+  private async count(
+    tx: EntityManager,
+    account: Buffer,
+    source: string,
+    most: number,
+  ): Promise<void> {
     const now = this.clock.now();
-    const [row] = await this.dataSource.query<{ failures: number; window_ends_at: Date }[]>(
+    const [row] = await tx.query<{ failures: number; window_ends_at: Date }[]>(
       `INSERT INTO login_failures AS f (account_hash, source, failures, window_ends_at)
        VALUES ($1, $2, 1, $4)
        ON CONFLICT ON CONSTRAINT login_failures_pkey DO UPDATE SET
@@ -84,8 +100,8 @@ export class LoginThrottle {
   }
 
   /** Whether the owner of the account has signed in from there. */
-  private async isTrusted(email: string, source: string): Promise<boolean> {
-    const rows = await this.dataSource.query<{ ip: string }[]>(
+  private async isTrusted(tx: EntityManager, email: string, source: string): Promise<boolean> {
+    const rows = await tx.query<{ ip: string }[]>(
       `SELECT DISTINCT sessions.ip FROM sessions JOIN users ON users.id = sessions.user_id
        WHERE users.email = $1`,
       [email],
