@@ -41,7 +41,7 @@ const serviceSignals: Partial<Record<(typeof services)[number], string[]>> = {
 };
 
 /** Whose events a service handles, besides its own. */
-const eventSources: Record<(typeof services)[number], (typeof services)[number][]> = {
+export const eventSources: Record<(typeof services)[number], (typeof services)[number][]> = {
   identity: ['mentorship'],
   mentorship: ['identity', 'payments'],
   chat: ['identity', 'notifications'],
