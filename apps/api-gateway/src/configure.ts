@@ -1,4 +1,5 @@
 import { RevokedSessions } from '@mentorhub/access-token';
+import { requestIdOf } from '@mentorhub/contracts';
 import { Health } from '@mentorhub/service-kit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyOptions } from '@mentorhub/service-kit/gateway';
@@ -11,7 +12,6 @@ import { answerClientError } from './http/errors/client-error.js';
 import { errorAnswer, sendError } from './http/errors/error-answer.js';
 import { addEtags } from './http/etag.hook.js';
 import { addRequestContext } from './http/request-context.hooks.js';
-import { requestId } from './http/request-id.js';
 import { addStandardHeaders } from './http/standard-headers.js';
 
 /** How Fastify is set up, before there is an application. */
@@ -25,7 +25,7 @@ export const fastifyOptions = (config: ApiGatewayConfig): FastifyOptions => ({
     // How often Node looks for clients that take too long, in milliseconds.
     connectionsCheckingInterval: 1000,
   },
-  genReqId: requestId,
+  genReqId: requestIdOf,
   requestIdHeader: false,
   routerOptions: { ignoreTrailingSlash: true },
   clientErrorHandler: answerClientError,

@@ -8,6 +8,7 @@ import {
 } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import { requestIdOf } from '@mentorhub/contracts';
 import httpProxy from 'http-proxy-3';
 import { errorCode, StartProblem } from './problem.js';
 
@@ -331,14 +332,6 @@ const deadlineExceeded: Failure = {
 function tooLarge(limit: number): Failure {
   const detail = `The body may have at most ${limit} bytes. Send less at once.`;
   return { status: 413, code: 'BODY_TOO_LARGE', detail };
-}
-
-/** What of a client's `X-Request-ID` is taken over; the same as in the api-gateway. */
-const saneRequestId = /^[\w.-]{1,128}$/;
-
-function requestIdOf({ headers }: IncomingMessage): string {
-  const sent = headers['x-request-id'];
-  return typeof sent === 'string' && saneRequestId.test(sent) ? sent : randomUUID();
 }
 
 function clientFault(code: string | undefined): [status: number, detail: string] {

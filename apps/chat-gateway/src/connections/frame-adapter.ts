@@ -1,8 +1,7 @@
-import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { closeCodes } from '@mentorhub/contracts';
+import { closeCodes, requestIdOf } from '@mentorhub/contracts';
 import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
 import type { ChatGatewayConfig } from '../config.js';
@@ -19,7 +18,6 @@ const closeTimeoutMs = 5000;
 const goodbyeMs = 2000;
 /** And this long for frames in hand. */
 const lastFramesMs = 5000;
-const saneRequestId = /^[\w.:-]{1,128}$/;
 
 type OnConnect = (connection: Connection) => void;
 
@@ -167,11 +165,6 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
   private refuseIfDraining(): void {
     if (this.draining) throw new Refusal(503, 'This gateway is stopping: connect again.');
   }
-}
-
-function requestIdOf({ headers }: IncomingMessage): string {
-  const sent = headers['x-request-id'];
-  return typeof sent === 'string' && saneRequestId.test(sent) ? sent : randomUUID();
 }
 
 /** A client that goes away while it is being let in is no error. */
