@@ -62,7 +62,7 @@ const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 type ConnectionListener = (connected: boolean) => void;
 
 /** Bytes from which on a message has a write of its own. */
-const WORTH_A_WRITE = 4096;
+const WORTH_A_WRITE = 16_384;
 
 interface Publication {
   subject: string;
