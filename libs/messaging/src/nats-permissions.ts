@@ -6,8 +6,6 @@
 export interface NatsPermissions {
   publish: string[];
   subscribe: string[];
-  /** Whether it may answer requests: one message to the inbox of each request it received. */
-  answers: boolean;
 }
 
 /** The JetStream stream that carries all events. */
@@ -80,8 +78,7 @@ function jetStream(service: (typeof services)[number]): string[] {
 function gatewayPermissions(app: string): NatsPermissions {
   return {
     publish: ['rpc.>'],
-    subscribe: [`_INBOX_${app}.>`, 'signal.>'],
-    answers: false,
+    subscribe: [`_INBOX.${app}.>`, 'signal.>'],
   };
 }
 
@@ -93,9 +90,12 @@ function servicePermissions(service: (typeof services)[number]): NatsPermissions
       ...(serviceSignals[service] ?? []),
       ...serviceRequests[service],
       ...jetStream(service),
+      // Whoever asks names in the subject of its inbox whom it asked. `allow_responses` would have the server remember
+      // every message with a reply subject, events included: nats-server 2.9 goes through all of them for each message
+      // once it remembers 4096.
+      `_INBOX.*.${service}.>`,
     ],
-    subscribe: [`rpc.${service}.>`, `_INBOX_${service}.>`],
-    answers: true,
+    subscribe: [`rpc.${service}.>`, `_INBOX.${service}.>`],
   };
 }
 
@@ -136,12 +136,11 @@ export function natsServerConfig(settings: NatsServerSettings): string {
 }
 
 function userConfig(app: NatsApp, password: string): string {
-  const { publish, subscribe, answers } = natsPermissions[app];
+  const { publish, subscribe } = natsPermissions[app];
   return [
     `    { user: ${quote(app)}, password: ${quote(password)}, permissions: {`,
     `      publish: { allow: [${publish.map(quote).join(', ')}] }`,
     `      subscribe: { allow: [${subscribe.map(quote).join(', ')}] }`,
-    ...(answers ? ['      allow_responses: { max: 1, expires: "2m" }'] : []),
     '    } }',
   ].join('\n');
 }

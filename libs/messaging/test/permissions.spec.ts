@@ -11,6 +11,7 @@ import { type Fixture, startGateway, startService } from './fixture.js';
 const users = {
   people: request.service<{ ids: number[] }, { ids: number[] }>('identity.users.people'),
 };
+const refund = request.service<object, { by: string }>('payments.payments.refund');
 const frame = signal<{ text: string }>('user.*.frame');
 const registered = event('identity.user.registered');
 
@@ -82,7 +83,7 @@ describe('on a nats-server with a user for each app', () => {
       servers: nats.url,
       user: app,
       pass: passwordOf(app),
-      inboxPrefix: `_INBOX_${app}`,
+      inboxPrefix: `_INBOX.${app}`,
     });
     connections.push(nc);
     const denied: string[] = [];
@@ -135,8 +136,9 @@ describe('on a nats-server with a user for each app', () => {
     ['mentorship', '$JS.API.CONSUMER.MSG.NEXT.EVENTS.identity_mentorship'],
     ['mentorship', '$JS.API.CONSUMER.DELETE.EVENTS.identity_mentorship'],
     ['mentorship', '$JS.API.CONSUMER.CREATE.EVENTS.mentorship_chat'],
-    ['api-gateway', '_INBOX_chat-gateway.guess'],
-    ['identity', '_INBOX_api-gateway.guess'],
+    ['api-gateway', '_INBOX.chat-gateway.guess'],
+    ['identity', '_INBOX.api-gateway.guess'],
+    ['identity', '_INBOX.api-gateway.mentorship.guess.0'],
   ] as const)('%s cannot publish %s', async (app, subject) => {
     const { nc, denied } = await intruder(app);
     nc.publish(subject, '{}');
@@ -149,7 +151,7 @@ describe('on a nats-server with a user for each app', () => {
     ['mentorship', 'rpc.identity.>'],
     ['mentorship', 'event.>'],
     ['api-gateway', 'rpc.identity.auth.login'],
-    ['api-gateway', '_INBOX_identity.>'],
+    ['api-gateway', '_INBOX.identity.>'],
     ['chat', '_INBOX.>'],
     ['identity', '>'],
   ] as const)('%s cannot listen on %s', async (app, subject) => {
@@ -171,25 +173,59 @@ describe('on a nats-server with a user for each app', () => {
     ).rejects.toThrow(/permissions violation/i);
   });
 
-  it('a service cannot send a request by having an event of its own delivered to one', async () => {
-    const { nc } = await intruder('mentorship');
+  /** What a service that was taken over can do: tell an event, and have JetStream deliver it on another subject. */
+  async function deliverAs(
+    target: { deliver_subject: string; deliver_group?: string },
+    source: 'payments' | 'chat' | 'identity',
+    data: object,
+  ): Promise<void> {
+    const { nc } = await intruder('notifications');
     const { consumers } = await jetstreamManager(nc, { checkAPI: false });
-    await jetstream(nc).publish('event.mentorship.forged', '{"ids":[666]}');
+    const forged = `event.notifications.forged_for_${source}`;
+    const consumer = `notifications_${source}`;
+    await jetstream(nc).publish(forged, JSON.stringify(data));
     await consumers.add('EVENTS', {
-      name: 'mentorship_payments',
-      deliver_subject: users.people.subject,
-      deliver_group: 'identity',
-      filter_subject: 'event.mentorship.forged',
+      ...target,
+      durable_name: consumer,
+      filter_subject: forged,
       ack_policy: AckPolicy.None,
     });
     const delivered = async (): Promise<number> =>
-      (await consumers.info('EVENTS', 'mentorship_payments')).delivered.consumer_seq;
+      (await consumers.info('EVENTS', consumer)).delivered.consumer_seq;
     await expect.poll(delivered).toBe(1);
+  }
 
+  it('a service cannot send a request by having an event of its own delivered to one', async () => {
+    const target = { deliver_subject: users.people.subject, deliver_group: 'identity' };
+    await deliverAs(target, 'payments', { ids: [666] });
     // A request is handled after what was sent before it.
     await gateway.client.request(users.people, undefined, { ids: [7] });
     expect(asked).toContain(7);
     expect(asked).not.toContain(666);
+  });
+
+  it("a service cannot answer in another's place", async () => {
+    const payments = await intruder('payments');
+    const inboxes: string[] = [];
+    payments.nc.subscribe(refund.subject, {
+      callback: (_, message) => void inboxes.push(message.reply ?? ''),
+    });
+    await payments.nc.flush();
+    const answer = gateway.client.request(refund, undefined, {});
+    await expect.poll(() => inboxes).toHaveLength(1);
+    const [reply] = inboxes as [string];
+
+    // An older JetStream delivers only where someone listens to the very subject.
+    const listener = await intruder('api-gateway');
+    listener.nc.subscribe(reply, { callback: () => undefined });
+    await listener.nc.flush();
+    await deliverAs({ deliver_subject: reply }, 'chat', { by: 'notifications' });
+    const forger = await intruder('notifications');
+    forger.nc.publish(reply, '{"by":"notifications"}');
+    await forger.nc.flush();
+    await expect.poll(() => forger.denied).toHaveLength(1);
+    payments.nc.publish(reply, '{"by":"payments"}');
+    expect(await answer).toEqual({ by: 'payments' });
   });
 
   it('a service cannot send a signal by having an event of its own delivered as one', async () => {
@@ -198,18 +234,7 @@ describe('on a nats-server with a user for each app', () => {
       .get(Signals)
       .subscribe(frame, ({ text }) => seen.push(text), 41);
     await gateway.flush();
-    const { nc } = await intruder('mentorship');
-    const { consumers } = await jetstreamManager(nc, { checkAPI: false });
-    await jetstream(nc).publish('event.mentorship.forged_frame', '{"text":"forged"}');
-    await consumers.add('EVENTS', {
-      name: 'mentorship_identity',
-      deliver_subject: 'signal.user.41.frame',
-      filter_subject: 'event.mentorship.forged_frame',
-      ack_policy: AckPolicy.None,
-    });
-    const delivered = async (): Promise<number> =>
-      (await consumers.info('EVENTS', 'mentorship_identity')).delivered.consumer_seq;
-    await expect.poll(delivered).toBe(1);
+    await deliverAs({ deliver_subject: 'signal.user.41.frame' }, 'identity', { text: 'forged' });
 
     const chat = await intruder('chat');
     chat.nc.publish('signal.user.41.frame', '{"text":"real"}');

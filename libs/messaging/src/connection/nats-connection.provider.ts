@@ -17,11 +17,11 @@ const RECONNECT_JITTER_MS = 250;
 const PING_INTERVAL_MS = 10_000;
 
 /** What the subjects of all inboxes begin with. */
-export const INBOXES = '_INBOX';
+export const INBOXES = '_INBOX.';
 
 /** Prefix of an app's reply inboxes; its NATS user may subscribe to no other. */
 export function inboxPrefix(app: string): string {
-  return `${INBOXES}_${app}`;
+  return `${INBOXES}${app}`;
 }
 
 /**

@@ -1,5 +1,5 @@
 import { Inject, Injectable } from '@nestjs/common';
-import { createInbox, type Msg, type MsgHdrs } from '@nats-io/transport-node';
+import { type Msg, type MsgHdrs, nuid } from '@nats-io/transport-node';
 import type { MessagingOptions } from '../messaging.options.js';
 import { MESSAGING_OPTIONS } from '../tokens.js';
 import { inboxPrefix, NatsConnectionProvider } from './nats-connection.provider.js';
@@ -23,19 +23,23 @@ interface Pending {
  * Request–reply on one subscription for the whole process. Does what `NatsConnection.request` does with a fraction of
  * its promises, timers and stacks, and fails what is pending as soon as the connection is lost: a reply to a lost
  * subscription never arrives.
+ *
+ * The subject of a reply names who is to give it, `_INBOX.<app>.<responder>.<process>.<number>`, so that the permissions
+ * of NATS let a service answer what it was asked and nothing else.
  */
 @Injectable()
 export class ReplyInbox {
   private readonly pending = new Map<string, Pending>();
   private readonly prefix: string;
+  private readonly process = nuid.next();
   private sequence = 0;
 
   constructor(
     private readonly nats: NatsConnectionProvider,
     @Inject(MESSAGING_OPTIONS) { service }: MessagingOptions,
   ) {
-    this.prefix = `${createInbox(inboxPrefix(service))}.`;
-    nats.connection.subscribe(`${this.prefix}*`, {
+    this.prefix = `${inboxPrefix(service)}.`;
+    nats.connection.subscribe(this.replySubject('*', '*'), {
       callback: (error, message) => {
         if (error) this.failAll(error);
         else this.settle(message);
@@ -48,6 +52,7 @@ export class ReplyInbox {
 
   /**
    * Publishes and waits for the first reply.
+   * @param subject its second token is the service that replies
    * @throws NoReplyError, or what `publish` throws for a payload that is too large
    */
   request(
@@ -57,22 +62,26 @@ export class ReplyInbox {
     timeoutMs: number,
   ): Promise<Msg> {
     if (!this.nats.health().connected) return Promise.reject(new NoReplyError('disconnected'));
-    const token = (this.sequence++).toString(36);
+    const [, responder = ''] = subject.split('.', 2);
+    const reply = this.replySubject(responder, (this.sequence++).toString(36));
     return new Promise((resolve, reject) => {
-      this.nats.publish(subject, payload, { reply: this.prefix + token, headers });
+      this.nats.publish(subject, payload, { reply, headers });
       const timer = setTimeout(() => {
-        this.pending.delete(token);
+        this.pending.delete(reply);
         reject(new NoReplyError('timeout'));
       }, timeoutMs);
-      this.pending.set(token, { resolve, reject, timer });
+      this.pending.set(reply, { resolve, reject, timer });
     });
   }
 
+  private replySubject(responder: string, request: string): string {
+    return `${this.prefix}${responder}.${this.process}.${request}`;
+  }
+
   private settle(message: Msg): void {
-    const token = message.subject.slice(this.prefix.length);
-    const pending = this.pending.get(token);
-    if (!pending) return; // answered after its deadline
-    this.pending.delete(token);
+    const pending = this.pending.get(message.subject);
+    if (!pending) return; // answered after its deadline, or an event that JetStream was told to deliver here
+    this.pending.delete(message.subject);
     clearTimeout(pending.timer);
     if (message.headers?.code === 503 && message.data.length === 0) {
       pending.reject(new NoReplyError('no responders'));
