@@ -15,6 +15,12 @@ interface Frame {
   code?: string;
 }
 
+const ackStart = Buffer.from('{"type":"ack"');
+const messageStart = Buffer.from('{"type":"message"');
+
+const startsWith = (data: Buffer, start: Buffer): boolean =>
+  start.compare(data, 0, start.length) === 0;
+
 const text = 'A message of about eighty characters, as people write them to each other in a chat.';
 
 async function open(clients: readonly ChatClient[]): Promise<WebSocket[]> {
@@ -57,11 +63,13 @@ export async function closedLoopChat(
       socket.send(JSON.stringify({ type: 'message', recipient_id, content: text, client_id }));
     };
     socket.on('message', (data: Buffer) => {
-      const frame = JSON.parse(data.toString()) as Frame;
-      refuse(frame);
-      if (frame.type !== 'ack') return;
-      acknowledged += 1;
-      if (running) sendNext();
+      // The load shares the machine with what it measures: it reads no more of a frame than it must.
+      if (startsWith(data, ackStart)) {
+        acknowledged += 1;
+        if (running) sendNext();
+      } else if (!startsWith(data, messageStart)) {
+        refuse(JSON.parse(data.toString()) as Frame);
+      }
     });
     sendNext();
   }
