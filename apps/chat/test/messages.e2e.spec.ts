@@ -115,6 +115,7 @@ describe('sending', () => {
         aggregate_id: String(ack.id),
         version: 1,
         payload: {
+          sent_at: ack.timestamp,
           messages: [
             {
               message_id: ack.id,
@@ -122,7 +123,6 @@ describe('sending', () => {
               sender_id: 3,
               sender_name: 'User 3',
               recipient_ids: [4],
-              sent_at: ack.timestamp,
             },
           ],
         },

@@ -228,6 +228,7 @@ describe('notifications', () => {
 
   const say = (message_id: number, chat_id: number, sender: number, recipients: number[]) =>
     neighbours.tell(messageSent, message_id, {
+      sent_at: new Date().toISOString(),
       messages: [
         {
           message_id,
@@ -235,7 +236,6 @@ describe('notifications', () => {
           sender_id: sender,
           sender_name: 'Ada',
           recipient_ids: recipients,
-          sent_at: new Date().toISOString(),
         },
       ],
     });

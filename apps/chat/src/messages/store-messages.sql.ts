@@ -56,16 +56,18 @@ counted AS (
 told AS (
   INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, trace)
   SELECT uuidv7(), '${messageSent.subject}', '${messageSent.type}', min(id)::text, ${messageSent.version},
-    ('{"messages":[' || string_agg(
-      '{"message_id":' || id || ',"chat_id":' || chat_id || ',"sender_id":' || sender_id
-        || ',"sender_name":' || to_json(full_name)
-        || ',"recipient_ids":[' || CASE sender_id WHEN user_low THEN user_high ELSE user_low END
-        || '],"sent_at":"' || sent_at.text || '"}',
-      ',' ORDER BY ordinal
-    ) || ']}')::json,
+    (
+      '{"sent_at":"'
+      || (SELECT to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') FROM clock)
+      || '","messages":[' || string_agg(
+        '{"message_id":' || id || ',"chat_id":' || chat_id || ',"sender_id":' || sender_id
+          || ',"sender_name":' || to_json(full_name)
+          || ',"recipient_ids":[' || CASE sender_id WHEN user_low THEN user_high ELSE user_low END || ']}',
+        ',' ORDER BY ordinal
+      ) || ']}'
+    )::json,
     $11
-  FROM placed,
-    (SELECT to_char(now AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS text FROM clock) AS sent_at
+  FROM placed
 )
 SELECT
   (SELECT (extract(epoch FROM now) * 1000)::float8 FROM clock) AS sent_at_ms,

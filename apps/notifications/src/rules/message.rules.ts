@@ -1,4 +1,4 @@
-import { type EventEnvelope, type MessageFact, messageSent } from '@mentorhub/contracts';
+import { type EventEnvelope, messageSent, type SentMessages } from '@mentorhub/contracts';
 import { OnEvent } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -11,7 +11,7 @@ export class MessageRules {
 
   @OnEvent(messageSent)
   async tellOfFirstUnreadMessage(
-    { data }: EventEnvelope<{ messages: MessageFact[] }>,
+    { data }: EventEnvelope<SentMessages>,
     tx: EntityManager,
   ): Promise<void> {
     await this.notify.sendOncePerChat(

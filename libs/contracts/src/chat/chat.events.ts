@@ -9,15 +9,17 @@ export interface MessageFact {
   sender_id: number;
   sender_name: string;
   recipient_ids: number[];
-  /** RFC 3339, UTC. */
-  sent_at: string;
 }
 
-/**
- * Messages were sent: all that one group commit stored, at most 200, in the order of their ids. An event a message
- * would cost more than the message.
- */
-export const messageSent = event<{ messages: MessageFact[] }>('chat.message.sent');
+/** What one group commit stored: at most 200 messages, in the order of their ids. */
+export interface SentMessages {
+  /** Of all of them; RFC 3339, UTC. */
+  sent_at: string;
+  messages: MessageFact[];
+}
+
+/** Messages were sent, together. An event a message would cost more than the message. */
+export const messageSent = event<SentMessages>('chat.message.sent');
 
 /** A message on its way to the open sockets of everyone in its chat. */
 export interface SignalledMessage {
