@@ -1,5 +1,5 @@
 import {
-  type AckFrame,
+  type AckDetails,
   type Caller,
   CodedError,
   Messages,
@@ -76,7 +76,7 @@ export async function startChat(name: string, variables: Record<string, string> 
   const requests = gateway.get(RequestClient);
   return {
     /** Sends a message as a socket does. @throws CodedError */
-    async post(from: number, message: SendMessage, origin?: string): Promise<AckFrame> {
+    async post(from: number, message: SendMessage, origin?: string): Promise<AckDetails> {
       const { answers } = await requests.request(Messages.post, undefined, {
         posts: [{ sender_id: from, message, origin }],
       });

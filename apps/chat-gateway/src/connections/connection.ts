@@ -1,4 +1,4 @@
-import { randomUUID } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import type { Duplex } from 'node:stream';
 import {
   type AckFrame,
@@ -46,7 +46,8 @@ type Phase = 'opening' | 'live' | 'replaying' | 'closed';
  * while the socket is being opened or replayed to, live ones wait.
  */
 export class Connection {
-  readonly id = randomUUID();
+  /** Unique among all gateways. Short, as it travels with every message. */
+  readonly id = randomBytes(9).toString('base64url');
   /** Set once the client has proved who it is. */
   caller: Caller | undefined;
   /** Unix milliseconds when the access token ends, or the session of the ticket, that let the client in. */

@@ -83,8 +83,8 @@ export class Posts implements OnApplicationShutdown {
   }
 }
 
-function settle({ resolve, reject }: Waiting, answer: PostAnswer | undefined): void {
+function settle({ post, resolve, reject }: Waiting, answer: PostAnswer | undefined): void {
   if (!answer) reject(new CodedError('INTERNAL', 'The message was not answered.'));
-  else if ('ack' in answer) resolve(answer.ack);
-  else reject(CodedError.fromProblem(answer.problem));
+  else if ('problem' in answer) reject(CodedError.fromProblem(answer.problem));
+  else resolve({ type: 'ack', client_id: post.message.client_id, ...answer.ack });
 }

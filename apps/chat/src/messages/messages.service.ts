@@ -77,8 +77,6 @@ export class MessagesService {
       const sent = await this.deliver(senderId, message, message.client_id, origin);
       return {
         ack: {
-          type: 'ack',
-          client_id: message.client_id,
           id: sent.id,
           chat_id: sent.chat.id,
           timestamp: sent.sentAt,

@@ -44,7 +44,10 @@ export interface SocketPost {
  */
 export const maxBatchCharacters = 120_000;
 
-export type PostAnswer = { ack: AckFrame } | { problem: Problem };
+/** What the `ack` of a post tells beyond what its gateway knows. */
+export type AckDetails = Omit<AckFrame, 'type' | 'client_id'>;
+
+export type PostAnswer = { ack: AckDetails } | { problem: Problem };
 
 export const Chats = {
   list: request.user<PageQuery, ChatPage>('chat.chats.list'),
