@@ -1,7 +1,7 @@
-import { event, type EventEnvelope } from '@mentorhub/contracts';
+import { event, type EventContract, type EventEnvelope } from '@mentorhub/contracts';
 import { Controller } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
-import { OnEvent, Outbox, type OutboxEntry } from '../src/index.js';
+import { OnEvent, OnEvents, Outbox, type OutboxEntry } from '../src/index.js';
 
 export interface Thing {
   n: number;
@@ -11,11 +11,17 @@ export interface Thing {
 
 export const thingHappened = event<Thing>('mentorship.thing.happened');
 export const thingEnded = event<Thing>('mentorship.thing.ended');
+/** Handled several at once. */
+export const thingCounted = event<Thing>('mentorship.thing.counted');
 
 /** Whether handlers fail on poison. */
 export const poison = { broken: true };
 
-function record(handler: string, { id, data }: EventEnvelope<Thing>, tx: EntityManager) {
+function record(
+  handler: string,
+  { id, data }: Pick<EventEnvelope<Thing>, 'id' | 'data'>,
+  tx: EntityManager,
+) {
   return tx.query('INSERT INTO effects (event_id, handler, data) VALUES ($1, $2, $3)', [
     id,
     handler,
@@ -37,14 +43,28 @@ export class EffectsController {
   async recordAgain(fact: EventEnvelope<Thing>, tx: EntityManager): Promise<void> {
     await record('second', fact, tx);
   }
+
+  /** Writes down with each event how many it came with. */
+  @OnEvents(thingCounted)
+  async recordTogether(facts: readonly EventEnvelope<Thing>[], tx: EntityManager): Promise<void> {
+    for (const { id, data } of facts) {
+      const withCompany = { ...data, together: facts.length };
+      await record('recordTogether', { id, data: withCompany }, tx);
+    }
+    if (facts.some(({ data }) => data.poison)) await tx.query('SELECT 1 / 0');
+  }
 }
 
 const outbox = new Outbox();
 
 /** Tells that things happened, each for its aggregate. */
-export async function tell(database: DataSource, things: [aggregate: string, Thing][]) {
+export async function tell(
+  database: DataSource,
+  things: [aggregate: string, Thing][],
+  contract: EventContract<Thing> = thingHappened,
+) {
   const entries: OutboxEntry<Thing>[] = things.map(([aggregateId, data]) => ({
-    event: thingHappened,
+    event: contract,
     aggregateId,
     data,
   }));
@@ -54,12 +74,14 @@ export async function tell(database: DataSource, things: [aggregate: string, Thi
 export interface Effect {
   event_id: string;
   n: number;
+  /** With how many others it was handled, itself included; of a handler of several. */
+  together: number | null;
 }
 
 /** What the handler has done so far, in the order in which it did. */
 export function effectsOf(database: DataSource, handler = 'recordThing'): Promise<Effect[]> {
   return database.query(
-    `SELECT event_id, (data ->> 'n')::int AS n FROM effects WHERE handler = $1 ORDER BY id`,
+    `SELECT event_id, (data ->> 'n')::int AS n, (data ->> 'together')::int AS together FROM effects WHERE handler = $1 ORDER BY id`,
     [handler],
   );
 }

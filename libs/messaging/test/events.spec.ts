@@ -11,6 +11,7 @@ import {
   range,
   recorded,
   tell,
+  thingCounted,
   thingHappened,
 } from './effects.js';
 import { type Fixture, startService } from './fixture.js';
@@ -157,6 +158,36 @@ describe('an event', () => {
       retried: [],
       failed: [],
     });
+  });
+
+  it('reaches a handler of several with those that follow it, once and in order', async () => {
+    await tell(
+      service.database,
+      range(0, 300).map((n) => [String(n), { n }]),
+      thingCounted,
+    );
+    const effects = () => effectsOf(service.database, 'recordTogether');
+    await expect
+      .poll(async () => (await effects()).map(({ n }) => n), { timeout: 5000 })
+      .toEqual(range(0, 300));
+    expect(Math.max(...(await effects()).map(({ together }) => together ?? 0))).toBeGreaterThan(1);
+  });
+
+  it('takes no other with it when a handler of several fails on it', async () => {
+    await tell(
+      service.database,
+      range(0, 20).map((n) => [String(n), { n, poison: n === 7 }]),
+      thingCounted,
+    );
+    await expect
+      .poll(() => recorded(service.database, 'recordTogether'), { timeout: 5000 })
+      .toEqual(range(0, 20).filter((n) => n !== 7));
+    await expect
+      .poll(
+        () => service.database.query(`SELECT envelope ->> 'aggregate_id' AS id FROM dead_letters`),
+        { timeout: 5000 },
+      )
+      .toEqual([{ id: '7' }]);
   });
 
   it('is not overtaken by later events of its aggregate while it is retried', async () => {

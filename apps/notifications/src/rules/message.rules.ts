@@ -1,5 +1,5 @@
 import { type EventEnvelope, messageSent, type SentMessages } from '@mentorhub/contracts';
-import { OnEvent } from '@mentorhub/messaging';
+import { OnEvents } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Notify } from '../notifications/notify.service.js';
@@ -9,14 +9,15 @@ import { Notify } from '../notifications/notify.service.js';
 export class MessageRules {
   constructor(private readonly notify: Notify) {}
 
-  @OnEvent(messageSent)
+  @OnEvents(messageSent)
   async tellOfFirstUnreadMessage(
-    { data }: EventEnvelope<SentMessages>,
+    events: readonly EventEnvelope<SentMessages>[],
     tx: EntityManager,
   ): Promise<void> {
+    const messages = events.flatMap(({ data }) => data.messages);
     await this.notify.sendOncePerChat(
       tx,
-      data.messages.map(({ chat_id, message_id, sender_id, sender_name, recipient_ids }) => ({
+      messages.map(({ chat_id, message_id, sender_id, sender_name, recipient_ids }) => ({
         userIds: recipient_ids.filter((id) => id !== sender_id),
         params: { sender_name },
         data: { chat_id, message_id, sender_id },

@@ -87,7 +87,7 @@ export class DeadLetters {
       const handler = this.handlers.find(letter.subject, letter.handler);
       if (!handler) throw new Error(`${letter.handler} no longer handles ${letter.subject}.`);
       const event = letter.envelope;
-      await runHandler({ event, handler, traceparent: event.trace }, tx);
+      await runHandler([{ event, handler, traceparent: event.trace }], tx);
       await tx.query('UPDATE dead_letters SET retried_at = now() WHERE id = $1', [id]);
       return true;
     });

@@ -15,8 +15,7 @@ const RESTART_DELAY_MS = 500;
 
 /**
  * Pulls the events of every service that this one listens to, and has them handled in the order in which each service
- * told them. Acknowledges after the commit; a crash
- * in between means another delivery, which the inbox recognises.
+ * told them. Acknowledges after the commit; a crash in between means another delivery, which the inbox recognises.
  */
 @Injectable()
 export class EventConsumer {

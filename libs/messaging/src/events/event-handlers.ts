@@ -1,18 +1,23 @@
 import type { EventEnvelope } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { isObservable, lastValueFrom } from 'rxjs';
-import type { EventContext } from './on-event.decorator.js';
+import type { EventContext, EventHandlerExtras } from './on-event.decorator.js';
 
 /** A handler as Nest wraps it: pipes, guards, interceptors and filters included. */
-export type EventCallback = (event: EventEnvelope, context: EventContext) => unknown;
+export type EventCallback = (
+  events: EventEnvelope | readonly EventEnvelope[],
+  context: EventContext,
+) => unknown;
 
 /** One reaction of this service to one kind of event. */
 export interface EventHandler {
   /** Its name in the inbox. */
   readonly key: string;
   readonly subject: string;
+  /** It takes several events at once; others take one. */
+  readonly several: boolean;
   /** @throws what the handler throws */
-  run(event: EventEnvelope, context: EventContext): Promise<void>;
+  run(events: readonly EventEnvelope[], context: EventContext): Promise<void>;
 }
 
 /** The event handlers of this service. */
@@ -20,12 +25,24 @@ export interface EventHandler {
 export class EventHandlers {
   private readonly bySubject = new Map<string, EventHandler[]>();
 
-  register(subject: string, key: string, callback: EventCallback): void {
+  register(
+    subject: string,
+    { handler: key, several }: EventHandlerExtras,
+    callback: EventCallback,
+  ): void {
     const handlers = this.bySubject.get(subject) ?? [];
     if (handlers.some((handler) => handler.key === key)) {
       throw new Error(`${key} handles "${subject}" twice: give one of them another key.`);
     }
-    handlers.push({ key, subject, run: (event, context) => settle(callback(event, context)) });
+    handlers.push({
+      key,
+      subject,
+      several,
+      run: async (events, context) => {
+        if (several) await settle(callback(events, context));
+        else for (const event of events) await settle(callback(event, context));
+      },
+    });
     this.bySubject.set(subject, handlers);
   }
 

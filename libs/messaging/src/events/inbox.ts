@@ -129,7 +129,7 @@ export class Inbox {
   }
 
   private async transact(deliveries: readonly Delivery[]): Promise<Outcome[]> {
-    const handled: Delivery[] = [];
+    const taken = new Map<string, Delivery>();
     const outcomes = await this.dataSource.transaction(async (tx) => {
       const claims: Claim[] = await tx.query(claimSql, [
         deliveries.map(({ event }) => event.id),
@@ -138,21 +138,17 @@ export class Inbox {
         deliveries.map(({ sequence }) => sequence),
       ]);
       const results: Outcome[] = [];
-      const taken = new Set<string>();
       for (const [index, delivery] of deliveries.entries()) {
         const { claimed = false, hold_ms: holdMs = null } = claims[index] ?? {};
         // The same event may be in one batch twice.
         const receipt = `${delivery.event.id} ${delivery.handler.key}`;
-        if (claimed && !taken.has(receipt)) {
-          taken.add(receipt);
-          await runHandler(delivery, tx);
-          handled.push(delivery);
-        }
+        if (claimed && !taken.has(receipt)) taken.set(receipt, delivery);
         results.push(holdMs === null ? DONE : { status: 'later', delayMs: holdMs });
       }
+      for (const group of groupByCall(taken.values())) await runHandler(group, tx);
       return results;
     });
-    for (const { event, handler } of handled) {
+    for (const { event, handler } of taken.values()) {
       eventsHandled.inc({ type: event.type, handler: handler.key });
       const lagMs = Date.now() - Date.parse(event.occurred_at);
       eventsLag.observe({ handler: handler.key }, Math.max(lagMs, 0) / 1000);
@@ -206,19 +202,40 @@ export class Inbox {
   }
 }
 
-/** Runs a handler in the context of its event. @throws what it throws */
+/** What is handled by one call: a delivery, or those for a handler of several events that follow each other. */
+function groupByCall(deliveries: Iterable<Delivery>): [Delivery, ...Delivery[]][] {
+  const groups: [Delivery, ...Delivery[]][] = [];
+  for (const delivery of deliveries) {
+    const last = groups.at(-1);
+    if (last && delivery.handler.several && last[0].handler === delivery.handler) {
+      last.push(delivery);
+    } else {
+      groups.push([delivery]);
+    }
+  }
+  return groups;
+}
+
+/**
+ * Runs the handler of events in the context of the first.
+ * @param deliveries all for one handler
+ * @throws what it throws
+ */
 export async function runHandler(
-  { event, handler, traceparent }: Omit<Delivery, 'sequence'>,
+  deliveries: readonly [Omit<Delivery, 'sequence'>, ...Omit<Delivery, 'sequence'>[]],
   tx: EntityManager,
 ): Promise<void> {
+  const [{ event, handler, traceparent }] = deliveries;
   const span = startSpan(`${handler.subject} process`, SpanKind.CONSUMER, traceparent, {
     'messaging.system': 'nats',
     'messaging.destination.name': handler.subject,
     'messaging.message.id': event.id,
+    'messaging.batch.message_count': deliveries.length,
   });
   const context = { requestId: event.id, traceparent: span.traceparent };
+  const events = deliveries.map((delivery) => delivery.event);
   try {
-    await requestContext.run(context, () => span.run(() => handler.run(event, { tx })));
+    await requestContext.run(context, () => span.run(() => handler.run(events, { tx })));
     span.end();
   } catch (error) {
     span.end(error);

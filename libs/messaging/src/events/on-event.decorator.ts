@@ -13,6 +13,8 @@ export interface EventContext {
 /** What `ServiceTransport` reads back of an event handler. */
 export interface EventHandlerExtras {
   handler: string;
+  /** It takes several events at once. */
+  several: boolean;
 }
 
 export interface OnEventOptions {
@@ -41,7 +43,27 @@ export function OnEvent<Data>(
   contracts: EventContract<Data> | readonly EventContract<Data>[],
   options: OnEventOptions = {},
 ) {
-  return <Method extends (event: EventEnvelope<Data>, tx: EntityManager) => Promise<void> | void>(
+  return handlerOf<EventEnvelope<Data>>([contracts].flat(), options, false);
+}
+
+/**
+ * The same for a method that takes several events at once, `method(events, tx)`, in their order: those of a batch that
+ * follow each other, with no other handler between them. For events that come by the hundreds in a second. When it
+ * throws, all is rolled back and each event comes alone.
+ */
+export function OnEvents<Data>(
+  contracts: EventContract<Data> | readonly EventContract<Data>[],
+  options: OnEventOptions = {},
+) {
+  return handlerOf<readonly EventEnvelope<Data>[]>([contracts].flat(), options, true);
+}
+
+function handlerOf<Handled>(
+  contracts: readonly EventContract<unknown>[],
+  options: OnEventOptions,
+  several: boolean,
+) {
+  return <Method extends (handled: Handled, tx: EntityManager) => Promise<void> | void>(
     target: object,
     key: string,
     descriptor: TypedPropertyDescriptor<Method>,
@@ -53,8 +75,9 @@ export function OnEvent<Data>(
     Reflect.defineMetadata(HANDLED, true, target, key);
     Payload()(target, key, 0);
     Transaction()(target, key, 1);
-    const subjects = [contracts].flat().map(({ subject }) => subject);
-    EventPattern<string[]>(subjects, TRANSPORT, { handler })(
+    const subjects = contracts.map(({ subject }) => subject);
+    const extras: EventHandlerExtras = { handler, several };
+    EventPattern<string[]>(subjects, TRANSPORT, { ...extras })(
       target,
       key,
       descriptor as PropertyDescriptor,

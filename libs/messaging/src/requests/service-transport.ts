@@ -78,8 +78,9 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     extras: Partial<HandlerExtras & EventHandlerExtras> = {},
   ): void {
     if (isEventHandler) {
-      if (!extras.handler) throw new Error(`The handler of "${subject}" lacks @OnEvent.`);
-      this.events.register(subject, extras.handler, callback as EventCallback);
+      const { handler, several = false } = extras;
+      if (!handler) throw new Error(`The handler of "${subject}" lacks @OnEvent.`);
+      this.events.register(subject, { handler, several }, callback as EventCallback);
       return;
     }
     if (!extras.contract) throw new Error(`The handler of "${subject}" lacks @Handle.`);
