@@ -1,11 +1,9 @@
-import { randomUUID } from 'node:crypto';
 import {
   type Access,
   type ApplyAsMentor,
   type BookSession,
   type Caller,
   CodedError,
-  type Contact,
   Mentors,
   type PaymentFact,
   paymentRefunded,
@@ -15,17 +13,10 @@ import {
   type SessionView,
   Users,
 } from '@mentorhub/contracts';
-import {
-  MessagingModule,
-  NatsConnectionProvider,
-  Outbox,
-  RequestClient,
-  type RequestContext,
-  requestContext,
-} from '@mentorhub/messaging';
+import { Outbox, type RequestContext } from '@mentorhub/messaging';
+import { Neighbours } from '@mentorhub/messaging-testing';
 import { createService, FixedClock, type RunningService } from '@mentorhub/service-kit';
 import { testDatabase, testNats } from '@mentorhub/testing';
-import { NestFactory } from '@nestjs/core';
 import { DataSource } from 'typeorm';
 import { appModule } from '../src/app.module.js';
 import { BookingSweeper } from '../src/bookings/booking-sweeper.js';
@@ -52,8 +43,7 @@ export class MentorshipFixture {
   readonly replicas: RunningService[] = [];
   /** What identity was asked, `people:7` or `contact:7`. */
   readonly askedIdentity: string[] = [];
-  private client: RequestClient;
-  private connection: NatsConnectionProvider['connection'];
+  private neighbours: Neighbours;
   private silenceIdentity: () => void = () => {};
   private cleanUps: (() => Promise<unknown>)[] = [];
   private environment: Record<string, string>;
@@ -82,13 +72,8 @@ export class MentorshipFixture {
       ...environment,
     };
     await fixture.addReplica();
-    const gateway = await NestFactory.createApplicationContext(
-      MessagingModule.forRoot({ service: 'api-gateway', connection: { servers: nats.url } }),
-      { logger: ['warn', 'error', 'fatal'] },
-    );
-    fixture.cleanUps.push(() => gateway.close());
-    fixture.client = gateway.get(RequestClient);
-    fixture.connection = gateway.get(NatsConnectionProvider).connection;
+    fixture.neighbours = await Neighbours.connect(nats.url);
+    fixture.cleanUps.push(() => fixture.neighbours.close());
     await fixture.startIdentity();
     return fixture;
   }
@@ -119,39 +104,32 @@ export class MentorshipFixture {
 
   /** Lets identity answer for every user id: `Person 7`, `person7@example.com`, Europe/Berlin. */
   async startIdentity(): Promise<void> {
-    const subscriptions = [
-      this.connection.subscribe(Users.people.subject, {
-        callback: (_error, message) => {
-          const { ids } = message.json<{ ids: number[] }>();
-          this.askedIdentity.push(...ids.map((id) => `people:${id}`));
-          message.respond(JSON.stringify({ people: ids.map(person) }));
-        },
+    const endings = [
+      this.neighbours.answer(Users.people, ({ ids }) => {
+        this.askedIdentity.push(...ids.map((id) => `people:${id}`));
+        return { people: ids.map(person) };
       }),
-      this.connection.subscribe(Users.contact.subject, {
-        callback: (_error, message) => {
-          const { user_id } = message.json<{ user_id: number }>();
-          this.askedIdentity.push(`contact:${user_id}`);
-          const contact: Contact = {
-            user_id,
-            full_name: `Person ${user_id}`,
-            email: `person${user_id}@example.com`,
-            locale: 'en',
-            timezone: 'Europe/Berlin',
-            email_verified: true,
-          };
-          message.respond(JSON.stringify(contact));
-        },
+      this.neighbours.answer(Users.contact, ({ user_id }) => {
+        this.askedIdentity.push(`contact:${user_id}`);
+        return {
+          user_id,
+          full_name: `Person ${user_id}`,
+          email: `person${user_id}@example.com`,
+          locale: 'en',
+          timezone: 'Europe/Berlin',
+          email_verified: true,
+        };
       }),
     ];
-    await this.connection.flush();
+    await this.neighbours.flush();
     this.silenceIdentity = () => {
-      for (const subscription of subscriptions) subscription.unsubscribe();
+      for (const end of endings) end();
     };
   }
 
   async stopIdentity(): Promise<void> {
     this.silenceIdentity();
-    await this.connection.flush();
+    await this.neighbours.flush();
   }
 
   newUser(): Caller {
@@ -168,9 +146,7 @@ export class MentorshipFixture {
     data: In,
     context: Partial<RequestContext> = {},
   ): Promise<Out> {
-    return requestContext.run({ requestId: randomUUID(), ...context }, () =>
-      this.client.request(contract, actor, data),
-    );
+    return this.neighbours.ask(contract, actor, data, context);
   }
 
   /** The error a request fails with. */

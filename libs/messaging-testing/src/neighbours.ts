@@ -35,15 +35,18 @@ export class Neighbours {
     );
   }
 
-  /** Asks as a gateway does. */
+  /**
+   * Asks as a gateway does.
+   * @param actor who asks; a number is the id of a user with the role `student`
+   */
   ask<In, Out, A extends Access>(
     contract: RequestContract<In, Out, A>,
-    userId: number | undefined,
+    actor: Caller | number | undefined,
     data: In,
     context: Partial<RequestContext> = {},
   ): Promise<Out> {
     const caller: Caller | undefined =
-      userId === undefined ? undefined : { user_id: userId, roles: ['student'], session_id: 1 };
+      typeof actor === 'number' ? { user_id: actor, roles: ['student'], session_id: 1 } : actor;
     return requestContext.run({ requestId: randomUUID(), ...context }, () =>
       this.gateway.get(RequestClient).request(contract, caller, data),
     );
@@ -73,12 +76,15 @@ export class Neighbours {
     return id;
   }
 
-  /** Answers a request in another service's stead; what `reply` throws is answered as an error. */
+  /**
+   * Answers a request in another service's stead; what `reply` throws is answered as an error.
+   * @returns ends that
+   */
   answer<In, Out, A extends Access>(
     { subject }: RequestContract<In, Out, A>,
     reply: (request: In) => Out,
-  ): void {
-    this.connection.subscribe(subject, {
+  ): () => void {
+    const subscription = this.connection.subscribe(subject, {
       callback: (_error, message) => {
         try {
           message.respond(JSON.stringify(reply(message.json<In>())));
@@ -92,6 +98,12 @@ export class Neighbours {
         }
       },
     });
+    return () => subscription.unsubscribe();
+  }
+
+  /** Resolves when NATS has taken note of who answers and who no longer does. */
+  flush(): Promise<void> {
+    return this.connection.flush();
   }
 
   async close(): Promise<void> {
