@@ -100,11 +100,18 @@ export class EventLog {
    * What follows a position, in order. `recovered: false` with the end of the log when it does not reach back to the
    * position, or the position is not of this log.
    */
-  async read(
+  async read(userId: number, from: LogPosition & { limit?: number }): Promise<LogSlice> {
+    // A log that was trimmed between the two statements of a look is seen as it is by the next one.
+    const slice = (await this.look(userId, from)) ?? (await this.look(userId, from));
+    if (!slice) throw new Error(`The event log of user ${userId} has a hole after ${from.offset}.`);
+    return slice;
+  }
+
+  /** As {@link read}; `undefined` when entries are missing. */
+  private async look(
     userId: number,
     { epoch, offset, limit = defaultLimit }: LogPosition & { limit?: number },
-    again = true,
-  ): Promise<LogSlice> {
+  ): Promise<LogSlice | undefined> {
     const log = await this.find(userId);
     if (epoch !== log.epoch || offset < log.trimmed_to || offset > log.last_offset) {
       return {
@@ -118,11 +125,8 @@ export class EventLog {
     const take = Math.min(Math.max(limit, 1), maxLimit);
     const rows = await this.dataSource.query<EntryRow[]>(readSql, [userId, offset, take + 1]);
     const expected = Math.min(take + 1, log.last_offset - offset);
-    if (rows.length < expected || (rows.at(-1)?.offset ?? offset) !== offset + rows.length) {
-      // The log was trimmed between the two statements: the next look sees where it begins now.
-      if (again) return this.read(userId, { epoch, offset, limit }, false);
-      throw new Error(`The event log of user ${userId} has a hole after ${offset}.`);
-    }
+    const last = rows.at(-1)?.offset ?? offset;
+    if (rows.length < expected || last !== offset + rows.length) return undefined;
     const frames = rows.slice(0, take).map((row) => toFrame(row, userId));
     return {
       epoch,

@@ -105,17 +105,17 @@ export class MessageWriter {
    */
   private async run(): Promise<void> {
     this.inFlight = true;
-    let told: (() => void) | undefined;
+    let tellLast: (() => void) | undefined;
     while (this.waiting.length > 0) {
       const batch = this.waiting.splice(0, maxBatch);
       const storing = this.storeBatch(batch.map(({ message }) => message));
       await turn();
-      told?.();
+      tellLast?.();
       const outcomes = await storing;
-      told = () => this.tell(batch, outcomes);
+      tellLast = () => this.tell(batch, outcomes);
     }
     this.inFlight = false;
-    told?.();
+    tellLast?.();
   }
 
   /** What became of each message of a batch. Never rejects. */
