@@ -1,3 +1,4 @@
+import { httpErrorBody, type Problem } from '@mentorhub/contracts';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
@@ -8,14 +9,19 @@ export class HttpErrorFilter implements ExceptionFilter {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
     const status = error instanceof HttpException ? error.getStatus() : 500;
-    const detail =
-      status === 404
-        ? 'There is no such page here: open a WebSocket at /ws/chat.'
-        : 'The request could not be handled.';
     void http
       .getResponse<FastifyReply>()
       .status(status)
       .header('x-request-id', request.id)
-      .send({ detail, status_code: status, errors: [], request_id: request.id });
+      .send(httpErrorBody(problemOf(status), request.id, status));
   }
+}
+
+function problemOf(status: number): Pick<Problem, 'code' | 'detail'> {
+  if (status === 404) {
+    const detail = 'There is no such page here: open a WebSocket at /ws/chat.';
+    return { code: 'NOT_FOUND', detail };
+  }
+  const code = status < 500 ? 'MALFORMED_REQUEST' : 'INTERNAL';
+  return { code, detail: 'The request could not be handled.' };
 }

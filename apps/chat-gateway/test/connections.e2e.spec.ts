@@ -48,7 +48,12 @@ describe('the door', () => {
     socket.close();
     expect(await upgrade(url)).toMatchObject({
       status: 401,
-      body: { status_code: 401, errors: [], request_id: expect.any(String) },
+      body: {
+        status_code: 401,
+        code: 'UNAUTHENTICATED',
+        errors: [],
+        request_id: expect.any(String),
+      },
     });
   });
 
@@ -107,10 +112,10 @@ describe('the door', () => {
 
   it('is at one address', async () => {
     const elsewhere = address(gateway).replace('/ws/chat', '/ws/other');
-    expect(await upgrade(elsewhere)).toMatchObject({ status: 404, body: { status_code: 404 } });
+    expect(await upgrade(elsewhere)).toMatchObject({ status: 404, body: { code: 'NOT_FOUND' } });
     const plain = await fetch(`${gateway.url}/ws/chat`);
     expect(plain.status).toBe(404);
-    expect(await plain.json()).toMatchObject({ status_code: 404, request_id: expect.any(String) });
+    expect(await plain.json()).toMatchObject({ code: 'NOT_FOUND', request_id: expect.any(String) });
   });
 
   it('closes after 4401 when the first frame is no auth, or a wrong one', async () => {

@@ -35,6 +35,8 @@ describe('the system, misused and broken', () => {
     expect(response.status).toBe(status);
     expect(body.status_code).toBe(status);
     expect(body.detail).toMatch(/\w/);
+    expect(body.code).toMatch(/^[A-Z_]+$/);
+    expect(body.errors).toBeInstanceOf(Array);
     expect(body.request_id).toBe(response.headers.get('x-request-id'));
     return body;
   }

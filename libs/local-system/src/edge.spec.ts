@@ -9,6 +9,7 @@ const unavailable = {
   detail: expect.stringContaining('Try again') as string,
   status_code: 503,
   code: 'SERVICE_UNAVAILABLE',
+  errors: [],
   request_id: expect.stringMatching(/^[\da-f-]{36}$/) as string,
 };
 

@@ -8,7 +8,7 @@ import {
 } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import { requestIdOf } from '@mentorhub/contracts';
+import { type ErrorCode, httpErrorBody, requestIdOf } from '@mentorhub/contracts';
 import httpProxy from 'http-proxy-3';
 import { errorCode, StartProblem } from './problem.js';
 
@@ -304,7 +304,7 @@ function setProxyHeaders(request: IncomingMessage): void {
 /** What the edge itself answers instead of a gateway. */
 interface Failure {
   status: number;
-  code: string;
+  code: ErrorCode;
   detail: string;
   /** Seconds. */
   retryAfter?: number;
@@ -345,7 +345,7 @@ function render(
   { status, code, detail, retryAfter }: Failure,
   requestId: string,
 ): { headers: Record<string, string>; text: string } {
-  const text = JSON.stringify({ detail, status_code: status, code, request_id: requestId });
+  const text = JSON.stringify(httpErrorBody({ code, detail }, requestId, status));
   return {
     headers: {
       'Content-Type': 'application/json; charset=utf-8',

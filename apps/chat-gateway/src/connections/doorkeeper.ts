@@ -4,7 +4,6 @@ import { RequestClient } from '@mentorhub/messaging';
 import { CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ChatGatewayConfig } from '../config.js';
-import { Refusal } from './refusal.js';
 
 /** Who a client proved to be. */
 export interface Identity {
@@ -28,21 +27,24 @@ export class Doorkeeper {
     this.origins = new Set([new URL(config.PUBLIC_URL).origin, ...config.ALLOWED_ORIGINS]);
   }
 
-  /** Only browsers send an origin, and only pages we know may use their users' sessions. @throws Refusal */
+  /** Only browsers send an origin, and only pages we know may use their users' sessions. @throws CodedError */
   checkOrigin(origin: string | undefined): void {
     if (origin === undefined || this.origins.has(origin)) return;
     if (this.config.PROFILE === 'local' && loopback.test(origin)) return;
-    throw new Refusal(403, 'Pages of this origin may not connect: add it to ALLOWED_ORIGINS.');
+    throw new CodedError(
+      'FORBIDDEN',
+      'Pages of this origin may not connect: add it to ALLOWED_ORIGINS.',
+    );
   }
 
-  /** Who the credential of an address proves; undefined without one. @throws Refusal */
+  /** Who the credential of an address proves; undefined without one. @throws CodedError */
   async identify(query: URLSearchParams): Promise<Identity | undefined> {
     const ticket = query.get('ticket');
     const token = query.get('token');
     if (ticket === null && token === null) return undefined;
     if (ticket === null && this.config.WS_QUERY_TOKEN === 'off') {
-      throw new Refusal(
-        401,
+      throw new CodedError(
+        'UNAUTHENTICATED',
         'Tokens in addresses are not accepted here: use a ticket from POST /api/v1/ws/ticket.',
       );
     }
@@ -50,7 +52,7 @@ export class Doorkeeper {
       if (ticket === null) return await this.verify(token ?? '');
       return await this.redeem(ticket);
     } catch (error) {
-      throw toRefusal(error);
+      throw error instanceof CodedError ? refusalOf(error) : error;
     }
   }
 
@@ -77,9 +79,16 @@ function expiryOf(token: string): number {
   return exp * 1000;
 }
 
-function toRefusal(error: unknown): Refusal {
-  if (error instanceof CodedError && error.status < 500) {
-    return new Refusal(401, 'The ticket or token is wrong, used or expired: get a new one.');
+/** Says no more than the client needs. */
+function refusalOf({ status }: CodedError): CodedError {
+  if (status < 500) {
+    return new CodedError(
+      'UNAUTHENTICATED',
+      'The ticket or token is wrong, used or expired: get a new one.',
+    );
   }
-  return new Refusal(503, 'Sign-in cannot be checked right now. Try again in a moment.');
+  return new CodedError(
+    'SERVICE_UNAVAILABLE',
+    'Sign-in cannot be checked right now. Try again in a moment.',
+  );
 }

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { closeCodes, requestIdOf } from '@mentorhub/contracts';
+import { closeCodes, CodedError, requestIdOf } from '@mentorhub/contracts';
 import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
 import type { ChatGatewayConfig } from '../config.js';
@@ -10,7 +10,7 @@ import { Connection } from './connection.js';
 import type { Connections } from './connections.js';
 import type { Doorkeeper, Identity } from './doorkeeper.js';
 import { closeUnopened, type FrameHandler, FrameReader } from './frame-reader.js';
-import { Refusal, refuse } from './refusal.js';
+import { refuse } from './refuse.js';
 
 const maxFrameBytes = 16 * 1024;
 const closeTimeoutMs = 5000;
@@ -129,7 +129,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     try {
       const url = new URL(request.url ?? '/', 'http://gateway');
       if (url.pathname.replace(/\/$/, '') !== endpoint.path) {
-        throw new Refusal(404, `There is no WebSocket here: use ${endpoint.path}.`);
+        throw new CodedError('NOT_FOUND', `There is no WebSocket here: use ${endpoint.path}.`);
       }
       this.refuseIfDraining();
       const { doorkeeper } = this.parts;
@@ -143,8 +143,11 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
         endpoint.onConnect?.(connection);
       });
     } catch (error) {
-      if (!(error instanceof Refusal)) FrameReader.report(error);
-      const refusal = error instanceof Refusal ? error : new Refusal(503, 'Try again in a moment.');
+      if (!(error instanceof CodedError)) FrameReader.report(error);
+      const refusal =
+        error instanceof CodedError
+          ? error
+          : new CodedError('SERVICE_UNAVAILABLE', 'Try again in a moment.');
       refuse(socket, refusal, requestIdOf(request));
     }
   }
@@ -163,7 +166,8 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
   }
 
   private refuseIfDraining(): void {
-    if (this.draining) throw new Refusal(503, 'This gateway is stopping: connect again.');
+    if (this.draining)
+      throw new CodedError('SERVICE_UNAVAILABLE', 'This gateway is stopping: connect again.');
   }
 }
 

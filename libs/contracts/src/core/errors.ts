@@ -48,6 +48,26 @@ export interface CodedErrorOptions extends ErrorOptions {
   retryAfterSeconds?: number;
 }
 
+/** The body of every error over HTTP, whoever answers it. */
+export interface HttpErrorBody {
+  /** What went wrong and how to fix it. */
+  detail: string;
+  status_code: number;
+  code: ErrorCode;
+  /** One entry per invalid field. */
+  errors: FieldError[];
+  request_id: string;
+}
+
+/** @param status the one of the code, unless HTTP has a closer one */
+export function httpErrorBody(
+  { code, detail, errors = [] }: Pick<Problem, 'code' | 'detail' | 'errors'>,
+  requestId: string,
+  status: number = errorStatus[code],
+): HttpErrorBody {
+  return { detail, status_code: status, code, errors, request_id: requestId };
+}
+
 /** What a failed request answers between apps; the gateways turn it into their own error formats. */
 export interface Problem {
   code: ErrorCode;

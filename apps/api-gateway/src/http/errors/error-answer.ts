@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { CodedError, type ErrorCode } from '@mentorhub/contracts';
+import { CodedError, type ErrorCode, httpErrorBody } from '@mentorhub/contracts';
 import { HttpException } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { ErrorBody } from './error-body.js';
@@ -82,7 +82,6 @@ function codedAnswer(error: CodedError, requestId: string): ErrorAnswer {
 }
 
 function answer(status: number, error: CodedError, requestId: string): ErrorAnswer {
-  const { code, detail, errors = [], data } = error;
   const headers: Record<string, string> = {};
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   const retryAfter = error.retryAfterSeconds ?? (status === 503 ? 1 : undefined);
@@ -91,13 +90,9 @@ function answer(status: number, error: CodedError, requestId: string): ErrorAnsw
     status,
     headers,
     body: {
-      ...data,
-      detail,
-      status_code: status,
-      code,
-      errors,
-      request_id: requestId,
-      ...(status === 429 && { message: detail }),
+      ...error.data,
+      ...httpErrorBody(error, requestId, status),
+      ...(status === 429 && { message: error.detail }),
     },
     ours: status >= 500,
   };
