@@ -4,6 +4,7 @@ import {
   type BookSession,
   type Caller,
   CodedError,
+  type EventContract,
   Mentors,
   type PaymentFact,
   paymentRefunded,
@@ -13,10 +14,10 @@ import {
   type SessionView,
   Users,
 } from '@mentorhub/contracts';
-import { Outbox, type RequestContext } from '@mentorhub/messaging';
+import type { RequestContext } from '@mentorhub/messaging';
 import { Neighbours } from '@mentorhub/messaging-testing';
 import { createService, FixedClock, type RunningService } from '@mentorhub/service-kit';
-import { testDatabase, testNats } from '@mentorhub/testing';
+import { eventually, testDatabase, testNats } from '@mentorhub/testing';
 import { DataSource } from 'typeorm';
 import { appModule } from '../src/app.module.js';
 import { BookingSweeper } from '../src/bookings/booking-sweeper.js';
@@ -213,17 +214,13 @@ export class MentorshipFixture {
   /** Tells that a session was paid, as payments does, and waits until the booking knows. Returns the payment's id. */
   async pay(session: SessionView, changes: Partial<PaymentFact> = {}): Promise<string> {
     const payment = this.payment(session, changes);
-    await this.tell(payment.payment_id, (outbox, tx) =>
-      outbox.add(tx, paymentSucceeded, payment.payment_id, payment),
-    );
+    await this.tell(paymentSucceeded, payment.payment_id, payment);
     return payment.payment_id;
   }
 
   async refund(session: SessionView, paymentId: string, refundedMinor: number): Promise<void> {
     const payment = this.payment(session, { payment_id: paymentId });
-    await this.tell(paymentId, (outbox, tx) =>
-      outbox.add(tx, paymentRefunded, paymentId, { ...payment, refunded_minor: refundedMinor }),
-    );
+    await this.tell(paymentRefunded, paymentId, { ...payment, refunded_minor: refundedMinor });
   }
 
   payment(session: SessionView, changes: Partial<PaymentFact> = {}): PaymentFact {
@@ -240,27 +237,20 @@ export class MentorshipFixture {
     };
   }
 
-  /** Sends an event through the outbox, the stream and the inbox, and waits until it is handled or has failed once. */
-  async tell(
-    aggregateId: string,
-    add: (outbox: Outbox, tx: DataSource['manager']) => Promise<void>,
+  /** Tells a fact as another service does, and waits until it is handled or has failed once. */
+  async tell<Data>(
+    event: EventContract<Data>,
+    aggregateId: string | number,
+    data: Data,
   ): Promise<void> {
-    const seen = async () => {
-      const [row] = await this.dataSource.query<{ count: number }[]>(
-        `SELECT count(*) FROM (
-           SELECT event_id FROM inbox UNION ALL SELECT event_id FROM inbox_retries) AS handled
-         JOIN outbox USING (event_id) WHERE outbox.aggregate_id = $1`,
-        [aggregateId],
+    const id = await this.neighbours.tell(event, aggregateId, data);
+    await eventually(`${event.type} to be handled`, async () => {
+      const rows = await this.dataSource.query<unknown[]>(
+        `SELECT FROM inbox WHERE event_id = $1 UNION ALL SELECT FROM inbox_retries WHERE event_id = $1`,
+        [id],
       );
-      return row?.count ?? 0;
-    };
-    const before = await seen();
-    await this.dataSource.transaction((tx) => add(this.service.get(Outbox), tx));
-    const deadline = Date.now() + 10_000;
-    while ((await seen()) === before) {
-      if (Date.now() > deadline) throw new Error(`The event about ${aggregateId} was not handled.`);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+      return rows.length > 0 ? true : undefined;
+    });
   }
 
   /** Lets time act on bookings. */

@@ -187,16 +187,14 @@ describe('the details of a mentor', () => {
 
   it('follow a change of name', async () => {
     const { id, actor } = await mentorship.mentor();
-    await mentorship.tell(`user-${actor.user_id}`, (outbox, tx) =>
-      outbox.add(tx, userUpdated, `user-${actor.user_id}`, {
-        user_id: actor.user_id,
-        username: 'ada',
-        full_name: 'Ada Lovelace',
-        avatar_url: 'https://cdn.test/ada.png',
-        locale: 'en',
-        timezone: 'Europe/Berlin',
-      }),
-    );
+    await mentorship.tell(userUpdated, actor.user_id, {
+      user_id: actor.user_id,
+      username: 'ada',
+      full_name: 'Ada Lovelace',
+      avatar_url: 'https://cdn.test/ada.png',
+      locale: 'en',
+      timezone: 'Europe/Berlin',
+    });
     const { user } = await mentorship.ask(Mentors.get, undefined, { id });
     expect(user).toEqual({
       id: actor.user_id,
