@@ -211,11 +211,14 @@ async function startIdentity(url: string) {
         forget_at: Math.floor(Date.now() / 1000) + 3600,
       };
       revoked.push(session);
-      connection.publish(sessionRevokedSignal.subject, JSON.stringify(session));
+      connection.publish(sessionRevokedSignal.subject, JSON.stringify({ data: session }));
     },
     /** Publishes a frame to a user's sockets as chat would. */
     signal(userId: number, frame: object): void {
-      connection.publish(userFrame.subject.replace('*', String(userId)), JSON.stringify({ frame }));
+      connection.publish(
+        userFrame.subject.replace('*', String(userId)),
+        JSON.stringify({ data: { frame } }),
+      );
     },
     /** Resolves once identity can be reached, also after NATS was away. */
     ready: () => connection.flush(),

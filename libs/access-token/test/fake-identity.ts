@@ -67,7 +67,7 @@ export class FakeIdentity {
   revoke(session_id: number): void {
     const session = { session_id, forget_at: Math.ceil(Date.now() / 1000) + 1800 };
     this.revoked.push(session);
-    this.connection.publish(sessionRevokedSignal.subject, JSON.stringify(session));
+    this.connection.publish(sessionRevokedSignal.subject, JSON.stringify({ data: session }));
   }
 
   stop(): Promise<void> {

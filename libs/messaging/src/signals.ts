@@ -1,5 +1,6 @@
 import type { SignalContract } from '@mentorhub/contracts';
 import { Injectable, Logger } from '@nestjs/common';
+import type { Msg } from '@nats-io/transport-node';
 import { NatsConnectionProvider } from './connection/nats-connection.provider.js';
 
 /** What the subjects of all signals begin with. */
@@ -22,7 +23,7 @@ export class Signals {
    */
   publish<Data>(contract: SignalContract<Data>, data: Data, key?: string | number): void {
     if (!this.nats.health().connected) return;
-    this.nats.publish(subjectOf(contract, key), JSON.stringify(data));
+    this.nats.publish(subjectOf(contract, key), JSON.stringify({ data }));
   }
 
   /**
@@ -38,19 +39,28 @@ export class Signals {
     const subscription = this.nats.connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) return this.logger.error(error);
-        // JetStream delivers in the server's name wherever a consumer says, under the subject of the event: a service
-        // that may not send this signal could have an event of its own delivered as one.
-        if (!message.subject.startsWith(SIGNALS)) {
-          return this.logger.warn(`${message.subject} is no signal, and was dropped`);
+        // JetStream sends in the server's name wherever it is told to: an event under the subject of the event, and its
+        // answer to a call, which has no data. A service that may not send this signal must not do so through it.
+        const { data } = message.subject.startsWith(SIGNALS) ? read<Data>(message) : {};
+        if (data === undefined) {
+          return this.logger.warn(`a message on ${message.subject} is no signal, and was dropped`);
         }
         try {
-          listener(message.json<Data>(), message.subject);
+          listener(data, message.subject);
         } catch (failure) {
           this.logger.error(failure);
         }
       },
     });
     return { unsubscribe: () => subscription.unsubscribe() };
+  }
+}
+
+function read<Data>(message: Msg): { data?: Data } {
+  try {
+    return message.json<{ data?: Data } | null>() ?? {};
+  } catch {
+    return {};
   }
 }
 

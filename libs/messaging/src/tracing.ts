@@ -25,19 +25,24 @@ export interface TraceSpan {
 /**
  * Starts a span.
  * @param parent traceparent that came with the message; without one the running span is the parent
+ * @param others traceparents of what else the span is about
  */
 export function startSpan(
   name: string,
   kind: SpanKind,
   parent: string | undefined,
   attributes: Attributes,
+  others: readonly (string | undefined)[] = [],
 ): TraceSpan {
   const active = context.active();
   // What came with a message wins over whatever happens to run in this process.
   const remote = kind === SpanKind.CONSUMER || kind === SpanKind.SERVER || !trace.getSpan(active);
   const from = remote ? parseTraceparent(parent) : undefined;
   const parentContext = from ? trace.setSpanContext(ROOT_CONTEXT, from) : active;
-  const span = tracer.startSpan(name, { kind, attributes }, parentContext);
+  const links = others
+    .flatMap((other) => parseTraceparent(other) ?? [])
+    .map((linked) => ({ context: linked }));
+  const span = tracer.startSpan(name, { kind, attributes, links }, parentContext);
   const spanContext = span.spanContext();
   if (!isSpanContextValid(spanContext) || spanContext.spanId === from?.spanId) {
     return { traceparent: parent, run: (work) => work(), end: ignore };

@@ -74,7 +74,7 @@ export async function tell(
 export interface Effect {
   event_id: string;
   n: number;
-  /** With how many others it was handled, itself included; of a handler of several. */
+  /** How many events its handler was given at once; of a handler of several. */
   together: number | null;
 }
 

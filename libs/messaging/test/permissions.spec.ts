@@ -12,6 +12,7 @@ const users = {
   people: request.service<{ ids: number[] }, { ids: number[] }>('identity.users.people'),
 };
 const refund = request.service<object, { by: string }>('payments.payments.refund');
+const digest = request.service<object, { by: string }>('notifications.digests.send');
 const frame = signal<{ text: string }>('user.*.frame');
 const registered = event('identity.user.registered');
 
@@ -173,16 +174,18 @@ describe('on a nats-server with a user for each app', () => {
     ).rejects.toThrow(/permissions violation/i);
   });
 
-  /** What a service that was taken over can do: tell an event, and have JetStream deliver it on another subject. */
+  /**
+   * What a service that was taken over can do: tell an event, and have JetStream deliver it on another subject.
+   * @param consumer one that nothing here uses yet, of those that notifications may make
+   */
   async function deliverAs(
     target: { deliver_subject: string; deliver_group?: string },
-    source: 'payments' | 'chat' | 'identity',
+    consumer: `notifications_${NatsApp}`,
     data: object,
   ): Promise<void> {
     const { nc } = await intruder('notifications');
     const { consumers } = await jetstreamManager(nc, { checkAPI: false });
-    const forged = `event.notifications.forged_for_${source}`;
-    const consumer = `notifications_${source}`;
+    const forged = `event.notifications.forged_for_${consumer}`;
     await jetstream(nc).publish(forged, JSON.stringify(data));
     await consumers.add('EVENTS', {
       ...target,
@@ -197,35 +200,62 @@ describe('on a nats-server with a user for each app', () => {
 
   it('a service cannot send a request by having an event of its own delivered to one', async () => {
     const target = { deliver_subject: users.people.subject, deliver_group: 'identity' };
-    await deliverAs(target, 'payments', { ids: [666] });
+    await deliverAs(target, 'notifications_payments', { ids: [666] });
     // A request is handled after what was sent before it.
     await gateway.client.request(users.people, undefined, { ids: [7] });
     expect(asked).toContain(7);
     expect(asked).not.toContain(666);
   });
 
-  it("a service cannot answer in another's place", async () => {
-    const payments = await intruder('payments');
+  /** Has the gateway ask an app whose connection is one of ours. */
+  async function ask(
+    nc: NatsConnection,
+    contract: typeof refund,
+  ): Promise<{ inbox: string; answer: Promise<{ by: string }> }> {
     const inboxes: string[] = [];
-    payments.nc.subscribe(refund.subject, {
+    nc.subscribe(contract.subject, {
       callback: (_, message) => void inboxes.push(message.reply ?? ''),
     });
-    await payments.nc.flush();
-    const answer = gateway.client.request(refund, undefined, {});
+    await nc.flush();
+    const answer = gateway.client.request(contract, undefined, {});
     await expect.poll(() => inboxes).toHaveLength(1);
-    const [reply] = inboxes as [string];
+    return { inbox: inboxes[0] ?? '', answer };
+  }
+
+  it("a service cannot answer in another's place", async () => {
+    const payments = await intruder('payments');
+    const { inbox, answer } = await ask(payments.nc, refund);
 
     // An older JetStream delivers only where someone listens to the very subject.
     const listener = await intruder('api-gateway');
-    listener.nc.subscribe(reply, { callback: () => undefined });
+    listener.nc.subscribe(inbox, { callback: () => undefined });
     await listener.nc.flush();
-    await deliverAs({ deliver_subject: reply }, 'chat', { by: 'notifications' });
+    await deliverAs({ deliver_subject: inbox }, 'notifications_chat', { by: 'notifications' });
     const forger = await intruder('notifications');
-    forger.nc.publish(reply, '{"by":"notifications"}');
+    forger.nc.publish(inbox, '{"by":"notifications"}');
     await forger.nc.flush();
     await expect.poll(() => forger.denied).toHaveLength(1);
-    payments.nc.publish(reply, '{"by":"payments"}');
+    payments.nc.publish(inbox, '{"by":"payments"}');
     expect(await answer).toEqual({ by: 'payments' });
+  });
+
+  it("a service cannot have JetStream answer in another's place, as it does not know the inbox", async () => {
+    const payments = await intruder('payments');
+    const forger = await intruder('notifications');
+    const theirs = await ask(payments.nc, refund);
+    const own = await ask(forger.nc, digest);
+    forger.nc.publish(own.inbox, '{"by":"notifications"}');
+    await own.answer;
+
+    // Its own inbox, of the request after, is what it can go by.
+    const number = Number.parseInt(own.inbox.at(-1) ?? '', 36) - 1;
+    const guess =
+      own.inbox.slice(0, -1).replace('.notifications.', '.payments.') + number.toString(36);
+    expect(theirs.inbox.at(-1)).toBe(guess.at(-1));
+    forger.nc.publish('event.notifications.forged', '{}', { reply: guess });
+    await jetstream(forger.nc).publish('event.notifications.after', '{}');
+    payments.nc.publish(theirs.inbox, '{"by":"payments"}');
+    expect(await theirs.answer).toEqual({ by: 'payments' });
   });
 
   it('a service cannot send a signal by having an event of its own delivered as one', async () => {
@@ -234,10 +264,15 @@ describe('on a nats-server with a user for each app', () => {
       .get(Signals)
       .subscribe(frame, ({ text }) => seen.push(text), 41);
     await gateway.flush();
-    await deliverAs({ deliver_subject: 'signal.user.41.frame' }, 'identity', { text: 'forged' });
+    const target = { deliver_subject: 'signal.user.41.frame' };
+    await deliverAs(target, 'notifications_identity', { data: { text: 'forged' } });
+    // What JetStream answers to the publication of an event has the subject of the signal.
+    const forger = await intruder('notifications');
+    forger.nc.publish('event.notifications.forged', '{}', { reply: 'signal.user.41.frame' });
+    await jetstream(forger.nc).publish('event.notifications.after', '{}');
 
     const chat = await intruder('chat');
-    chat.nc.publish('signal.user.41.frame', '{"text":"real"}');
+    chat.nc.publish('signal.user.41.frame', '{"data":{"text":"real"}}');
     await expect.poll(() => seen).toContain('real');
     expect(seen).toEqual(['real']);
     unsubscribe();
@@ -250,8 +285,8 @@ describe('on a nats-server with a user for each app', () => {
       .get(Signals)
       .subscribe(frame, ({ text }, subject) => seen.push(`${subject} ${text}`), 42);
     await gateway.flush();
-    chat.nc.publish('signal.user.42.frame', '{"text":"hi"}');
-    chat.nc.publish('signal.user.43.frame', '{"text":"not for you"}');
+    chat.nc.publish('signal.user.42.frame', '{"data":{"text":"hi"}}');
+    chat.nc.publish('signal.user.43.frame', '{"data":{"text":"not for you"}}');
     await expect.poll(() => seen).toEqual(['signal.user.42.frame hi']);
     unsubscribe();
     expect(() => gateway.app.get(Signals).publish(frame, { text: '' }, 'a.b')).toThrow('subject');

@@ -19,7 +19,7 @@ const ackStart = Buffer.from('{"type":"ack"');
 const messageStart = Buffer.from('{"type":"message"');
 
 const startsWith = (data: Buffer, start: Buffer): boolean =>
-  start.compare(data, 0, start.length) === 0;
+  data.length >= start.length && start.compare(data, 0, start.length) === 0;
 
 const text = 'A message of about eighty characters, as people write them to each other in a chat.';
 

@@ -1,5 +1,6 @@
 import { Inject, Injectable } from '@nestjs/common';
 import { type Msg, type MsgHdrs, nuid } from '@nats-io/transport-node';
+import { randomBytes } from 'node:crypto';
 import type { MessagingOptions } from '../messaging.options.js';
 import { MESSAGING_OPTIONS } from '../tokens.js';
 import { inboxPrefix, NatsConnectionProvider } from './nats-connection.provider.js';
@@ -24,14 +25,16 @@ interface Pending {
  * its promises, timers and stacks, and fails what is pending as soon as the connection is lost: a reply to a lost
  * subscription never arrives.
  *
- * The subject of a reply names who is to give it, `_INBOX.<app>.<responder>.<process>.<number>`, so that the permissions
- * of NATS let a service answer what it was asked and nothing else.
+ * The subject of a reply names who is to give it, `_INBOX.<app>.<responder>.<process>.<secret><number>`, so that the
+ * permissions of NATS let a service answer in its own name only. JetStream answers anyone's call on any subject that the
+ * call names, so each responder's inboxes have a secret that no other service gets to see.
  */
 @Injectable()
 export class ReplyInbox {
   private readonly pending = new Map<string, Pending>();
   private readonly prefix: string;
   private readonly process = nuid.next();
+  private readonly secrets = new Map<string, string>();
   private sequence = 0;
 
   constructor(
@@ -52,7 +55,7 @@ export class ReplyInbox {
 
   /**
    * Publishes and waits for the first reply.
-   * @param subject its second token is the service that replies
+   * @param subject its second token is the service that replies; to an event of the app's own, JetStream does
    * @throws NoReplyError, or what `publish` throws for a payload that is too large
    */
   request(
@@ -63,7 +66,8 @@ export class ReplyInbox {
   ): Promise<Msg> {
     if (!this.nats.health().connected) return Promise.reject(new NoReplyError('disconnected'));
     const [, responder = ''] = subject.split('.', 2);
-    const reply = this.replySubject(responder, (this.sequence++).toString(36));
+    const number = (this.sequence++).toString(36);
+    const reply = this.replySubject(responder, this.secretOf(responder) + number);
     return new Promise((resolve, reject) => {
       this.nats.publish(subject, payload, { reply, headers });
       const timer = setTimeout(() => {
@@ -76,6 +80,15 @@ export class ReplyInbox {
 
   private replySubject(responder: string, request: string): string {
     return `${this.prefix}${responder}.${this.process}.${request}`;
+  }
+
+  private secretOf(responder: string): string {
+    let secret = this.secrets.get(responder);
+    if (secret === undefined) {
+      secret = randomBytes(9).toString('base64url');
+      this.secrets.set(responder, secret);
+    }
+    return secret;
   }
 
   private settle(message: Msg): void {

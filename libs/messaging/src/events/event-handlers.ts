@@ -5,7 +5,7 @@ import type { EventContext, EventHandlerExtras } from './on-event.decorator.js';
 
 /** A handler as Nest wraps it: pipes, guards, interceptors and filters included. */
 export type EventCallback = (
-  events: EventEnvelope | readonly EventEnvelope[],
+  handled: EventEnvelope | readonly EventEnvelope[],
   context: EventContext,
 ) => unknown;
 
@@ -17,7 +17,7 @@ export interface EventHandler {
   /** It takes several events at once; others take one. */
   readonly several: boolean;
   /** @throws what the handler throws */
-  run(events: readonly EventEnvelope[], context: EventContext): Promise<void>;
+  run(events: readonly [EventEnvelope, ...EventEnvelope[]], context: EventContext): Promise<void>;
 }
 
 /** The event handlers of this service. */
@@ -38,10 +38,7 @@ export class EventHandlers {
       key,
       subject,
       several,
-      run: async (events, context) => {
-        if (several) await settle(callback(events, context));
-        else for (const event of events) await settle(callback(event, context));
-      },
+      run: (events, context) => settle(callback(several ? events : events[0], context)),
     });
     this.bySubject.set(subject, handlers);
   }

@@ -217,7 +217,7 @@ function groupByCall(deliveries: Iterable<Delivery>): [Delivery, ...Delivery[]][
 }
 
 /**
- * Runs the handler of events in the context of the first.
+ * Runs the handler of events in the context of the first; its span links to the traces of the others.
  * @param deliveries all for one handler
  * @throws what it throws
  */
@@ -225,15 +225,26 @@ export async function runHandler(
   deliveries: readonly [Omit<Delivery, 'sequence'>, ...Omit<Delivery, 'sequence'>[]],
   tx: EntityManager,
 ): Promise<void> {
-  const [{ event, handler, traceparent }] = deliveries;
-  const span = startSpan(`${handler.subject} process`, SpanKind.CONSUMER, traceparent, {
+  const [{ event, handler, traceparent }, ...others] = deliveries;
+  const attributes = {
     'messaging.system': 'nats',
     'messaging.destination.name': handler.subject,
-    'messaging.message.id': event.id,
-    'messaging.batch.message_count': deliveries.length,
-  });
+    ...(others.length === 0
+      ? { 'messaging.message.id': event.id }
+      : { 'messaging.batch.message_count': deliveries.length }),
+  };
+  const span = startSpan(
+    `${handler.subject} process`,
+    SpanKind.CONSUMER,
+    traceparent,
+    attributes,
+    others.map((other) => other.traceparent),
+  );
+  const events: [EventEnvelope, ...EventEnvelope[]] = [
+    event,
+    ...others.map((other) => other.event),
+  ];
   const context = { requestId: event.id, traceparent: span.traceparent };
-  const events = deliveries.map((delivery) => delivery.event);
   try {
     await requestContext.run(context, () => span.run(() => handler.run(events, { tx })));
     span.end();

@@ -37,7 +37,7 @@ const HANDLED = Symbol('HANDLED');
  *
  * It runs inside the transaction that writes the receipt, so its effect through `tx` happens exactly once. When it
  * throws, everything is rolled back and tried again after 1 s, 5 s, 30 s, 2 min and 10 min; then the event rests in
- * `dead_letters`. A method has at most one `@OnEvent`.
+ * `dead_letters`. A method has at most one `@OnEvent` or `@OnEvents`.
  */
 export function OnEvent<Data>(
   contracts: EventContract<Data> | readonly EventContract<Data>[],
@@ -47,9 +47,10 @@ export function OnEvent<Data>(
 }
 
 /**
- * The same for a method that takes several events at once, `method(events, tx)`, in their order: those of a batch that
- * follow each other, with no other handler between them. For events that come by the hundreds in a second. When it
- * throws, all is rolled back and each event comes alone.
+ * {@link OnEvent} for a method that takes several events at once, `method(events, tx)`, in their order: those of a batch
+ * that follow each other. For events that come by the hundreds in a second. When it throws, all is rolled back and each
+ * event comes alone, with the same retries. Where a service has another handler of these events, the two take turns, and
+ * they come one by one.
  */
 export function OnEvents<Data>(
   contracts: EventContract<Data> | readonly EventContract<Data>[],
@@ -70,7 +71,7 @@ function handlerOf<Handled>(
   ): void => {
     const handler = options.key ?? `${target.constructor.name}.${key}`;
     if (Reflect.hasOwnMetadata(HANDLED, target, key)) {
-      throw new Error(`${handler} has two @OnEvent: name all its events in one.`);
+      throw new Error(`${handler} has two @OnEvent or @OnEvents: name all its events in one.`);
     }
     Reflect.defineMetadata(HANDLED, true, target, key);
     Payload()(target, key, 0);

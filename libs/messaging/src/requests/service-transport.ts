@@ -79,7 +79,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
   ): void {
     if (isEventHandler) {
       const { handler, several = false } = extras;
-      if (!handler) throw new Error(`The handler of "${subject}" lacks @OnEvent.`);
+      if (!handler) throw new Error(`The handler of "${subject}" lacks @OnEvent or @OnEvents.`);
       this.events.register(subject, { handler, several }, callback as EventCallback);
       return;
     }
