@@ -98,15 +98,24 @@ export function parseFrame(text: string): ClientFrame {
     case 'typing':
       return { type, ...readPlace(frame) };
     case 'read':
-      return { type, message_id: readInteger(frame, 'message_id', 1, Number.MAX_SAFE_INTEGER) };
+      return {
+        type,
+        message_id: readInteger(
+          frame,
+          'message_id',
+          frame['message_id'],
+          1,
+          Number.MAX_SAFE_INTEGER,
+        ),
+      };
     case 'resume':
       return {
         type,
         epoch: readEpoch(frame),
-        offset: readInteger(frame, 'offset', 0, Number.MAX_SAFE_INTEGER),
+        offset: readInteger(frame, 'offset', frame['offset'], 0, Number.MAX_SAFE_INTEGER),
       };
     case 'auth':
-      return { type, token: readText(frame, 'token', 8192) };
+      return { type, token: readText(frame, 'token', frame['token'], 8192) };
     case 'ping':
       break;
   }
@@ -114,44 +123,48 @@ export function parseFrame(text: string): ClientFrame {
 }
 
 function readMessage(frame: Fields): PostFrame {
-  if (frame['content'] !== undefined && frame['text'] !== undefined) {
+  const { content, text, client_id: clientId } = frame;
+  if (content !== undefined && text !== undefined) {
     throw invalid(frame, 'Send content or its alias text, not both.');
   }
   return {
     type: 'message',
     ...readPlace(frame),
-    text: readText(
-      frame,
-      frame['content'] === undefined && frame['text'] !== undefined ? 'text' : 'content',
-      maxTextLength,
-    ),
+    text:
+      text === undefined
+        ? readText(frame, 'content', content, maxTextLength)
+        : readText(frame, 'text', text, maxTextLength),
     client_id:
-      frame['client_id'] === undefined
+      clientId === undefined
         ? undefined
-        : readText(frame, 'client_id', maxClientIdLength),
+        : readText(frame, 'client_id', clientId, maxClientIdLength),
   };
 }
 
 function readPlace(frame: Fields): { recipient_id?: number; chat_id?: number } {
-  const toUser = frame['recipient_id'] !== undefined;
-  if (toUser === (frame['chat_id'] !== undefined)) {
+  const { recipient_id: recipientId, chat_id: chatId } = frame;
+  if ((recipientId === undefined) === (chatId === undefined)) {
     throw invalid(frame, 'Send recipient_id or chat_id, one of them.');
   }
-  return toUser
-    ? { recipient_id: readInteger(frame, 'recipient_id', 1, maxId) }
-    : { chat_id: readInteger(frame, 'chat_id', 1, maxId) };
+  return chatId === undefined
+    ? { recipient_id: readInteger(frame, 'recipient_id', recipientId, 1, maxId) }
+    : { chat_id: readInteger(frame, 'chat_id', chatId, 1, maxId) };
 }
 
-function readInteger(frame: Fields, name: string, min: number, max: number): number {
-  const value = frame[name];
+function readInteger(
+  frame: Fields,
+  name: string,
+  value: unknown,
+  min: number,
+  max: number,
+): number {
   if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < min || value > max) {
     throw invalid(frame, `${name} must be a whole number from ${min} to ${max}.`);
   }
   return value;
 }
 
-function readText(frame: Fields, name: string, max: number): string {
-  const value = frame[name];
+function readText(frame: Fields, name: string, value: unknown, max: number): string {
   if (typeof value !== 'string') throw invalid(frame, `${name} must be a text.`);
   if (value.length === 0 || value.length > max) {
     throw invalid(frame, `${name} must have 1 to ${max} characters.`);
