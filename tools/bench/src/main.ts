@@ -6,14 +6,14 @@ import { signUp, type Stack, startStack } from './stack.js';
 import { spread } from './statistics.js';
 
 /*
- * npm run bench -- [--rounds 3] [--only "mentors"]
+ * npm run bench -- [--rounds 5] [--only "mentors"]
  *
  * Starts a stack of its own and the bare reference programs, loads both in turn, and prints the ratio of each row. Only
  * the ratio means something: absolute figures of shared machines do not.
  */
 
 const { values } = parseArgs({
-  options: { rounds: { type: 'string', default: '3' }, only: { type: 'string', default: '' } },
+  options: { rounds: { type: 'string', default: '5' }, only: { type: 'string', default: '' } },
 });
 const rounds = Number(values.rounds);
 
