@@ -28,7 +28,8 @@ async function open(clients: readonly ChatClient[]): Promise<WebSocket[]> {
   for (const { url } of clients) {
     const socket = new WebSocket(url, { perMessageDeflate: false });
     sockets.push(socket);
-    await once(socket, 'open');
+    // Greeted, it gets every message from now on; what was stored before is history.
+    await once(socket, 'message');
   }
   return sockets;
 }
@@ -90,13 +91,15 @@ export async function pacedChat(
   seconds: number,
 ): Promise<number[]> {
   const sockets = await open(clients);
-  const latencies: number[] = [];
+  const sentAt: number[] = [];
+  const latencies = new Map<number, number>();
   for (const socket of sockets) {
     socket.on('message', (data: Buffer) => {
       const frame = JSON.parse(data.toString()) as Frame;
       refuse(frame);
       if (frame.type !== 'message' || frame.client_id) return;
-      latencies.push(performance.now() - Number(frame.content));
+      const message = Number(frame.content);
+      latencies.set(message, performance.now() - sentAt[message]!);
     });
   }
   const started = performance.now();
@@ -106,20 +109,24 @@ export async function pacedChat(
     const early = due - performance.now();
     if (early > 1) await delay(early);
     const index = sent % sockets.length;
+    sentAt[sent] = performance.now();
     sockets[index]!.send(
       JSON.stringify({
         type: 'message',
         recipient_id: clients[index]!.recipientId,
-        content: String(performance.now()),
+        content: String(sent),
         client_id: `paced-${process.pid}-${started}-${sent}`,
       }),
     );
   }
   const limit = performance.now() + 10_000;
-  while (latencies.length < total && performance.now() < limit) await delay(20);
+  while (latencies.size < total && performance.now() < limit) await delay(20);
   await close(sockets);
-  if (latencies.length < total) {
-    throw new Error(`${total - latencies.length} of ${total} messages did not arrive within 10 s.`);
+  const missing = Array.from(sentAt.keys()).filter((message) => !latencies.has(message));
+  if (missing.length > 0) {
+    throw new Error(
+      `Of ${total} messages these did not arrive within 10 s: ${missing.join(', ')}.`,
+    );
   }
-  return latencies;
+  return [...latencies.values()];
 }

@@ -68,6 +68,7 @@ server.on('connection', (socket, request) => {
   const subscription = nats.subscribe(`user.${senderId}`, {
     callback: (_error, message) => socket.send(message.string()),
   });
+  socket.send('{"type":"welcome"}');
   socket.on('close', () => subscription.unsubscribe());
   socket.on('message', (data: Buffer) => {
     waiting.push({ sender: socket, senderId, frame: JSON.parse(data.toString()) as Frame });
