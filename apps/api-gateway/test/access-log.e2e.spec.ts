@@ -1,5 +1,5 @@
 import { Writable } from 'node:stream';
-import { Checkout, CodedError, Users } from '@mentorhub/contracts';
+import { Checkout, ApplicationError, Users } from '@mentorhub/contracts';
 import { openLogger } from '@mentorhub/service-kit';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { respond, startSystem, type System, token } from './fixture.js';
@@ -49,7 +49,7 @@ beforeAll(async () => {
         throw new Error('password is hunter2');
       }),
       respond(Checkout.view, () => {
-        throw CodedError.notFound('This checkout');
+        throw ApplicationError.notFound('This checkout');
       }),
     ],
     { LOG_LEVEL: 'info' },

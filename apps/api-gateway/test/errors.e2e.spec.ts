@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
-import { CodedError, Mentors, SessionBookings, Users } from '@mentorhub/contracts';
+import { ApplicationError, Mentors, SessionBookings, Users } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { ada, respond, startSystem, type System, token } from './fixture.js';
 
@@ -34,16 +34,16 @@ beforeAll(async () => {
       throw new Error('relation "users" does not exist');
     }),
     respond(SessionBookings.book, () => {
-      throw new CodedError('BOOKING_SLOT_TAKEN', 'This slot is taken.', {
+      throw new ApplicationError('BOOKING_SLOT_TAKEN', 'This slot is taken.', {
         data: { alternatives: [{ starts_at: '2026-11-25T16:00:00Z' }] },
       });
     }),
     respond(Mentors.apply, () => {
-      throw new CodedError('RATE_LIMITED', 'Wait a minute.', { retryAfterSeconds: 60 });
+      throw new ApplicationError('RATE_LIMITED', 'Wait a minute.', { retryAfterSeconds: 60 });
     }),
     respond(SessionBookings.get, async () => {
       await released;
-      throw CodedError.notFound('The session');
+      throw ApplicationError.notFound('The session');
     }),
   ]);
   bearer = await token();

@@ -175,7 +175,7 @@ describe('what reaches a service', () => {
     expect(seen[0]?.data).toEqual({ id: 5, duration_minutes: 30, timezone: 'Europe/Berlin' });
   });
 
-  it('has the mail address in lower case', async () => {
+  it('has the email address in lower case', async () => {
     await system.fetch('/api/v1/auth/register', {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

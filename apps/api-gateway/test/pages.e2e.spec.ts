@@ -3,7 +3,7 @@ import {
   type CapturedMail,
   Checkout,
   type CheckoutView,
-  CodedError,
+  ApplicationError,
   DevMail,
   operations,
 } from '@mentorhub/contracts';
@@ -35,10 +35,10 @@ let askedFor: string | undefined;
 beforeAll(async () => {
   system = await startSystem([
     respond(Checkout.view, (_, { checkout_id }) => {
-      if (checkout_id !== checkout.checkout_id) throw CodedError.notFound('This checkout');
+      if (checkout_id !== checkout.checkout_id) throw ApplicationError.notFound('This checkout');
       return { ...checkout, status };
     }),
-    respond(Checkout.settle, (_, { outcome }) => {
+    respond(Checkout.complete, (_, { outcome }) => {
       status = outcome === 'succeed' ? 'succeeded' : 'failed';
       return { ...checkout, status };
     }),

@@ -1,7 +1,7 @@
 import {
   type AckDetails,
   type Caller,
-  CodedError,
+  ApplicationError,
   Messages,
   messagesStored,
   type SendMessage,
@@ -75,14 +75,14 @@ export async function startChat(name: string, variables: Record<string, string> 
 
   const requests = gateway.get(RequestClient);
   return {
-    /** Sends a message as a socket does. @throws CodedError */
+    /** Sends a message as a socket does. @throws ApplicationError */
     async post(from: number, message: SendMessage, origin?: string): Promise<AckDetails> {
       const { answers } = await requests.request(Messages.post, undefined, {
         posts: [{ sender_id: from, message, origin }],
       });
       const [answer] = answers;
       if (!answer) throw new Error('The post was not answered.');
-      if ('problem' in answer) throw CodedError.fromProblem(answer.problem);
+      if ('problem' in answer) throw ApplicationError.fromProblem(answer.problem);
       return answer.ack;
     },
     nats,

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type AckDetails,
-  type CodedError,
+  type ApplicationError,
   Chats,
   type DurableFrame,
   EventLog,
@@ -42,7 +42,7 @@ async function log(userId: number): Promise<DurableFrame[]> {
 function codeOf(answer: Promise<unknown>): Promise<string> {
   return answer.then(
     () => 'OK',
-    (error: CodedError) => error.code,
+    (error: ApplicationError) => error.code,
   );
 }
 

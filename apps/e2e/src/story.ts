@@ -129,7 +129,7 @@ export function story({ baseUrl, admin: adminCredentials, record }: StoryOptions
 
   return [
     {
-      title: 'A mentee registers and verifies the mail address with the link from the mail',
+      title: 'A mentee registers and verifies the email address with the link from the mail',
       play: () => joins(mentee, 'mentee', 'Mia Mentee', 'student'),
     },
     {

@@ -35,7 +35,9 @@ async function handledSources(service: string): Promise<Set<string>> {
   for (const folder of await foldersOf(service)) {
     for await (const file of glob(`${folder}/src/**/*.ts`, { cwd: root })) {
       const text = await readFile(join(root, file), 'utf8');
-      for (const [, events = ''] of text.matchAll(/^\s*@OnEvents?\(\s*(\[[^\]]*\]|\w+)/gm)) {
+      for (const [, events = ''] of text.matchAll(
+        /^\s*@OnEvent(?:Batch)?\(\s*(\[[^\]]*\]|\w+)/gm,
+      )) {
         for (const [name] of events.matchAll(/\w+/g)) sources.add(sourceOf(name));
       }
     }

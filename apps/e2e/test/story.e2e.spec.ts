@@ -120,7 +120,7 @@ describe('the system with two replicas of each gateway', () => {
     });
   });
 
-  it('writes no mail address and no password into its logs', () => {
+  it('writes no email address and no password into its logs', () => {
     expect(log.length).toBeGreaterThan(0);
     expect(log.filter((line) => /[\w.+-]+@[\w-]+\.example|the password of/.test(line))).toEqual([]);
   });

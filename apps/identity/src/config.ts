@@ -51,7 +51,7 @@ export const variables = {
   }),
   ADMIN_EMAIL: text({
     optional: true,
-    desc: 'The mail address of an administrator who is created at start unless the address has an account',
+    desc: 'The email address of an administrator who is created at start unless the address has an account',
   }),
   ADMIN_PASSWORD: text({
     optional: true,

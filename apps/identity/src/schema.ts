@@ -1,11 +1,16 @@
 import { messagingMigrations } from '@mentorhub/messaging';
 import type { DatabaseSchema } from '@mentorhub/persistence';
 import { CreateIdentity1795230000000 } from './migrations/1795230000000-create-identity.js';
+import { RenameRequestedRole1796000000000 } from './migrations/1796000000000-rename-requested-role.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
 /** The tables of identity. */
 export const schema: DatabaseSchema = {
   entities: [User, Session],
-  migrations: [...messagingMigrations, CreateIdentity1795230000000],
+  migrations: [
+    ...messagingMigrations,
+    CreateIdentity1795230000000,
+    RenameRequestedRole1796000000000,
+  ],
 };

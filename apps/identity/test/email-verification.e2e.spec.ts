@@ -23,14 +23,14 @@ function verifyFailure(token: string) {
   return identity.failure(EmailVerification.verify, undefined, { token });
 }
 
-describe('verifying the mail address', () => {
+describe('verifying the email address', () => {
   it('works with the token that the mailer asked for', async () => {
     const user = await identity.register({ locale: 'ru' });
     const { token, ...contact } = await mint(user.id);
     expect(contact).toMatchObject({ user_id: user.id, email: user.email, locale: 'ru' });
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect(await verify(token)).toEqual({
-      message: 'The mail address is verified.',
+      message: 'The email address is verified.',
       email: user.email,
     });
     expect(await identity.events('identity.user.email_verified', user.id)).toEqual([

@@ -1,7 +1,7 @@
 import {
   type Access,
   type Caller,
-  type CodedError,
+  type ApplicationError,
   type Device,
   type RegisterUser,
   Auth,
@@ -109,9 +109,9 @@ export class IdentityFixture {
     contract: RequestContract<In, Out, A>,
     actor: Caller | undefined,
     data: In,
-  ): Promise<CodedError> {
+  ): Promise<ApplicationError> {
     const outcome = await this.request(contract, actor, data).catch((error: unknown) => error);
-    if (outcome instanceof Error) return outcome as CodedError;
+    if (outcome instanceof Error) return outcome as ApplicationError;
     throw new Error(`${contract.subject} did not fail.`);
   }
 

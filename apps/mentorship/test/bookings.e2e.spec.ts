@@ -3,7 +3,7 @@ import {
   Availability,
   Bookings,
   type Caller,
-  CodedError,
+  ApplicationError,
   Mentors,
   SessionBookings,
   type SessionView,
@@ -158,10 +158,10 @@ describe('booking', () => {
     const session = await mentorship.book(mentor, mentee);
     expect(session).toMatchObject({ price: 0, payment_status: 'not_required', payment_url: null });
     expect(await mentorship.events('mentorship.booking.requested', session.id)).toMatchObject([
-      { payable: null },
+      { amount_due: null },
     ]);
     expect(
-      await mentorship.failure(Bookings.payable, undefined, { booking_id: session.id }),
+      await mentorship.failure(Bookings.amountDue, undefined, { booking_id: session.id }),
     ).toMatchObject({ code: 'NOT_FOUND' });
     expect(
       await mentorship.ask(SessionBookings.confirm, mentor.actor, { id: session.id }),
@@ -600,7 +600,7 @@ describe('a failure', () => {
     await fresh();
     await expect(
       mentorship.book(mentor, mentee, { scheduled_at: '2026-11-25T20:00:00Z' }),
-    ).rejects.toBeInstanceOf(CodedError);
+    ).rejects.toBeInstanceOf(ApplicationError);
     const [row] = await mentorship.dataSource.query<{ count: number }[]>(
       'SELECT count(*) FROM bookings WHERE mentee_user_id = $1',
       [mentee.user_id],

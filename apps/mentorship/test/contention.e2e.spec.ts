@@ -1,4 +1,4 @@
-import { CodedError, Mentors, SessionBookings } from '@mentorhub/contracts';
+import { ApplicationError, Mentors, SessionBookings } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { bookingOf, MentorshipFixture } from './fixture.js';
 
@@ -33,7 +33,7 @@ describe('64 mentees after one slot', () => {
             await mentorship.ask(SessionBookings.book, mentee, bookingOf(mentor));
             return 'booked';
           } catch (error) {
-            if (!(error instanceof CodedError)) throw error;
+            if (!(error instanceof ApplicationError)) throw error;
             const { alternatives } = error.data as { alternatives: unknown[] };
             return `${error.code} with ${alternatives.length} alternatives`;
           } finally {

@@ -3,7 +3,7 @@ import {
   type ApplyAsMentor,
   type BookSession,
   type Caller,
-  CodedError,
+  ApplicationError,
   type EventContract,
   Mentors,
   type PaymentFact,
@@ -156,11 +156,11 @@ export class MentorshipFixture {
     actor: Caller | undefined,
     data: In,
     context: Partial<RequestContext> = {},
-  ): Promise<CodedError> {
+  ): Promise<ApplicationError> {
     try {
       await this.ask(contract, actor, data, context);
     } catch (error) {
-      if (error instanceof CodedError) return error;
+      if (error instanceof ApplicationError) return error;
       throw error;
     }
     throw new Error(`${contract.subject} did not fail.`);

@@ -174,7 +174,7 @@ describe('the list of mentors', () => {
 });
 
 describe('the details of a mentor', () => {
-  it('show the mail address to signed-in callers, and go without it when identity is down', async () => {
+  it('show the email address to signed-in callers, and go without it when identity is down', async () => {
     const { id, actor } = await mentorship.mentor();
     const email = async (caller?: Caller) =>
       (await mentorship.ask(Mentors.get, caller, { id })).user.email;

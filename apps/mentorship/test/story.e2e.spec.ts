@@ -120,8 +120,8 @@ describe('the main job', () => {
     });
     expect(session.payment_url).toMatch(/^https:\/\/mentorhub\.test\/checkout\/co_[\w-]{24}$/);
     const [requested] = await mentorship.events('mentorship.booking.requested', session.id);
-    const due = await ask(Bookings.payable, undefined, { booking_id: session.id });
-    expect(requested).toMatchObject({ mentee_user_id: mentee.user_id, payable: due });
+    const due = await ask(Bookings.amountDue, undefined, { booking_id: session.id });
+    expect(requested).toMatchObject({ mentee_user_id: mentee.user_id, amount_due: due });
     expect(due).toMatchObject({
       amount_minor: 300_000,
       due: true,

@@ -11,7 +11,7 @@ import {
   bookingPaid,
   bookingRequested,
   type CapturedMail,
-  CodedError,
+  ApplicationError,
   type Contact,
   DevMail,
   EmailVerification,
@@ -21,7 +21,7 @@ import {
   messageSent,
   type NotificationView,
   Notifications,
-  type Payable,
+  type BookingAmountDue,
   paymentFailed,
   paymentRefunded,
   paymentSucceeded,
@@ -88,7 +88,7 @@ function booking(
   };
 }
 
-const payable = (mentor: number, mentee: number): Payable => ({
+const amountDue = (mentor: number, mentee: number): BookingAmountDue => ({
   booking_id: 42,
   checkout_id: 'co_x',
   mentor_user_id: mentor,
@@ -138,9 +138,9 @@ describe('notifications', () => {
   };
 
   function contactOf(userId: number): Contact {
-    if (away.has(userId)) throw new CodedError('SERVICE_UNAVAILABLE', 'identity is away');
+    if (away.has(userId)) throw new ApplicationError('SERVICE_UNAVAILABLE', 'identity is away');
     const contact = contacts.get(userId);
-    if (!contact) throw CodedError.notFound('The user');
+    if (!contact) throw ApplicationError.notFound('The user');
     return contact;
   }
 
@@ -274,7 +274,7 @@ describe('notifications', () => {
     it('the verification mail carries a link whose token rests nowhere else', async () => {
       const user = person();
       await neighbours.tell(userVerificationRequested, user, { user_id: user });
-      const mail = await mailTo(user, /Confirm your mail address/);
+      const mail = await mailTo(user, /Confirm your email address/);
       const link = `https://mentorhub.example/verify-email#token=token%2Fof%2B${user}`;
       expect(mail.text).toContain(link);
       expect(mail.html).toContain(`href="${link}"`);
@@ -303,7 +303,7 @@ describe('notifications', () => {
       const user = person();
       await neighbours.tell(userEmailVerified, user, { user_id: user });
       await expect(notified(user, 'email_verified')).resolves.toMatchObject({
-        title: 'Your mail address is confirmed',
+        title: 'Your email address is confirmed',
       });
     });
 
@@ -330,7 +330,7 @@ describe('notifications', () => {
       const mentor = person('en', 'America/New_York');
       await neighbours.tell(bookingRequested, 42, {
         ...booking(mentor, person(), { payment_status: 'not_required' }),
-        payable: null,
+        amount_due: null,
       });
       await expect(notified(mentor, 'session_requested')).resolves.toMatchObject({
         title: 'Ada Lovelace asks for a session',
@@ -343,7 +343,10 @@ describe('notifications', () => {
     it('its mentor hears of a priced one once it is paid, not before', async () => {
       const [mentor, mentee] = [person(), person()];
       const fact = booking(mentor, mentee, { payment_status: 'unpaid' });
-      await neighbours.tell(bookingRequested, 42, { ...fact, payable: payable(mentor, mentee) });
+      await neighbours.tell(bookingRequested, 42, {
+        ...fact,
+        amount_due: amountDue(mentor, mentee),
+      });
       await caughtUp();
       expect((await list(mentor)).total).toBe(0);
 
@@ -573,7 +576,7 @@ describe('notifications', () => {
 
       away.delete(user);
       clock.advance(retryDelaysMs[0]);
-      await mailTo(user, /Confirm your mail address/);
+      await mailTo(user, /Confirm your email address/);
     });
 
     it('gives up after the last attempt and says so', async () => {

@@ -6,22 +6,22 @@ import { CheckoutController } from './checkout/checkout.controller.js';
 import { CheckoutService } from './checkout/checkout.service.js';
 import type { PaymentsConfig } from './config.js';
 import { Ledger } from './ledger/ledger.js';
-import { PayablesEvents } from './payables/payables.events.js';
-import { Payables } from './payables/payables.service.js';
+import { AmountsDueEvents } from './amounts-due/amounts-due.events.js';
+import { AmountsDue } from './amounts-due/amounts-due.service.js';
 import { PaymentExpiry } from './payments/payment-expiry.js';
 import { PaymentsController } from './payments/payments.controller.js';
 import { PaymentsService } from './payments/payments.service.js';
-import { Settlement } from './payments/settlement.service.js';
+import { Captures } from './payments/capture.service.js';
 import { PaymentProvider } from './providers/payment-provider.js';
 import { SandboxProvider } from './providers/sandbox-provider.js';
 import { schema } from './schema.js';
 
 @Module({
-  controllers: [PaymentsController, CheckoutController, PayablesEvents],
+  controllers: [PaymentsController, CheckoutController, AmountsDueEvents],
   providers: [
-    Payables,
+    AmountsDue,
     Ledger,
-    Settlement,
+    Captures,
     PaymentsService,
     PaymentExpiry,
     CheckoutService,

@@ -6,8 +6,8 @@ import {
   bookingRequested,
   Bookings,
   Checkout,
-  CodedError,
-  type Payable as DuePayable,
+  ApplicationError,
+  type BookingAmountDue,
   Payments,
   toMajor,
 } from '@mentorhub/contracts';
@@ -21,7 +21,7 @@ import { readConfig } from '../src/config.js';
 import { Ledger } from '../src/ledger/ledger.js';
 import { Payment } from '../src/payments/payment.entity.js';
 import { PaymentExpiry } from '../src/payments/payment-expiry.js';
-import { Settlement } from '../src/payments/settlement.service.js';
+import { Captures } from '../src/payments/capture.service.js';
 import type { ProviderEvent } from '../src/providers/payment-provider.js';
 import { Neighbours } from '@mentorhub/messaging-testing';
 
@@ -30,32 +30,32 @@ const deadline = '2026-11-25T12:15:00.000Z';
 const mentee = 7;
 const mentor = 3;
 
-function fact(payable: DuePayable, overrides: Partial<BookingFact> = {}): BookingFact {
+function fact(amountDue: BookingAmountDue, overrides: Partial<BookingFact> = {}): BookingFact {
   return {
-    booking_id: payable.booking_id,
+    booking_id: amountDue.booking_id,
     mentor_id: 1,
-    mentor_user_id: payable.mentor_user_id,
+    mentor_user_id: amountDue.mentor_user_id,
     mentor_name: 'Grace Hopper',
-    mentee_user_id: payable.mentee_user_id,
+    mentee_user_id: amountDue.mentee_user_id,
     mentee_name: 'Ada Lovelace',
     starts_at: '2026-11-26T12:00:00.000Z',
     ends_at: '2026-11-26T13:00:00.000Z',
     timezone: 'Europe/Berlin',
-    topic: payable.topic,
+    topic: amountDue.topic,
     status: 'pending',
     payment_status: 'unpaid',
-    price_minor: payable.amount_minor,
-    currency: payable.currency,
+    price_minor: amountDue.amount_minor,
+    currency: amountDue.currency,
     ...overrides,
   };
 }
 
 const cancelled = (
-  payable: DuePayable,
+  amountDue: BookingAmountDue,
   refund_minor: number,
   overrides: Partial<BookingFact> = {},
 ): BookingCancelled => ({
-  ...fact(payable, { status: 'cancelled_by_mentor', payment_status: 'refunded', ...overrides }),
+  ...fact(amountDue, { status: 'cancelled_by_mentor', payment_status: 'refunded', ...overrides }),
   cancelled_by: 'mentor',
   reason: null,
   refund_minor,
@@ -64,7 +64,7 @@ const cancelled = (
 /** Takes this refusal for an answer. */
 function unlessRefusedAs(code: string): (error: unknown) => undefined {
   return (error) => {
-    if (!(error instanceof CodedError) || error.code !== code) throw error;
+    if (!(error instanceof ApplicationError) || error.code !== code) throw error;
   };
 }
 
@@ -86,7 +86,7 @@ async function expectSoundBooks(data: DataSource, bookingId: number): Promise<vo
        coalesce((SELECT sum(amount_minor) FROM ledger_entries
          WHERE payment_id = payments.id AND account = 'provider:sandbox'), 0)::bigint AS held,
        coalesce((SELECT sum(amount_minor) FROM refunds WHERE payment_id = payments.id), 0) AS refunds
-     FROM payments JOIN payables ON payables.id = payable_id WHERE booking_id = $1`,
+     FROM payments JOIN amounts_due ON amounts_due.id = amount_due_id WHERE booking_id = $1`,
     [bookingId],
   );
   for (const { status, amount_minor, refunded_minor, held, refunds } of payments) {
@@ -101,7 +101,7 @@ async function expectSoundBooks(data: DataSource, bookingId: number): Promise<vo
 
 describe('payments', () => {
   const clock = new FixedClock(start);
-  const dueBookings = new Map<number, DuePayable>();
+  const dueBookings = new Map<number, BookingAmountDue>();
   let database: TestDatabase;
   let nats: Awaited<ReturnType<typeof testNats>>;
   let service: RunningService;
@@ -127,13 +127,13 @@ describe('payments', () => {
     });
     data = service.app.get(DataSource);
     neighbours = await Neighbours.connect(nats.url);
-    neighbours.answer(Bookings.payable, (asked) => {
+    neighbours.answer(Bookings.amountDue, (asked) => {
       const found = [...dueBookings.values()].find((booking) =>
         'booking_id' in asked
           ? booking.booking_id === asked.booking_id
           : booking.checkout_id === asked.checkout_id,
       );
-      if (!found) throw CodedError.notFound('The booking');
+      if (!found) throw ApplicationError.notFound('The booking');
       return found;
     });
   });
@@ -153,9 +153,9 @@ describe('payments', () => {
     lastEvent = row?.id ?? 0;
   });
 
-  function due(overrides: Partial<DuePayable> = {}): DuePayable {
+  function due(overrides: Partial<BookingAmountDue> = {}): BookingAmountDue {
     const booking_id = ++lastBooking;
-    const payable = {
+    const amountDue = {
       booking_id,
       checkout_id: `co_${booking_id}`,
       mentor_user_id: mentor,
@@ -167,19 +167,19 @@ describe('payments', () => {
       expires_at: deadline,
       ...overrides,
     };
-    dueBookings.set(booking_id, payable);
-    return payable;
+    dueBookings.set(booking_id, amountDue);
+    return amountDue;
   }
 
-  const pay = (payable: DuePayable) =>
+  const pay = (amountDue: BookingAmountDue) =>
     neighbours.ask(Payments.create, mentee, {
-      session_id: payable.booking_id,
-      amount: toMajor(payable.amount_minor, payable.currency),
+      session_id: amountDue.booking_id,
+      amount: toMajor(amountDue.amount_minor, amountDue.currency),
       payment_method: 'card',
     });
 
-  const settle = (id: string, outcome: 'succeed' | 'fail') =>
-    neighbours.ask(Payments.settleSandbox, mentee, { id, outcome });
+  const complete = (id: string, outcome: 'succeed' | 'fail') =>
+    neighbours.ask(Payments.completeSandbox, mentee, { id, outcome });
 
   async function report(id: string, outcome: ProviderEvent['outcome']): Promise<ProviderEvent> {
     const payment = await data.manager.findOneByOrFail(Payment, { id });
@@ -209,16 +209,16 @@ describe('payments', () => {
     return rows.map(({ type }) => type.replace('payments.payment.', ''));
   }
 
-  const state = async (booking: DuePayable): Promise<string | undefined> => {
+  const state = async (booking: BookingAmountDue): Promise<string | undefined> => {
     const [row] = await data.query<{ state: string }[]>(
-      'SELECT state FROM payables WHERE booking_id = $1',
+      'SELECT state FROM amounts_due WHERE booking_id = $1',
       [booking.booking_id],
     );
     return row?.state;
   };
 
-  const closed = (booking: DuePayable) =>
-    eventually('the payable to be closed', async () =>
+  const closed = (booking: BookingAmountDue) =>
+    eventually('the amount due to be closed', async () =>
       (await state(booking)) === 'closed' ? true : undefined,
     );
 
@@ -227,9 +227,9 @@ describe('payments', () => {
       const booking = due();
       await neighbours.tell(bookingRequested, booking.booking_id, {
         ...fact(booking),
-        payable: booking,
+        amount_due: booking,
       });
-      await eventually('the payable', () => state(booking));
+      await eventually('the amount due', () => state(booking));
       dueBookings.delete(booking.booking_id);
 
       const created = await pay(booking);
@@ -301,7 +301,7 @@ describe('payments', () => {
 
     it('a session that is paid, or whose time to pay is over, cannot be paid', async () => {
       const paid = due();
-      await settle((await pay(paid)).payment_id, 'succeed');
+      await complete((await pay(paid)).payment_id, 'succeed');
       await expect(pay(paid)).rejects.toMatchObject({ code: 'WRONG_STATE' });
 
       const late = due();
@@ -326,7 +326,7 @@ describe('payments', () => {
       } as const;
       const idempotencyKey = 'key-1';
       const first = await neighbours.ask(Payments.create, mentee, request, { idempotencyKey });
-      await settle(first.payment_id, 'succeed');
+      await complete(first.payment_id, 'succeed');
 
       await expect(
         neighbours.ask(Payments.create, mentee, request, { idempotencyKey }),
@@ -378,14 +378,14 @@ describe('payments', () => {
       });
     });
 
-    it("another's payment cannot be seen or settled", async () => {
+    it("another's payment cannot be seen or completed", async () => {
       const { payment_id: id } = await pay(due());
       await expect(neighbours.ask(Payments.get, mentee, { id })).resolves.toMatchObject({ id });
       await expect(neighbours.ask(Payments.get, 8, { id })).rejects.toMatchObject({
         code: 'NOT_FOUND',
       });
       await expect(
-        neighbours.ask(Payments.settleSandbox, 8, { id, outcome: 'succeed' }),
+        neighbours.ask(Payments.completeSandbox, 8, { id, outcome: 'succeed' }),
       ).rejects.toMatchObject({ code: 'NOT_FOUND' });
     });
   });
@@ -393,7 +393,7 @@ describe('payments', () => {
   describe('settling', () => {
     it('a payment that succeeds is booked to the mentor and told', async () => {
       const { payment_id: id } = await pay(due());
-      await expect(settle(id, 'succeed')).resolves.toMatchObject({ id, status: 'succeeded' });
+      await expect(complete(id, 'succeed')).resolves.toMatchObject({ id, status: 'succeeded' });
       expect(await ledgerOf(id)).toEqual([
         ['provider:sandbox', 300_000],
         [`mentor:${mentor}`, -300_000],
@@ -404,19 +404,19 @@ describe('payments', () => {
     it('after a failure a new payment can be made and succeeds', async () => {
       const booking = due();
       const { payment_id: failed } = await pay(booking);
-      await expect(settle(failed, 'fail')).resolves.toMatchObject({ status: 'failed' });
+      await expect(complete(failed, 'fail')).resolves.toMatchObject({ status: 'failed' });
       expect(await toldOf(failed)).toEqual(['created', 'failed']);
       expect(await ledgerOf(failed)).toEqual([]);
 
       const { payment_id: id } = await pay(booking);
       expect(id).not.toBe(failed);
-      await expect(settle(id, 'succeed')).resolves.toMatchObject({ status: 'succeeded' });
-      await expect(settle(failed, 'succeed')).rejects.toMatchObject({ code: 'WRONG_STATE' });
+      await expect(complete(id, 'succeed')).resolves.toMatchObject({ status: 'succeeded' });
+      await expect(complete(failed, 'succeed')).rejects.toMatchObject({ code: 'WRONG_STATE' });
     });
 
-    it('fifty settlements at once settle once', async () => {
+    it('fifty completions at once capture once', async () => {
       const { payment_id: id } = await pay(due());
-      const answers = await Promise.all(Array.from({ length: 50 }, () => settle(id, 'succeed')));
+      const answers = await Promise.all(Array.from({ length: 50 }, () => complete(id, 'succeed')));
 
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['succeeded']));
       expect(await ledgerOf(id)).toHaveLength(2);
@@ -424,26 +424,26 @@ describe('payments', () => {
     });
 
     it('a provider that takes another amount or currency is not believed', async () => {
-      const settlement = service.app.get(Settlement);
+      const captures = service.app.get(Captures);
       const { payment_id: id } = await pay(due());
       const right = await report(id, 'succeeded');
-      await expect(settlement.settle({ ...right, amountMinor: 100 })).rejects.toMatchObject({
+      await expect(captures.capture({ ...right, amountMinor: 100 })).rejects.toMatchObject({
         code: 'AMOUNT_MISMATCH',
       });
-      await expect(settlement.settle({ ...right, currency: 'IDR' })).rejects.toMatchObject({
+      await expect(captures.capture({ ...right, currency: 'IDR' })).rejects.toMatchObject({
         code: 'AMOUNT_MISMATCH',
       });
-      await expect(settlement.settle({ ...right, reference: 'sb_forged' })).rejects.toMatchObject({
+      await expect(captures.capture({ ...right, reference: 'sb_forged' })).rejects.toMatchObject({
         code: 'NOT_FOUND',
       });
       expect(await ledgerOf(id)).toEqual([]);
     });
 
     it('a failure reported after the success changes nothing', async () => {
-      const settlement = service.app.get(Settlement);
+      const captures = service.app.get(Captures);
       const { payment_id: id } = await pay(due());
-      await settle(id, 'succeed');
-      await expect(settlement.settle(await report(id, 'failed'))).resolves.toMatchObject({
+      await complete(id, 'succeed');
+      await expect(captures.capture(await report(id, 'failed'))).resolves.toMatchObject({
         status: 'succeeded',
       });
     });
@@ -451,7 +451,7 @@ describe('payments', () => {
     it('a payment whose time is over expires, is told, and cannot be paid in the sandbox', async () => {
       const { payment_id: id } = await pay(due());
       clock.set(deadline);
-      await expect(settle(id, 'succeed')).rejects.toMatchObject({ code: 'WRONG_STATE' });
+      await expect(complete(id, 'succeed')).rejects.toMatchObject({ code: 'WRONG_STATE' });
 
       await service.app.get(PaymentExpiry).sweep();
 
@@ -466,7 +466,7 @@ describe('payments', () => {
     it('the whole price goes back when the mentor cancels', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
-      await settle(id, 'succeed');
+      await complete(id, 'succeed');
       await neighbours.tell(bookingCancelled, booking.booking_id, cancelled(booking, 300_000));
       await closed(booking);
 
@@ -485,7 +485,7 @@ describe('payments', () => {
     it('half of it goes back when mentorship says half', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
-      await settle(id, 'succeed');
+      await complete(id, 'succeed');
       await neighbours.tell(
         bookingCancelled,
         booking.booking_id,
@@ -511,7 +511,7 @@ describe('payments', () => {
       expect(await toldOf(id)).toEqual(['created', 'expired']);
     });
 
-    it('money that comes after the end is settled and goes back in full', async () => {
+    it('money that comes after the end is captured and goes back in full', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
       await neighbours.tell(bookingExpired, booking.booking_id, {
@@ -520,7 +520,7 @@ describe('payments', () => {
       });
       await closed(booking);
 
-      await service.app.get(Settlement).settle(await report(id, 'succeeded'));
+      await service.app.get(Captures).capture(await report(id, 'succeeded'));
 
       expect(await toldOf(id)).toEqual(['created', 'expired', 'succeeded', 'refunded']);
       const balance = (await ledgerOf(id)).reduce((sum, [, amount]) => sum + amount, 0);
@@ -533,7 +533,7 @@ describe('payments', () => {
     it('a payment that mentorship had not heard of when the booking ended goes back in full', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
-      await settle(id, 'succeed');
+      await complete(id, 'succeed');
       await neighbours.tell(bookingExpired, booking.booking_id, {
         ...fact(booking, { status: 'expired', payment_status: 'unpaid' }),
         refund_minor: 0,
@@ -550,7 +550,7 @@ describe('payments', () => {
       await closed(booking);
       await neighbours.tell(bookingRequested, booking.booking_id, {
         ...fact(booking),
-        payable: booking,
+        amount_due: booking,
       });
       await expect
         .poll(() => neighbours.ask(Checkout.view, undefined, { checkout_id: booking.checkout_id }))
@@ -561,7 +561,7 @@ describe('payments', () => {
     it('the end is handled once, however often it is told', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
-      await settle(id, 'succeed');
+      await complete(id, 'succeed');
       const event = cancelled(booking, 100_000, { payment_status: 'partially_refunded' });
       const eventId = await neighbours.tell(bookingCancelled, booking.booking_id, event);
       for (let i = 0; i < 5; i++) {
@@ -570,7 +570,7 @@ describe('payments', () => {
       const marker = due();
       await neighbours.tell(bookingRequested, marker.booking_id, {
         ...fact(marker),
-        payable: marker,
+        amount_due: marker,
       });
       await eventually('the events before the marker', () => state(marker));
       expect(await toldOf(id)).toEqual(['created', 'succeeded', 'refunded']);
@@ -599,14 +599,14 @@ describe('payments', () => {
       const page = { checkout_id: due().checkout_id };
       const answers = await Promise.all(
         Array.from({ length: 10 }, () =>
-          neighbours.ask(Checkout.settle, undefined, { ...page, outcome: 'succeed' }),
+          neighbours.ask(Checkout.complete, undefined, { ...page, outcome: 'succeed' }),
         ),
       );
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['succeeded']));
       const history = await neighbours.ask(Payments.history, mentee, { limit: 100 });
       expect(history.items.filter((item) => item.session_id === lastBooking)).toHaveLength(1);
       await expect(
-        neighbours.ask(Checkout.settle, undefined, { ...page, outcome: 'fail' }),
+        neighbours.ask(Checkout.complete, undefined, { ...page, outcome: 'fail' }),
       ).rejects.toMatchObject({ code: 'WRONG_STATE' });
     });
 
@@ -623,14 +623,14 @@ describe('payments', () => {
     it('lets the mentee try again after a failure', async () => {
       const page = { checkout_id: due().checkout_id };
       const fail = { ...page, outcome: 'fail' } as const;
-      await expect(neighbours.ask(Checkout.settle, undefined, fail)).resolves.toMatchObject({
+      await expect(neighbours.ask(Checkout.complete, undefined, fail)).resolves.toMatchObject({
         status: 'failed',
       });
       await expect(neighbours.ask(Checkout.view, undefined, page)).resolves.toMatchObject({
         status: 'pending',
       });
       await expect(
-        neighbours.ask(Checkout.settle, undefined, { ...page, outcome: 'succeed' }),
+        neighbours.ask(Checkout.complete, undefined, { ...page, outcome: 'succeed' }),
       ).resolves.toMatchObject({ status: 'succeeded' });
     });
 
@@ -641,7 +641,7 @@ describe('payments', () => {
         status: 'expired',
       });
       await expect(
-        neighbours.ask(Checkout.settle, undefined, { ...page, outcome: 'succeed' }),
+        neighbours.ask(Checkout.complete, undefined, { ...page, outcome: 'succeed' }),
       ).rejects.toMatchObject({ code: 'WRONG_STATE' });
       await expect(
         neighbours.ask(Checkout.view, undefined, { checkout_id: 'co_made_up' }),
@@ -656,7 +656,7 @@ describe('payments', () => {
       await expect(
         data.transaction((tx) =>
           ledger.post(tx, {
-            kind: 'settlement',
+            kind: 'capture',
             paymentId,
             currency: 'RUB',
             postings: [
@@ -669,13 +669,13 @@ describe('payments', () => {
       expect(await ledgerOf(paymentId)).toEqual([]);
     });
 
-    it('refuses a second settlement of a payment', async () => {
+    it('refuses a second capture of a payment', async () => {
       const { payment_id: paymentId } = await pay(due());
-      await settle(paymentId, 'succeed');
+      await complete(paymentId, 'succeed');
       await expect(
         data.transaction((tx) =>
           service.app.get(Ledger).post(tx, {
-            kind: 'settlement',
+            kind: 'capture',
             paymentId,
             currency: 'RUB',
             postings: [
@@ -684,7 +684,7 @@ describe('payments', () => {
             ],
           }),
         ),
-      ).rejects.toMatchObject({ constraint: 'ledger_transactions_one_settlement' });
+      ).rejects.toMatchObject({ constraint: 'ledger_transactions_one_capture' });
     });
 
     it.each([
@@ -697,7 +697,7 @@ describe('payments', () => {
     });
 
     it('sums to zero, with no more given back than taken, whatever is paid, failed, expired and refunded', async () => {
-      const settlement = service.app.get(Settlement);
+      const captures = service.app.get(Captures);
       type Step =
         | { do: 'pay' | 'succeed' | 'fail' | 'expire' }
         | { do: 'end'; refundMinor: number; heardOfPayment: boolean };
@@ -730,7 +730,7 @@ describe('payments', () => {
               if (created) ids.push(created.payment_id);
             } else if (todo.do === 'end') {
               await data.transaction((tx) =>
-                settlement.close(
+                captures.close(
                   tx,
                   fact(booking, { payment_status: todo.heardOfPayment ? 'paid' : 'unpaid' }),
                   todo.refundMinor,
@@ -742,7 +742,7 @@ describe('payments', () => {
               await service.app.get(PaymentExpiry).sweep();
               clock.set(start);
             } else if (id) {
-              await settlement.settle(
+              await captures.capture(
                 await report(id, todo.do === 'succeed' ? 'succeeded' : 'failed'),
               );
             }

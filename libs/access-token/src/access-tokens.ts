@@ -49,7 +49,7 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
 
   /**
    * The caller an access token stands for.
-   * @throws CodedError UNAUTHENTICATED for anything but a valid token of a session that goes on; SERVICE_UNAVAILABLE or
+   * @throws ApplicationError UNAUTHENTICATED for anything but a valid token of a session that goes on; SERVICE_UNAVAILABLE or
    * DEADLINE_EXCEEDED while that cannot be known
    */
   async verify(token: string): Promise<Caller> {

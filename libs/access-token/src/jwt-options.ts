@@ -30,7 +30,7 @@ export function bearerToken({ headers }: BearerRequest): string | null {
 
 /**
  * Options for passport-jwt, so that its strategy and `AccessTokens.verify` follow one set of rules. What is wrong with
- * a token reaches `handleRequest(error, user, info)` of the guard: a `CodedError`, or an error of jsonwebtoken.
+ * a token reaches `handleRequest(error, user, info)` of the guard: a `ApplicationError`, or an error of jsonwebtoken.
  *
  * ```ts
  * @Injectable()

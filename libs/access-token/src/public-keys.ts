@@ -1,5 +1,5 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
-import { CodedError, Keys, type PublicKey } from '@mentorhub/contracts';
+import { ApplicationError, Keys, type PublicKey } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
 import { invalidToken } from './token-rules.js';
@@ -15,13 +15,13 @@ export class PublicKeys {
   private keys = new Map<string, KeyObject>();
   private fetching?: Promise<void>;
   private fetchAgainAt = 0;
-  private failure?: CodedError;
+  private failure?: ApplicationError;
 
   constructor(private readonly client: RequestClient) {}
 
   /**
    * The key with an id that identity published.
-   * @throws CodedError UNAUTHENTICATED for an unknown id, SERVICE_UNAVAILABLE or DEADLINE_EXCEEDED when identity has to
+   * @throws ApplicationError UNAUTHENTICATED for an unknown id, SERVICE_UNAVAILABLE or DEADLINE_EXCEEDED when identity has to
    * be asked and does not answer
    */
   async find(kid: string): Promise<KeyObject> {
@@ -36,7 +36,7 @@ export class PublicKeys {
 
   /**
    * Asks identity for its keys; those it no longer publishes are dropped. Resolves to whether any were.
-   * @throws CodedError when identity does not answer; the known keys stay
+   * @throws ApplicationError when identity does not answer; the known keys stay
    */
   async refresh(): Promise<boolean> {
     const before = this.keys;
@@ -59,7 +59,7 @@ export class PublicKeys {
       this.fetchAgainAt = Date.now() + pauseMs;
     } catch (error) {
       this.fetchAgainAt = Date.now() + retryMs;
-      this.failure = error instanceof CodedError ? error : undefined;
+      this.failure = error instanceof ApplicationError ? error : undefined;
       throw error;
     }
   }

@@ -1,5 +1,5 @@
 import {
-  CodedError,
+  ApplicationError,
   type RevokedSession,
   Sessions,
   sessionRevokedSignal,
@@ -64,10 +64,10 @@ export class RevokedSessions implements OnModuleInit, OnApplicationShutdown {
     return this.isLoaded;
   }
 
-  /** For readiness. @throws CodedError SERVICE_UNAVAILABLE while no sign-in can be checked */
+  /** For readiness. @throws ApplicationError SERVICE_UNAVAILABLE while no sign-in can be checked */
   check(): void {
     if (this.isLoaded) return;
-    throw new CodedError(
+    throw new ApplicationError(
       'SERVICE_UNAVAILABLE',
       'Sign-ins cannot be checked right now. Try again in a moment.',
       { retryAfterSeconds: 1 },
@@ -76,7 +76,7 @@ export class RevokedSessions implements OnModuleInit, OnApplicationShutdown {
 
   /**
    * Whether a session was ended.
-   * @throws CodedError SERVICE_UNAVAILABLE while that cannot be known
+   * @throws ApplicationError SERVICE_UNAVAILABLE while that cannot be known
    */
   has(sessionId: number): boolean {
     this.check();
@@ -108,7 +108,7 @@ export class RevokedSessions implements OnModuleInit, OnApplicationShutdown {
       this.isLoaded = true;
     } catch (error) {
       next = retryMs;
-      const reason = error instanceof CodedError ? error.code : String(error);
+      const reason = error instanceof ApplicationError ? error.code : String(error);
       this.logger.debug(`The list of ended sessions could not be fetched: ${reason}`);
     }
     // Closed meanwhile.

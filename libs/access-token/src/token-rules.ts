@@ -1,4 +1,4 @@
-import { type Caller, CodedError, type Role } from '@mentorhub/contracts';
+import { type Caller, ApplicationError, type Role } from '@mentorhub/contracts';
 import type { JwtPayload } from 'jsonwebtoken';
 
 /** What an access token must say, besides being signed by identity (RFC 9068). */
@@ -16,7 +16,7 @@ const roles: ReadonlySet<unknown> = new Set<Role>(['student', 'mentor', 'admin']
 /**
  * The id of the key a token names. It is only ever compared with the ids that identity published; keys or addresses of
  * keys inside of the token are not looked at.
- * @throws CodedError UNAUTHENTICATED for what is no access token
+ * @throws ApplicationError UNAUTHENTICATED for what is no access token
  */
 export function keyIdOf(token: string): string {
   if (token.length > longestToken) throw invalidToken();
@@ -46,7 +46,7 @@ export interface TokenFacts {
 
 /**
  * Reads the claims of a token whose signature, issuer, audience and times were verified.
- * @throws CodedError UNAUTHENTICATED when one is missing or has a shape that identity does not write
+ * @throws ApplicationError UNAUTHENTICATED when one is missing or has a shape that identity does not write
  */
 export function factsOf(claims: JwtPayload | string | undefined): TokenFacts {
   if (typeof claims !== 'object') throw invalidToken();
@@ -68,16 +68,18 @@ function isId(value: unknown): value is number {
   return Number.isSafeInteger(value) && (value as number) > 0;
 }
 
-export function invalidToken(cause?: unknown): CodedError {
-  return new CodedError('UNAUTHENTICATED', 'The access token is not valid. Sign in again.', {
+export function invalidToken(cause?: unknown): ApplicationError {
+  return new ApplicationError('UNAUTHENTICATED', 'The access token is not valid. Sign in again.', {
     cause,
   });
 }
 
-export function expiredToken(cause?: unknown): CodedError {
-  return new CodedError('UNAUTHENTICATED', 'The access token has expired. Refresh it.', { cause });
+export function expiredToken(cause?: unknown): ApplicationError {
+  return new ApplicationError('UNAUTHENTICATED', 'The access token has expired. Refresh it.', {
+    cause,
+  });
 }
 
-export function endedSession(): CodedError {
-  return new CodedError('UNAUTHENTICATED', 'This device was signed out. Sign in again.');
+export function endedSession(): ApplicationError {
+  return new ApplicationError('UNAUTHENTICATED', 'This device was signed out. Sign in again.');
 }

@@ -1,4 +1,4 @@
-import { type Caller, CodedError } from '@mentorhub/contracts';
+import { type Caller, ApplicationError } from '@mentorhub/contracts';
 import { MessagingModule } from '@mentorhub/messaging';
 import { testNats } from '@mentorhub/testing';
 import { type INestApplicationContext, Module } from '@nestjs/common';
@@ -87,10 +87,10 @@ function part(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
-async function refusal(token: string): Promise<CodedError> {
+async function refusal(token: string): Promise<ApplicationError> {
   const outcome = await tokens.verify(token).catch((error: unknown) => error);
-  expect(outcome).toBeInstanceOf(CodedError);
-  return outcome as CodedError;
+  expect(outcome).toBeInstanceOf(ApplicationError);
+  return outcome as ApplicationError;
 }
 
 describe('a valid token', () => {

@@ -4,7 +4,10 @@
  */
 export * from './core/page.dto.js';
 export * from './identity/identity.dto.js';
-export * from './mentorship/mentorship.dto.js';
+export * from './mentorship/mentors.dto.js';
+export * from './mentorship/availability.dto.js';
+export * from './mentorship/bookings.dto.js';
+export * from './mentorship/sessions.dto.js';
 export * from './chat/chat.dto.js';
 export * from './notifications/notifications.dto.js';
 export * from './payments/payments.dto.js';

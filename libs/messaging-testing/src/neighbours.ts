@@ -1,7 +1,7 @@
 import {
   type Access,
   type Caller,
-  CodedError,
+  ApplicationError,
   type EventContract,
   type RequestContract,
 } from '@mentorhub/contracts';
@@ -90,7 +90,9 @@ export class Neighbours {
           message.respond(JSON.stringify(reply(message.json<In>())));
         } catch (error) {
           const { code, detail } =
-            error instanceof CodedError ? error : new CodedError('INTERNAL', String(error));
+            error instanceof ApplicationError
+              ? error
+              : new ApplicationError('INTERNAL', String(error));
           const failed = headers();
           failed.set('Nats-Service-Error', detail);
           failed.set('Nats-Service-Error-Code', code);

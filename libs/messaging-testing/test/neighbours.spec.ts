@@ -1,4 +1,4 @@
-import { CodedError, event, request } from '@mentorhub/contracts';
+import { ApplicationError, event, request } from '@mentorhub/contracts';
 import { testNats } from '@mentorhub/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -27,7 +27,7 @@ describe('the neighbours of a service', () => {
 
   it('ask and answer, also with errors', async () => {
     neighbours.answer(halve, ({ n }) => {
-      if (n % 2 === 1) throw new CodedError('CONFLICT', 'Choose an even number.');
+      if (n % 2 === 1) throw new ApplicationError('CONFLICT', 'Choose an even number.');
       return { n: n / 2 };
     });
     await expect(neighbours.ask(halve, undefined, { n: 4 })).resolves.toEqual({ n: 2 });

@@ -2,7 +2,7 @@ export { connectNats, NatsConnectionProvider } from './connection/nats-connectio
 export { DeadLetters } from './events/dead-letters.js';
 export { EventWorker } from './events/event-worker.js';
 export { type MigrationClass, messagingMigrations } from './events/messaging.migrations.js';
-export { OnEvent, type OnEventOptions, OnEvents } from './events/on-event.decorator.js';
+export { OnEvent, type OnEventOptions, OnEventBatch } from './events/on-event.decorator.js';
 export {
   insertOutboxSql,
   Outbox,

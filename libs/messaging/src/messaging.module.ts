@@ -1,7 +1,7 @@
 import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { APP_FILTER } from '@nestjs/core';
 import { connectNats, NatsConnectionProvider } from './connection/nats-connection.provider.js';
-import { ReplyInbox } from './connection/reply-inbox.js';
+import { ReplyRouter } from './connection/reply-router.js';
 import { DeadLetters } from './events/dead-letters.js';
 import { EventConsumer } from './events/event-consumer.js';
 import { EventHandlers } from './events/event-handlers.js';
@@ -11,7 +11,7 @@ import { Inbox } from './events/inbox.js';
 import { OutboxRelay } from './events/outbox-relay.js';
 import { Outbox } from './events/outbox.js';
 import { Republisher } from './events/republisher.js';
-import { ServiceLease } from './events/service-lease.js';
+import { LeaderLock } from './events/leader-lock.js';
 import type { MessagingOptions, ServiceMessagingOptions } from './messaging.options.js';
 import { OperationsHandlers } from './operations/operations.handlers.js';
 import { PassThroughFilter } from './requests/pass-through.filter.js';
@@ -25,7 +25,7 @@ const serviceProviders: Provider[] = [
   EventStream,
   Inbox,
   EventConsumer,
-  ServiceLease,
+  LeaderLock,
   OutboxRelay,
   EventWorker,
   Outbox,
@@ -50,7 +50,7 @@ export class MessagingModule {
         { provide: MESSAGING_OPTIONS, useValue: options },
         { provide: NATS_CONNECTION, useFactory: () => connectNats(options) },
         NatsConnectionProvider,
-        ReplyInbox,
+        ReplyRouter,
         RequestClient,
         Signals,
       ],
@@ -58,7 +58,7 @@ export class MessagingModule {
         MESSAGING_OPTIONS,
         NATS_CONNECTION,
         NatsConnectionProvider,
-        ReplyInbox,
+        ReplyRouter,
         RequestClient,
         Signals,
       ],

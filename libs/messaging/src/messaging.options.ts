@@ -1,4 +1,4 @@
-import type { CodedError } from '@mentorhub/contracts';
+import type { ApplicationError } from '@mentorhub/contracts';
 import type { TlsOptions } from '@nats-io/transport-node';
 
 /** How to reach NATS. */
@@ -20,7 +20,7 @@ export interface MessagingOptions {
 }
 
 /** Turns an error the handlers did not expect into one the caller may see; `undefined` leaves it internal. */
-export type ErrorClassifier = (error: unknown) => CodedError | undefined;
+export type ErrorClassifier = (error: unknown) => ApplicationError | undefined;
 
 /** Tuning of a service. Every default fits production; tests shorten the times. */
 export interface ServiceMessagingOptions {

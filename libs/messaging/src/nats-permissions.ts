@@ -30,7 +30,7 @@ const serviceRequests: Record<(typeof services)[number], string[]> = {
   mentorship: ['rpc.identity.users.people', 'rpc.identity.users.contact'],
   chat: ['rpc.identity.users.people'],
   notifications: ['rpc.identity.users.contact', 'rpc.identity.email_verification.mint'],
-  payments: ['rpc.mentorship.bookings.payable'],
+  payments: ['rpc.mentorship.bookings.amount_due'],
 };
 
 /** Signals beyond `signal.<service>.>`. */

@@ -1,7 +1,7 @@
 import { event, type EventContract, type EventEnvelope } from '@mentorhub/contracts';
 import { Controller } from '@nestjs/common';
 import type { DataSource, EntityManager } from 'typeorm';
-import { OnEvent, OnEvents, Outbox, type OutboxEntry } from '../src/index.js';
+import { OnEvent, OnEventBatch, Outbox, type OutboxEntry } from '../src/index.js';
 
 export interface Thing {
   n: number;
@@ -45,7 +45,7 @@ export class EffectsController {
   }
 
   /** Writes down with each event how many it came with. */
-  @OnEvents(thingCounted)
+  @OnEventBatch(thingCounted)
   async recordTogether(facts: readonly EventEnvelope<Thing>[], tx: EntityManager): Promise<void> {
     for (const { id, data } of facts) {
       const withCompany = { ...data, together: facts.length };

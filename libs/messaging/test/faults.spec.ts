@@ -86,20 +86,20 @@ describe('no event is lost and no effect happens twice', () => {
     await tell(database, [['1', { n: 0 }]]);
     await expectOnce([0]);
     const standby = await start();
-    expect(standby.app.get(EventWorker).active).toBe(false);
+    expect(standby.app.get(EventWorker).isLeader).toBe(false);
     child.kill();
     await child.ended;
     const killedAt = Date.now();
     await tell(database, [['1', { n: 1 }]]);
     await expectOnce([0, 1]);
     expect(Date.now() - killedAt).toBeLessThan(2000);
-    expect(standby.app.get(EventWorker).active).toBe(true);
+    expect(standby.app.get(EventWorker).isLeader).toBe(true);
   });
 
   it('when two replicas run: one relays, and hands over when it is stopped', async () => {
     const [first, second] = [await start(), await start()];
-    await expect.poll(() => first.app.get(EventWorker).active).toBe(true);
-    expect(second.app.get(EventWorker).active).toBe(false);
+    await expect.poll(() => first.app.get(EventWorker).isLeader).toBe(true);
+    expect(second.app.get(EventWorker).isLeader).toBe(false);
     await tell(
       database,
       range(0, 50).map((n) => [String(n % 3), { n }]),
@@ -111,7 +111,7 @@ describe('no event is lost and no effect happens twice', () => {
       range(50, 100).map((n) => [String(n % 3), { n }]),
     );
     await expectOnce(range(0, 100));
-    expect(second.app.get(EventWorker).active).toBe(true);
+    expect(second.app.get(EventWorker).isLeader).toBe(true);
   });
 
   it('when PostgreSQL drops all connections of the service', async () => {

@@ -1,4 +1,4 @@
-import { type Caller, CodedError, type Problem, request } from '@mentorhub/contracts';
+import { type Caller, ApplicationError, type Problem, request } from '@mentorhub/contracts';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { BadRequestException, Controller } from '@nestjs/common';
@@ -46,7 +46,7 @@ class ThingsController {
 
   @Handle(requests.fail)
   fail(): Echo {
-    throw new CodedError('BOOKING_SLOT_TAKEN', 'Schön, choose another\nslot.', {
+    throw new ApplicationError('BOOKING_SLOT_TAKEN', 'Schön, choose another\nslot.', {
       errors: [{ field: 'start', message: 'taken' }],
       data: { alternatives: ['2026-11-25T15:00:00Z'] },
     });
@@ -107,12 +107,12 @@ class ThingsController {
 const mentee: Caller = { user_id: 42, roles: ['student'], session_id: 7 };
 const admin: Caller = { user_id: 1, roles: ['admin'], session_id: 8 };
 
-function failureOf(promise: Promise<unknown>): Promise<CodedError> {
+function failureOf(promise: Promise<unknown>): Promise<ApplicationError> {
   return promise.then(
     () => expect.fail('it should have failed'),
     (error: unknown) => {
-      expect(error).toBeInstanceOf(CodedError);
-      return error as CodedError;
+      expect(error).toBeInstanceOf(ApplicationError);
+      return error as ApplicationError;
     },
   );
 }
@@ -135,7 +135,7 @@ describe('a request between apps', () => {
         maxInFlight: 4,
         classify: (error) =>
           error instanceof LostDatabase
-            ? new CodedError('SERVICE_UNAVAILABLE', 'The database is away.')
+            ? new ApplicationError('SERVICE_UNAVAILABLE', 'The database is away.')
             : undefined,
       },
     });

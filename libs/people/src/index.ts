@@ -1,4 +1,4 @@
 export { People } from './people.js';
 export { peopleMigrations } from './people.migrations.js';
 export { PeopleModule } from './people.module.js';
-export type { PersonFacts } from '@mentorhub/contracts';
+export type { UserSummary } from '@mentorhub/contracts';

@@ -1,6 +1,6 @@
 import {
   type EventEnvelope,
-  type PersonFacts,
+  type UserSummary,
   userRegistered,
   userUpdated,
 } from '@mentorhub/contracts';
@@ -14,12 +14,12 @@ export class PeopleEvents {
   constructor(private readonly people: People) {}
 
   @OnEvent(userRegistered)
-  meetNewUser(event: EventEnvelope<PersonFacts>, tx: EntityManager): Promise<void> {
+  meetNewUser(event: EventEnvelope<UserSummary>, tx: EntityManager): Promise<void> {
     return this.people.store(tx, [event.data], new Date(event.occurred_at));
   }
 
   @OnEvent(userUpdated)
-  followChangedProfile(event: EventEnvelope<PersonFacts>, tx: EntityManager): Promise<void> {
+  followChangedProfile(event: EventEnvelope<UserSummary>, tx: EntityManager): Promise<void> {
     return this.people.store(tx, [event.data], new Date(event.occurred_at));
   }
 }

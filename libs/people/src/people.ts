@@ -1,4 +1,4 @@
-import { type PersonFacts, Users } from '@mentorhub/contracts';
+import { type UserSummary, Users } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -18,10 +18,10 @@ export class People {
   constructor(private readonly requests: RequestClient) {}
 
   /** Those of `ids` that are known here, by user id. One query. */
-  async find(tx: EntityManager, ids: readonly number[]): Promise<Map<number, PersonFacts>> {
+  async find(tx: EntityManager, ids: readonly number[]): Promise<Map<number, UserSummary>> {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return new Map();
-    const rows = await tx.query<PersonFacts[]>(
+    const rows = await tx.query<UserSummary[]>(
       `SELECT user_id, username, full_name, avatar_url FROM people WHERE user_id = ANY ($1::integer[])`,
       [wanted],
     );
@@ -32,9 +32,9 @@ export class People {
    * The people with these ids, by user id. Whoever is not known here yet, because the event is still on its way or
    * the service is new, is asked from identity once and stored. Ids that identity does not know are left out.
    *
-   * @throws CodedError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
+   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
    */
-  async ensure(tx: EntityManager, ids: readonly number[]): Promise<Map<number, PersonFacts>> {
+  async ensure(tx: EntityManager, ids: readonly number[]): Promise<Map<number, UserSummary>> {
     const known = await this.find(tx, ids);
     const missing = [...new Set(ids)].filter((id) => !known.has(id));
     for (let from = 0; from < missing.length; from += askedAtOnce) {
@@ -48,7 +48,7 @@ export class People {
   }
 
   /** Writes facts that were true at an instant; what is newer already stays. */
-  async store(tx: EntityManager, people: readonly PersonFacts[], occurredAt: Date): Promise<void> {
+  async store(tx: EntityManager, people: readonly UserSummary[], occurredAt: Date): Promise<void> {
     if (people.length === 0) return;
     await tx.query(
       `INSERT INTO people (user_id, username, full_name, avatar_url, updated_at)

@@ -1,6 +1,6 @@
 import {
   type EventContract,
-  type PersonFacts,
+  type UserSummary,
   Users,
   userRegistered,
   userUpdated,
@@ -22,13 +22,13 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { People, PeopleModule, peopleMigrations } from '../src/index.js';
 
 const asked: number[][] = [];
-const directory = new Map<number, PersonFacts>();
+const directory = new Map<number, UserSummary>();
 
 /** Stands for identity: answers for the people in `directory`. */
 @Controller()
 class Directory {
   @Handle(Users.people)
-  async people(_actor: unknown, { ids }: { ids: number[] }): Promise<{ people: PersonFacts[] }> {
+  async people(_actor: unknown, { ids }: { ids: number[] }): Promise<{ people: UserSummary[] }> {
     asked.push(ids);
     return { people: ids.flatMap((id) => directory.get(id) ?? []) };
   }
@@ -40,7 +40,7 @@ class DirectoryModule {}
 @Module({ imports: [PeopleModule] })
 class AppModule {}
 
-const person = (user_id: number, full_name: string): PersonFacts => ({
+const person = (user_id: number, full_name: string): UserSummary => ({
   user_id,
   username: `user${user_id}`,
   full_name,
@@ -111,7 +111,7 @@ describe('a service that shows people', () => {
   const nameOf = async (id: number): Promise<string | undefined> =>
     (await people.find(dataSource.manager, [id])).get(id)?.full_name;
 
-  const tell = <Data extends PersonFacts>(contract: EventContract<Data>, facts: Data) =>
+  const tell = <Data extends UserSummary>(contract: EventContract<Data>, facts: Data) =>
     identity
       .get(DataSource, { strict: false })
       .transaction((tx) =>

@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { QueryRunnerAlreadyReleasedError, QueryRunnerProviderAlreadyReleasedError } from 'typeorm';
 
 /** What pg errors carry; TypeORM wraps them as `driverError` and copies their fields. */
@@ -88,9 +88,9 @@ export function unavailable(error: unknown, depth = 0): boolean {
  * The answer to a request that failed because of the database: a coded error when trying again later helps, undefined
  * for every other error. Goes into `MessagingModule.forService({ classify: classifyDatabaseError })`.
  */
-export function classifyDatabaseError(error: unknown): CodedError | undefined {
+export function classifyDatabaseError(error: unknown): ApplicationError | undefined {
   if (unavailable(error)) {
-    return new CodedError(
+    return new ApplicationError(
       'SERVICE_UNAVAILABLE',
       'The service cannot reach its database: try again in a moment.',
       { retryAfterSeconds: 1, cause: error },
@@ -98,13 +98,13 @@ export function classifyDatabaseError(error: unknown): CodedError | undefined {
   }
   // statement_timeout, and lock_timeout
   if (violates(error, '57014') || violates(error, '55P03')) {
-    return new CodedError('OVERLOADED', 'The service is too busy: try again in a moment.', {
+    return new ApplicationError('OVERLOADED', 'The service is too busy: try again in a moment.', {
       retryAfterSeconds: 2,
       cause: error,
     });
   }
   return isSerializationFailure(error)
-    ? new CodedError('OVERLOADED', 'Too many changes at once: try again in a moment.', {
+    ? new ApplicationError('OVERLOADED', 'Too many changes at once: try again in a moment.', {
         retryAfterSeconds: 1,
         cause: error,
       })

@@ -140,7 +140,7 @@ describe('an app as a process', () => {
     await other.drop();
   });
 
-  it('writes no mail address and no password, whatever is logged', async () => {
+  it('writes no email address and no password, whatever is logged', async () => {
     const { child } = await started('echo.main.js');
     await ask('rpc.echo.texts.leak', { email: 'ada@example.com', password: 'hunter2hunter2' });
     await expect.poll(() => child.stdout).toContain('Cannot sign [mail] in.');

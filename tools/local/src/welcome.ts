@@ -33,5 +33,5 @@ function accountLines(accounts: readonly DemoAccount[]): string[] {
   const lines = shown.map(
     ({ role, email, password }) => `  ${role.padEnd(8)} ${email.padEnd(width)}  ${password}`,
   );
-  return ['', 'Demo accounts (role, mail address, password):', ...lines];
+  return ['', 'Demo accounts (role, email address, password):', ...lines];
 }

@@ -1,4 +1,4 @@
-import { CodedError, type RefreshTokens } from '@mentorhub/contracts';
+import { ApplicationError, type RefreshTokens } from '@mentorhub/contracts';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import type { FastifyRequest } from 'fastify';
 
@@ -10,11 +10,11 @@ export const Bearer = createParamDecorator(
   },
 );
 
-/** The refresh token, wherever it was sent. @throws CodedError INVALID_REFRESH_TOKEN without one */
+/** The refresh token, wherever it was sent. @throws ApplicationError INVALID_REFRESH_TOKEN without one */
 export function refreshTokenOf(request: RefreshTokens, bearer: string | undefined): string {
   const token = request.refresh_token ?? bearer;
   if (token !== undefined) return token;
-  throw new CodedError(
+  throw new ApplicationError(
     'INVALID_REFRESH_TOKEN',
     'Send the refresh token as the bearer token or as `refresh_token` in the body.',
   );

@@ -1,4 +1,4 @@
-import { CodedError, type Caller } from '@mentorhub/contracts';
+import { ApplicationError, type Caller } from '@mentorhub/contracts';
 import { type ExecutionContext, Injectable } from '@nestjs/common';
 import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
@@ -12,7 +12,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     super();
   }
 
-  /** @throws CodedError UNAUTHENTICATED, FORBIDDEN */
+  /** @throws ApplicationError UNAUTHENTICATED, FORBIDDEN */
   override async canActivate(execution: ExecutionContext): Promise<boolean> {
     const access = this.reflector.get<RouteAccess | undefined>(ACCESS, execution.getHandler());
     const request = execution.switchToHttp().getRequest<FastifyRequest>();
@@ -23,7 +23,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     request.context.caller = caller;
     if (access === 'public' || access === 'user') return true;
     if (access === 'admin' && caller?.roles.includes('admin')) return true;
-    throw new CodedError('FORBIDDEN', 'Only administrators may do this.');
+    throw new ApplicationError('FORBIDDEN', 'Only administrators may do this.');
   }
 
   /** Says what is wrong with the token, in words that help the client and nobody else. */
@@ -34,8 +34,8 @@ export class AccessGuard extends AuthGuard('jwt') {
   ): User {
     if (error) throw error;
     if (user) return user;
-    if (info instanceof CodedError) throw info;
-    throw new CodedError('UNAUTHENTICATED', refusal(info));
+    if (info instanceof ApplicationError) throw info;
+    throw new ApplicationError('UNAUTHENTICATED', refusal(info));
   }
 }
 

@@ -19,7 +19,7 @@ export class JwtStrategy extends PassportStrategy(Strategy, 'jwt') {
     else super.authenticate(request);
   }
 
-  /** @throws CodedError UNAUTHENTICATED when the session of the token has ended */
+  /** @throws ApplicationError UNAUTHENTICATED when the session of the token has ended */
   validate(
     request: Pick<FastifyRequest, 'headers'>,
     claims: Parameters<AccessTokens['admit']>[1],

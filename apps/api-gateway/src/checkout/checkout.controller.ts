@@ -1,5 +1,5 @@
 import { Checkout, type Locale } from '@mentorhub/contracts';
-import { SettleSandboxPayment } from '@mentorhub/contracts/dto';
+import { CompleteSandboxPayment } from '@mentorhub/contracts/dto';
 import { RequestClient } from '@mentorhub/messaging';
 import { Body, Controller, Get, Post, Redirect } from '@nestjs/common';
 import { ApiConsumes, ApiResponse, ApiTags } from '@nestjs/swagger';
@@ -37,11 +37,11 @@ export class CheckoutController {
   @Redirect(undefined, 303)
   @ApiResponse({ status: 303, description: 'Back to the page, which shows the result.' })
   @Fails('WRONG_STATE')
-  async settle(
+  async complete(
     @Key(checkoutId) id: string,
-    @Body() { outcome }: SettleSandboxPayment,
+    @Body() { outcome }: CompleteSandboxPayment,
   ): Promise<{ url: string }> {
-    await this.requests.request(Checkout.settle, undefined, { checkout_id: id, outcome });
+    await this.requests.request(Checkout.complete, undefined, { checkout_id: id, outcome });
     return { url: `/checkout/${id}` };
   }
 }

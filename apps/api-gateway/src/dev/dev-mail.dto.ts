@@ -6,7 +6,7 @@ import { IsOptional, IsString, MaxLength } from 'class-validator';
 export class FindMails {
   @ApiProperty({ required: false, description: 'Only those to this address.' })
   @IsOptional()
-  @IsString({ message: 'to must be a mail address.' })
+  @IsString({ message: 'to must be a email address.' })
   @MaxLength(254, { message: 'to must have at most 254 characters.' })
   to?: string;
 }

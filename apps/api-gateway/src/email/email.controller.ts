@@ -27,7 +27,7 @@ export class EmailController {
 
   @Post('verify-email')
   @Anonymous()
-  @Summary('Verify a mail address', 'With the token of the link in the mail, which works once.')
+  @Summary('Verify a email address', 'With the token of the link in the mail, which works once.')
   @Answers(200, EmailVerified)
   @Fails('INVALID_TOKEN')
   verify(@Body() request: VerifyEmail): Promise<RawReply> {

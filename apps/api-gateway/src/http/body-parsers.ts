@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { RawServerDefault } from 'fastify';
 import { parse } from 'fast-querystring';
@@ -33,7 +33,7 @@ export function addBodyParsers(app: NestFastifyApplication, maxBytes: number): v
     if (request.routeOptions.config.form) done(null, { ...parse(body.toString()) });
     else {
       done(
-        new CodedError(
+        new ApplicationError(
           'UNSUPPORTED_MEDIA_TYPE',
           `Send the body as JSON, with \`Content-Type: ${json}\`.`,
         ),

@@ -1,10 +1,10 @@
 import { isUtf8 } from 'node:buffer';
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 
 /** How deep arrays and objects of a body may be nested; ours need four. */
 const maxDepth = 32;
 
-/** The text of a JSON body. @throws CodedError MALFORMED_REQUEST */
+/** The text of a JSON body. @throws ApplicationError MALFORMED_REQUEST */
 export function jsonText(body: Buffer): string {
   if (!isUtf8(body)) throw malformed('The body is not UTF-8.');
   if (isNestedDeeper(body, maxDepth)) {
@@ -13,8 +13,8 @@ export function jsonText(body: Buffer): string {
   return body.toString();
 }
 
-export function malformed(detail: string): CodedError {
-  return new CodedError('MALFORMED_REQUEST', detail);
+export function malformed(detail: string): ApplicationError {
+  return new ApplicationError('MALFORMED_REQUEST', detail);
 }
 
 const quote = 0x22;

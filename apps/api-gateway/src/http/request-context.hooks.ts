@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { type RequestContext, requestContext } from '@mentorhub/messaging';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { preferredLocale } from './preferred-locale.js';
@@ -45,11 +45,11 @@ function contextOf({ id, headers, routeOptions }: FastifyRequest): GatewayContex
   };
 }
 
-/** @throws CodedError VALIDATION_FAILED */
+/** @throws ApplicationError VALIDATION_FAILED */
 function idempotencyKeyOf(header: string | string[] | undefined): string | undefined {
   if (header === undefined) return undefined;
   if (typeof header === 'string' && printable.test(header)) return header;
-  throw CodedError.invalid(
+  throw ApplicationError.invalid(
     'Idempotency-Key',
     'Idempotency-Key must be 1 to 128 printable ASCII characters.',
   );

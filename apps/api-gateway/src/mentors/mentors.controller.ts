@@ -37,7 +37,7 @@ export class MentorsController {
   @Conditional()
   @Summary(
     'Show a mentor',
-    'With the newest ten reviews; the mail address only for signed-in callers.',
+    'With the newest ten reviews; the email address only for signed-in callers.',
   )
   @Answers(200, MentorDetails)
   get(@Actor() actor: Caller | undefined, @Id() id: number): Promise<RawReply> {

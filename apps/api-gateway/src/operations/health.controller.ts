@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { ServiceHealth } from '@mentorhub/contracts/dto';
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
@@ -57,7 +57,7 @@ export class HealthController {
     const report = await this.health.gateway();
     const { status, checks } = report;
     if (status === 'up') return report;
-    throw new CodedError('SERVICE_UNAVAILABLE', 'This gateway takes no requests right now.', {
+    throw new ApplicationError('SERVICE_UNAVAILABLE', 'This gateway takes no requests right now.', {
       data: { status, checks },
     });
   }

@@ -5,7 +5,7 @@ import {
   PageQuery,
   PaymentPage,
   PaymentView,
-  SettleSandboxPayment,
+  CompleteSandboxPayment,
 } from '@mentorhub/contracts/dto';
 import { type RawReply, RequestClient } from '@mentorhub/messaging';
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
@@ -55,11 +55,11 @@ export class PaymentsController {
   @Summary('Decide a payment of the sandbox provider', 'Exists only with the sandbox provider.')
   @Answers(200, PaymentView)
   @Fails('WRONG_STATE')
-  settle(
+  complete(
     @Actor() actor: Caller,
     @Key(paymentId) id: string,
-    @Body() { outcome }: SettleSandboxPayment,
+    @Body() { outcome }: CompleteSandboxPayment,
   ): Promise<RawReply> {
-    return this.requests.forward(Payments.settleSandbox, actor, { id, outcome });
+    return this.requests.forward(Payments.completeSandbox, actor, { id, outcome });
   }
 }

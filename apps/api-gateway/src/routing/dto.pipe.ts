@@ -1,4 +1,4 @@
-import { CodedError, type FieldError } from '@mentorhub/contracts';
+import { ApplicationError, type FieldError } from '@mentorhub/contracts';
 import { type ArgumentMetadata, Injectable, type PipeTransform, type Type } from '@nestjs/common';
 import { plainToInstance } from 'class-transformer';
 import { type ValidationError, validateSync } from 'class-validator';
@@ -20,17 +20,17 @@ const maxErrors = 50;
  */
 @Injectable()
 export class DtoPipe implements PipeTransform {
-  /** @throws CodedError VALIDATION_FAILED with one entry per field */
+  /** @throws ApplicationError VALIDATION_FAILED with one entry per field */
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if (!metatype || (type !== 'body' && type !== 'query')) return value;
     const plain = value ?? {};
     if (typeof plain !== 'object' || Array.isArray(plain)) {
-      throw CodedError.invalid('body', 'The body must be a JSON object.');
+      throw ApplicationError.invalid('body', 'The body must be a JSON object.');
     }
     const dto = plainToInstance(metatype as Type<object>, plain);
     const errors = validateSync(dto, rules);
     if (errors.length === 0) return dto;
-    throw new CodedError('VALIDATION_FAILED', 'Some fields are invalid.', {
+    throw new ApplicationError('VALIDATION_FAILED', 'Some fields are invalid.', {
       errors: errors.flatMap((error) => fieldErrors(error, '')).slice(0, maxErrors),
     });
   }

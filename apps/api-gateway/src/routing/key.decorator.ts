@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { createParamDecorator, type ExecutionContext } from '@nestjs/common';
 import { documentPathParameter, pathParameter } from './path-parameter.js';
 
@@ -13,11 +13,11 @@ const KeyParameter = createParamDecorator(
   ({ name, pattern }: KeyOptions, execution: ExecutionContext): string => {
     const key = pathParameter(execution, name);
     if (pattern.test(key)) return key;
-    throw CodedError.notFound(`“${key.slice(0, 64)}”`);
+    throw ApplicationError.notFound(`“${key.slice(0, 64)}”`);
   },
 );
 
-/** A textual key in the path, such as `pm_123abc`. @throws CodedError NOT_FOUND for one that cannot exist */
+/** A textual key in the path, such as `pm_123abc`. @throws ApplicationError NOT_FOUND for one that cannot exist */
 export function Key(options: KeyOptions): ParameterDecorator {
   const { name, pattern, example } = options;
   return (target, key, index) => {

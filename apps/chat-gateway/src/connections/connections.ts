@@ -1,5 +1,5 @@
 import { RevokedSessions } from '@mentorhub/access-token';
-import { type Caller, closeCodes, CodedError } from '@mentorhub/contracts';
+import { type Caller, closeCodes, ApplicationError } from '@mentorhub/contracts';
 import { CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { ChatGatewayConfig } from '../config.js';
@@ -56,13 +56,13 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
 
   /**
    * Lets a socket in: it counts for its user, follows the user's log and is welcomed.
-   * @throws CodedError `UNAUTHENTICATED` for an ended session; others when the log cannot be asked
+   * @throws ApplicationError `UNAUTHENTICATED` for an ended session; others when the log cannot be asked
    */
   async open(connection: Connection, { caller, expiresAt }: Identity): Promise<void> {
     if (!connection.open) return;
     // A ticket may be older than the end of its session.
     if (this.revoked.has(caller.session_id)) {
-      throw new CodedError('UNAUTHENTICATED', 'This device was signed out: sign in again.');
+      throw new ApplicationError('UNAUTHENTICATED', 'This device was signed out: sign in again.');
     }
     connection.caller = caller;
     connection.expiresAt = expiresAt;

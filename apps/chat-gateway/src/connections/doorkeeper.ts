@@ -1,5 +1,5 @@
 import { AccessTokens } from '@mentorhub/access-token';
-import { type Caller, CodedError, SocketTickets } from '@mentorhub/contracts';
+import { type Caller, ApplicationError, SocketTickets } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
@@ -27,23 +27,23 @@ export class Doorkeeper {
     this.origins = new Set([new URL(config.PUBLIC_URL).origin, ...config.ALLOWED_ORIGINS]);
   }
 
-  /** Only browsers send an origin, and only pages we know may use their users' sessions. @throws CodedError */
+  /** Only browsers send an origin, and only pages we know may use their users' sessions. @throws ApplicationError */
   checkOrigin(origin: string | undefined): void {
     if (origin === undefined || this.origins.has(origin)) return;
     if (this.config.PROFILE === 'local' && loopback.test(origin)) return;
-    throw new CodedError(
+    throw new ApplicationError(
       'FORBIDDEN',
       'Pages of this origin may not connect: add it to ALLOWED_ORIGINS.',
     );
   }
 
-  /** Who the credential of an address proves; undefined without one. @throws CodedError */
+  /** Who the credential of an address proves; undefined without one. @throws ApplicationError */
   async identify(query: URLSearchParams): Promise<Identity | undefined> {
     const ticket = query.get('ticket');
     const token = query.get('token');
     if (ticket === null && token === null) return undefined;
     if (ticket === null && this.config.WS_QUERY_TOKEN === 'off') {
-      throw new CodedError(
+      throw new ApplicationError(
         'UNAUTHENTICATED',
         'Tokens in addresses are not accepted here: use a ticket from POST /api/v1/ws/ticket.',
       );
@@ -52,7 +52,7 @@ export class Doorkeeper {
       if (ticket === null) return await this.verify(token ?? '');
       return await this.redeem(ticket);
     } catch (error) {
-      throw error instanceof CodedError ? refusalOf(error) : error;
+      throw error instanceof ApplicationError ? refusalOf(error) : error;
     }
   }
 
@@ -65,7 +65,7 @@ export class Doorkeeper {
     return { caller, expiresAt: end * 1000 };
   }
 
-  /** Who an access token proves. @throws CodedError */
+  /** Who an access token proves. @throws ApplicationError */
   async verify(token: string): Promise<Identity> {
     const caller = await this.tokens.verify(token);
     return { caller, expiresAt: expiryOf(token) };
@@ -80,14 +80,14 @@ function expiryOf(token: string): number {
 }
 
 /** Says no more than the client needs. */
-function refusalOf({ status }: CodedError): CodedError {
+function refusalOf({ status }: ApplicationError): ApplicationError {
   if (status < 500) {
-    return new CodedError(
+    return new ApplicationError(
       'UNAUTHENTICATED',
       'The ticket or token is wrong, used or expired: get a new one.',
     );
   }
-  return new CodedError(
+  return new ApplicationError(
     'SERVICE_UNAVAILABLE',
     'Sign-in cannot be checked right now. Try again in a moment.',
   );

@@ -1,7 +1,7 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
-import { closeCodes, CodedError, requestIdOf } from '@mentorhub/contracts';
+import { closeCodes, ApplicationError, requestIdOf } from '@mentorhub/contracts';
 import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
 import type { ChatGatewayConfig } from '../config.js';
@@ -129,7 +129,10 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     try {
       const url = new URL(request.url ?? '/', 'http://gateway');
       if (url.pathname.replace(/\/$/, '') !== endpoint.path) {
-        throw new CodedError('NOT_FOUND', `There is no WebSocket here: use ${endpoint.path}.`);
+        throw new ApplicationError(
+          'NOT_FOUND',
+          `There is no WebSocket here: use ${endpoint.path}.`,
+        );
       }
       this.refuseIfDraining();
       const { doorkeeper } = this.parts;
@@ -143,11 +146,11 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
         endpoint.onConnect?.(connection);
       });
     } catch (error) {
-      if (!(error instanceof CodedError)) FrameReader.report(error);
+      if (!(error instanceof ApplicationError)) FrameReader.report(error);
       const refusal =
-        error instanceof CodedError
+        error instanceof ApplicationError
           ? error
-          : new CodedError('SERVICE_UNAVAILABLE', 'Try again in a moment.');
+          : new ApplicationError('SERVICE_UNAVAILABLE', 'Try again in a moment.');
       refuse(socket, refusal, requestIdOf(request));
     }
   }
@@ -167,7 +170,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
 
   private refuseIfDraining(): void {
     if (this.draining)
-      throw new CodedError('SERVICE_UNAVAILABLE', 'This gateway is stopping: connect again.');
+      throw new ApplicationError('SERVICE_UNAVAILABLE', 'This gateway is stopping: connect again.');
   }
 }
 

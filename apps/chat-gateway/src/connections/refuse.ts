@@ -1,9 +1,9 @@
 import { STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type CodedError, httpErrorBody } from '@mentorhub/contracts';
+import { type ApplicationError, httpErrorBody } from '@mentorhub/contracts';
 
 /** Answers an HTTP upgrade with an error of the REST format and ends the connection. */
-export function refuse(socket: Duplex, error: CodedError, requestId: string): void {
+export function refuse(socket: Duplex, error: ApplicationError, requestId: string): void {
   const { status } = error;
   const body = JSON.stringify(httpErrorBody(error, requestId));
   socket.end(

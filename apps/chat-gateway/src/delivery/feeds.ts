@@ -60,7 +60,7 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   /**
    * Lets a socket follow its user's log, and resolves to where it starts. Listens first and asks for the end of the
    * log second, so that nothing falls between.
-   * @throws CodedError when the log cannot be asked
+   * @throws ApplicationError when the log cannot be asked
    */
   async attach(connection: Connection, caller: Caller): Promise<LogPosition> {
     const feed = this.feedOf(caller.user_id);

@@ -1,6 +1,6 @@
 import {
   type AckFrame,
-  CodedError,
+  ApplicationError,
   maxBatchCharacters,
   Messages,
   type PostAnswer,
@@ -35,7 +35,7 @@ export class Posts implements OnApplicationShutdown {
 
   constructor(private readonly requests: RequestClient) {}
 
-  /** @throws CodedError */
+  /** @throws ApplicationError */
   send(post: SocketPost): Promise<AckFrame> {
     const { length } = post.message.text;
     const fits = this.waiting.length < maxPosts && this.characters + length <= maxBatchCharacters;
@@ -84,7 +84,7 @@ export class Posts implements OnApplicationShutdown {
 }
 
 function settle({ post, resolve, reject }: Waiting, answer: PostAnswer | undefined): void {
-  if (!answer) reject(new CodedError('INTERNAL', 'The message was not answered.'));
-  else if ('problem' in answer) reject(CodedError.fromProblem(answer.problem));
+  if (!answer) reject(new ApplicationError('INTERNAL', 'The message was not answered.'));
+  else if ('problem' in answer) reject(ApplicationError.fromProblem(answer.problem));
   else resolve({ type: 'ack', client_id: post.message.client_id, ...answer.ack });
 }

@@ -1,4 +1,4 @@
-import { CodedError, type ErrorCode, type FrameErrorCode } from '@mentorhub/contracts';
+import { ApplicationError, type ErrorCode, type FrameErrorCode } from '@mentorhub/contracts';
 
 /** What a client is told about a frame that could not be carried out. */
 export class FrameError extends Error {
@@ -26,7 +26,7 @@ const frameCodes: Partial<Record<ErrorCode, FrameErrorCode>> = {
 /** Translates any failure; what is not the client's doing is `unavailable`, and trying again is right. */
 export function toFrameError(error: unknown): FrameError {
   if (error instanceof FrameError) return error;
-  if (error instanceof CodedError) {
+  if (error instanceof ApplicationError) {
     const detail = error.errors?.map(({ message }) => message).join(' ') ?? error.detail;
     return new FrameError(frameCodes[error.code] ?? 'unavailable', detail);
   }
@@ -35,5 +35,5 @@ export function toFrameError(error: unknown): FrameError {
 
 /** Whether the failure is worth a line in the log: one that nobody expected. */
 export function isUnexpected(error: unknown): boolean {
-  return !(error instanceof FrameError || error instanceof CodedError);
+  return !(error instanceof FrameError || error instanceof ApplicationError);
 }

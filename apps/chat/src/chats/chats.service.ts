@@ -96,7 +96,7 @@ export class ChatsService {
   /**
    * A stretch of a chat, oldest first: the newest messages, those before an id, or those after one. `has_more` tells
    * whether the stretch goes on in the direction that was read.
-   * @throws CodedError `NOT_FOUND` also for a chat of others
+   * @throws ApplicationError `NOT_FOUND` also for a chat of others
    */
   async history(
     actor: Caller,

@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { People } from '@mentorhub/people';
 import { Transactions } from '@mentorhub/persistence';
 import { Injectable } from '@nestjs/common';
@@ -44,11 +44,14 @@ export class DirectChats {
 
   /**
    * The chat of a user with another one, opened if there is none.
-   * @throws CodedError `NOT_FOUND` for an unknown recipient, `VALIDATION_FAILED` for oneself
+   * @throws ApplicationError `NOT_FOUND` for an unknown recipient, `VALIDATION_FAILED` for oneself
    */
   async withUser(userId: number, recipientId: number): Promise<DirectChat> {
     if (userId === recipientId) {
-      throw CodedError.invalid('recipient_id', 'recipient_id must be another user than yourself.');
+      throw ApplicationError.invalid(
+        'recipient_id',
+        'recipient_id must be another user than yourself.',
+      );
     }
     return (await this.find(userId, recipientId)) ?? (await this.open(userId, recipientId));
   }
@@ -67,11 +70,11 @@ export class DirectChats {
 
   /**
    * A chat the user takes part in.
-   * @throws CodedError `NOT_FOUND` also for a chat of others
+   * @throws ApplicationError `NOT_FOUND` also for a chat of others
    */
   async ofUser(userId: number, chatId: number): Promise<DirectChat> {
     const chat = this.byId.get(chatId) ?? (await this.load(chatId));
-    if (!chat?.users.includes(userId)) throw CodedError.notFound('The chat');
+    if (!chat?.users.includes(userId)) throw ApplicationError.notFound('The chat');
     return chat;
   }
 
@@ -86,7 +89,7 @@ export class DirectChats {
   private async open(userId: number, recipientId: number): Promise<DirectChat> {
     // Names are shown with every message, so both must be known before the first one.
     const people = await this.people.ensure(this.dataSource.manager, [userId, recipientId]);
-    if (!people.has(recipientId)) throw CodedError.notFound('The recipient');
+    if (!people.has(recipientId)) throw ApplicationError.notFound('The recipient');
     const users = ordered(userId, recipientId);
     const row = await this.transactions.run(async (tx) => {
       await tx.query(

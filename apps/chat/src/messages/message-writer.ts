@@ -1,5 +1,5 @@
 import { setImmediate as turn } from 'node:timers/promises';
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import {
   classifyDatabaseError,
   isSerializationFailure,
@@ -75,13 +75,17 @@ export class MessageWriter {
 
   /**
    * Stores a message and what follows from it, tells the open sockets, and resolves; to `undefined` for a duplicate.
-   * @throws CodedError `OVERLOADED` when too many wait already
+   * @throws ApplicationError `OVERLOADED` when too many wait already
    */
   async store(message: NewMessage): Promise<StoredMessage | undefined> {
     if (this.waiting.length >= maxWaiting) {
-      throw new CodedError('OVERLOADED', 'Too many messages at once. Try again in a moment.', {
-        retryAfterSeconds: 1,
-      });
+      throw new ApplicationError(
+        'OVERLOADED',
+        'Too many messages at once. Try again in a moment.',
+        {
+          retryAfterSeconds: 1,
+        },
+      );
     }
     return new Promise((resolve, reject) => {
       this.waiting.push({ message, resolve, reject });

@@ -1,6 +1,6 @@
 import {
   type Caller,
-  CodedError,
+  ApplicationError,
   type MessageView,
   type PostAnswer,
   type SendMessage,
@@ -43,7 +43,7 @@ export class MessagesService {
 
   /**
    * Sends a message over REST. Without a `client_id` the request's `Idempotency-Key` makes it unique.
-   * @throws CodedError `IDEMPOTENCY_KEY_REUSED` for the same key with another message
+   * @throws ApplicationError `IDEMPOTENCY_KEY_REUSED` for the same key with another message
    */
   async send(actor: Caller, message: SendMessage): Promise<MessageView> {
     const key = message.client_id === undefined && requestContext.current()?.idempotencyKey;
@@ -55,7 +55,7 @@ export class MessagesService {
       (message.recipient_id !== undefined &&
         message.recipient_id !== otherThan(sent.chat, actor.user_id));
     if (key && sent.duplicate && other) {
-      throw new CodedError(
+      throw new ApplicationError(
         'IDEMPOTENCY_KEY_REUSED',
         'This Idempotency-Key was used for another message: send a new key.',
       );
@@ -89,12 +89,12 @@ export class MessagesService {
     }
   }
 
-  private explain(error: unknown): CodedError {
-    if (error instanceof CodedError) return error;
+  private explain(error: unknown): ApplicationError {
+    if (error instanceof ApplicationError) return error;
     const classified = classifyDatabaseError(error);
     if (classified) return classified;
     this.logger.error('A message could not be stored.', error);
-    return new CodedError('INTERNAL', 'Something went wrong on our side.', { cause: error });
+    return new ApplicationError('INTERNAL', 'Something went wrong on our side.', { cause: error });
   }
 
   private async deliver(
@@ -126,7 +126,7 @@ export class MessagesService {
     chatId: number | undefined,
   ): DirectChat | Promise<DirectChat> {
     if ((chatId === undefined) === (recipientId === undefined)) {
-      throw CodedError.invalid('recipient_id', 'Send recipient_id or chat_id, one of them.');
+      throw ApplicationError.invalid('recipient_id', 'Send recipient_id or chat_id, one of them.');
     }
     if (recipientId === undefined) return this.directChats.ofUser(senderId, chatId!);
     return (

@@ -1,4 +1,4 @@
-import { type Caller, CodedError, type ReadResult } from '@mentorhub/contracts';
+import { type Caller, ApplicationError, type ReadResult } from '@mentorhub/contracts';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
@@ -25,7 +25,7 @@ export class ReceiptsService {
   /**
    * Marks a chat as read up to a message and tells everyone in it, the reader's devices included. A message that was
    * read before changes nothing.
-   * @throws CodedError `NOT_FOUND` also for a message of others
+   * @throws ApplicationError `NOT_FOUND` also for a message of others
    */
   async readUpTo({ user_id: userId }: Caller, messageId: number): Promise<ReadResult> {
     const { result, entries } = await this.transactions.run(async (tx) => {
@@ -38,7 +38,7 @@ export class ReceiptsService {
          GROUP BY mine.chat_id`,
         [userId, messageId],
       );
-      if (!place) throw CodedError.notFound('The message');
+      if (!place) throw ApplicationError.notFound('The message');
       const { chat_id: chatId, users } = place;
       // The logs before the participant, in the order in which batches of messages lock them.
       await this.eventLog.lock(tx, users);

@@ -1,4 +1,4 @@
-import { type Caller, CodedError, userFrame } from '@mentorhub/contracts';
+import { type Caller, ApplicationError, userFrame } from '@mentorhub/contracts';
 import { Signals } from '@mentorhub/messaging';
 import { People } from '@mentorhub/people';
 import { Injectable } from '@nestjs/common';
@@ -17,7 +17,7 @@ export class TypingService {
   /**
    * Tells the others of a chat that a user is typing. Nobody is told before a chat's first message: until then the
    * other side does not know the user, and typing must not tell whether it exists.
-   * @throws CodedError `NOT_FOUND` also for a chat of others
+   * @throws ApplicationError `NOT_FOUND` also for a chat of others
    */
   async tell(
     { user_id: userId }: Caller,
@@ -43,6 +43,6 @@ export class TypingService {
   ): Promise<DirectChat | undefined> {
     if (chatId !== undefined) return this.directChats.ofUser(userId, chatId);
     if (recipientId !== undefined) return this.directChats.find(userId, recipientId);
-    throw CodedError.invalid('recipient_id', 'recipient_id or chat_id must be given.');
+    throw ApplicationError.invalid('recipient_id', 'recipient_id or chat_id must be given.');
   }
 }

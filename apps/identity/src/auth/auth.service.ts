@@ -1,6 +1,6 @@
 import {
   type Caller,
-  CodedError,
+  ApplicationError,
   type Device,
   type Login,
   type SignedIn,
@@ -49,21 +49,21 @@ export class AuthService {
 
   /**
    * Signs a device in. An unknown address and a wrong password look the same, in time too (ASVS 6.3.8).
-   * @throws CodedError INVALID_CREDENTIALS, RATE_LIMITED, FORBIDDEN for a deactivated account
+   * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, FORBIDDEN for a deactivated account
    */
   async login({ email: address, password, device }: Login & { device: Device }): Promise<SignedIn> {
     const email = address.toLowerCase();
     await this.throttle.admit(email, device.ip);
     const user = await this.users.credentialsOf(email);
     if (!(await this.passwords.matches(password, user?.passwordHash)) || !user) {
-      throw new CodedError(
+      throw new ApplicationError(
         'INVALID_CREDENTIALS',
-        'The mail address or the password is wrong: check both, or reset the password.',
+        'The email address or the password is wrong: check both, or reset the password.',
       );
     }
     await this.throttle.clear(email, device.ip);
     if (!user.isActive) {
-      throw new CodedError('FORBIDDEN', 'This account is deactivated: write to the support.');
+      throw new ApplicationError('FORBIDDEN', 'This account is deactivated: write to the support.');
     }
     await this.renewHash(user, password);
     const grant = await this.transactions.run((tx) => this.open(tx, user, device));
@@ -73,7 +73,7 @@ export class AuthService {
   /**
    * Exchanges a refresh token for a new pair. A token that turns up again after its use was stolen from one side or the
    * other: its session ends (RFC 9700 §4.14.2).
-   * @throws CodedError INVALID_REFRESH_TOKEN
+   * @throws ApplicationError INVALID_REFRESH_TOKEN
    */
   async refresh(request: { refresh_token: string; device: Device }): Promise<TokenPair> {
     const { grant, ended } = await this.transactions.run(async (tx) => {
@@ -99,7 +99,7 @@ export class AuthService {
       this.logger.warn(`A refresh token was used again: session ${ended[0]?.id} has been ended.`);
     }
     if (!grant) {
-      throw new CodedError(
+      throw new ApplicationError(
         'INVALID_REFRESH_TOKEN',
         'The refresh token is unknown, expired or used up: sign in again.',
       );

@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
@@ -35,7 +35,7 @@ export class LoginThrottle {
   /**
    * Counts an attempt before the password is looked at, so that attempts at the same time cannot pass the limit. One
    * that is refused leaves no count behind: it never gets to show a right password, which would take its count back.
-   * @throws CodedError RATE_LIMITED
+   * @throws ApplicationError RATE_LIMITED
    */
   async admit(email: string, ip: string): Promise<void> {
     const account = hashOf(email);
@@ -90,7 +90,7 @@ export class LoginThrottle {
     if (!row || row.failures <= most) return;
     const seconds = Math.max(1, Math.ceil((row.window_ends_at.getTime() - now.getTime()) / 1000));
     const minutes = Math.ceil(seconds / 60);
-    throw new CodedError(
+    throw new ApplicationError(
       'RATE_LIMITED',
       account === anyAccount
         ? `Too many failed sign-ins from your network: try again in ${minutes} minutes.`

@@ -3,7 +3,7 @@ import { Outbox } from '@mentorhub/messaging';
 import type { EntityManager } from 'typeorm';
 import { Passwords } from '../passwords/passwords.js';
 import { User } from '../users/user.entity.js';
-import { toPersonFacts } from '../users/user.views.js';
+import { toUserSummary } from '../users/user.views.js';
 import { demoPassword, demoPeople, type DemoPerson } from './people.js';
 
 const monthMs = 30 * 86_400_000;
@@ -47,7 +47,7 @@ async function insert(tx: EntityManager, people: readonly DemoPerson[], now: Dat
       username: person.username,
       fullName: person.fullName,
       passwordHash,
-      wishedRole: person.role === 'mentor' ? 'mentor' : 'student',
+      requestedRole: person.role === 'mentor' ? 'mentor' : 'student',
       isAdmin: person.role === 'admin',
       isMentor: person.role === 'mentor',
       isActive: true,
@@ -70,8 +70,8 @@ async function insert(tx: EntityManager, people: readonly DemoPerson[], now: Dat
       event: userRegistered,
       aggregateId: user.id,
       data: {
-        ...toPersonFacts(user),
-        role: user.wishedRole,
+        ...toUserSummary(user),
+        role: user.requestedRole,
         locale: user.locale,
         timezone: user.timezone,
       },

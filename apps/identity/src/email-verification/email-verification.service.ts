@@ -57,7 +57,7 @@ export class EmailVerificationService {
 
   /**
    * Marks the address as proven.
-   * @throws CodedError INVALID_TOKEN
+   * @throws ApplicationError INVALID_TOKEN
    */
   verify(token: string): Promise<EmailVerified> {
     return this.transactions.run(async (tx) => {
@@ -72,13 +72,13 @@ export class EmailVerificationService {
         .execute();
       if (!affected) throw invalidLink();
       await this.outbox.add(tx, userEmailVerified, userId, { user_id: userId });
-      return { message: 'The mail address is verified.', email };
+      return { message: 'The email address is verified.', email };
     });
   }
 
   /**
    * Makes the token that goes into the mail, as late as possible: when the mail is sent.
-   * @throws CodedError NOT_FOUND
+   * @throws ApplicationError NOT_FOUND
    */
   async mint(userId: number): Promise<Contact & { token: string }> {
     const user = await this.users.byId(userId);

@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { hashOf, newToken } from '../secrets/secret-token.js';
@@ -24,7 +24,7 @@ export class VerificationTokens {
 
   /**
    * Uses a token up and tells which address of which user it proves.
-   * @throws CodedError INVALID_TOKEN
+   * @throws ApplicationError INVALID_TOKEN
    */
   async redeem(
     tx: EntityManager,
@@ -41,8 +41,8 @@ export class VerificationTokens {
   }
 }
 
-export function invalidLink(): CodedError {
-  return new CodedError(
+export function invalidLink(): ApplicationError {
+  return new ApplicationError(
     'INVALID_TOKEN',
     'This link was used, replaced by a newer one, or has expired: ask for a new mail.',
   );

@@ -12,7 +12,7 @@ import {
 } from 'jose';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { IdentityConfig } from '../config.js';
-import { SealedBox } from '../secrets/sealed-box.js';
+import { SecretBox } from '../secrets/secret-box.js';
 
 const algorithm = 'RS256';
 const dayMs = 86_400_000;
@@ -37,7 +37,7 @@ interface KeyRow {
 @Injectable()
 export class SigningKeys implements OnModuleInit {
   private readonly logger = new Logger(SigningKeys.name);
-  private readonly box: SealedBox;
+  private readonly box: SecretBox;
   private known?: Promise<SigningKey>;
   private lookAgainAt = 0;
 
@@ -47,7 +47,7 @@ export class SigningKeys implements OnModuleInit {
     private readonly transactions: Transactions,
     private readonly clock: Clock,
   ) {
-    this.box = new SealedBox(config.SECRET_KEY, 'signing keys');
+    this.box = new SecretBox(config.SECRET_KEY, 'signing keys');
   }
 
   /** A wrong `SECRET_KEY` ends the start, not the first sign-in. */

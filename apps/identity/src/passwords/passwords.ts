@@ -1,6 +1,6 @@
 import { availableParallelism } from 'node:os';
 import { hash, parseOptions, verify } from '@node-rs/argon2';
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { newToken } from '../secrets/secret-token.js';
 import { type Owner, passwordFault } from './password-rules.js';
@@ -20,10 +20,10 @@ export class Passwords {
   private readonly waiting: (() => void)[] = [];
   private readonly nobodysHash = hash(newToken(), costs);
 
-  /** @throws CodedError VALIDATION_FAILED with the reason when the password is too weak. */
+  /** @throws ApplicationError VALIDATION_FAILED with the reason when the password is too weak. */
   async hash(password: string, owner: Owner): Promise<string> {
     const fault = passwordFault(password, owner);
-    if (fault !== undefined) throw CodedError.invalid('password', fault);
+    if (fault !== undefined) throw ApplicationError.invalid('password', fault);
     return this.inTurn(() => hash(password, costs));
   }
 
@@ -47,9 +47,13 @@ export class Passwords {
   private async inTurn<T>(work: () => Promise<T>): Promise<T> {
     if (this.running >= availableParallelism()) {
       if (this.waiting.length >= longestQueue) {
-        throw new CodedError('OVERLOADED', 'Too many sign-ins at the moment; try again shortly.', {
-          retryAfterSeconds: 2,
-        });
+        throw new ApplicationError(
+          'OVERLOADED',
+          'Too many sign-ins at the moment; try again shortly.',
+          {
+            retryAfterSeconds: 2,
+          },
+        );
       }
       // The one before hands its place over, so `running` stays as it is.
       await new Promise<void>((resolve) => this.waiting.push(resolve));

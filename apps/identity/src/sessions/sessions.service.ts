@@ -1,6 +1,6 @@
 import {
   type Caller,
-  CodedError,
+  ApplicationError,
   type RevokedSession,
   type SessionDevices,
 } from '@mentorhub/contracts';
@@ -34,11 +34,11 @@ export class SessionsService {
 
   /**
    * Signs one of the actor's devices out.
-   * @throws CodedError NOT_FOUND for what is not the actor's, or not signed in
+   * @throws ApplicationError NOT_FOUND for what is not the actor's, or not signed in
    */
   async revoke(actor: Caller, id: number): Promise<void> {
     const ended = await this.revocation.end({ id, userId: actor.user_id });
-    if (ended === 0) throw CodedError.notFound('The signed-in device');
+    if (ended === 0) throw ApplicationError.notFound('The signed-in device');
   }
 
   /** Everything a gateway must refuse although the tokens have not expired. */

@@ -1,4 +1,9 @@
-import { type Caller, CodedError, type SocketTicket, type TicketOwner } from '@mentorhub/contracts';
+import {
+  type Caller,
+  ApplicationError,
+  type SocketTicket,
+  type TicketOwner,
+} from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -39,7 +44,7 @@ export class SocketTicketsService {
 
   /**
    * Who the ticket was issued to, as long as that session goes on. Deleting it decides who of several is first.
-   * @throws CodedError UNAUTHENTICATED
+   * @throws ApplicationError UNAUTHENTICATED
    */
   async redeem(ticket: string): Promise<TicketOwner> {
     const [row] = await this.dataSource.query<RedeemedRow[]>(
@@ -56,7 +61,7 @@ export class SocketTicketsService {
       [hashOf(ticket), this.clock.now()],
     );
     if (!row) {
-      throw new CodedError(
+      throw new ApplicationError(
         'UNAUTHENTICATED',
         'The ticket is unknown, used or older than 30 seconds: ask for a new one.',
       );

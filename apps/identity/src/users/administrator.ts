@@ -1,6 +1,6 @@
 import { CONFIG, Clock } from '@mentorhub/service-kit';
 import { Transactions } from '@mentorhub/persistence';
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { IdentityConfig } from '../config.js';
@@ -36,7 +36,7 @@ export class Administrator implements OnModuleInit {
           email,
           fullName,
           passwordHash,
-          wishedRole: 'student',
+          requestedRole: 'student',
           isAdmin: true,
           timezone: 'UTC',
           locale: 'en',
@@ -47,7 +47,7 @@ export class Administrator implements OnModuleInit {
       this.logger.log('The administrator of ADMIN_EMAIL was created.');
     } catch (error) {
       // Another replica was faster.
-      if (!(error instanceof CodedError && error.code === 'EMAIL_TAKEN')) throw error;
+      if (!(error instanceof ApplicationError && error.code === 'EMAIL_TAKEN')) throw error;
     }
   }
 

@@ -22,7 +22,7 @@ export class User {
 
   /** What the user registered to be. Grants nothing. */
   @Column('text')
-  wishedRole: RoleAtRegistration;
+  requestedRole: RoleAtRegistration;
 
   @Column('boolean')
   isAdmin: boolean;

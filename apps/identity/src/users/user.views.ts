@@ -1,6 +1,6 @@
 import type {
   Contact,
-  PersonFacts,
+  UserSummary,
   ProfileView,
   Role,
   UserCard,
@@ -30,7 +30,7 @@ export function toProfileView(user: User): ProfileView {
     timezone: user.timezone,
     locale: user.locale,
     is_mentor: user.isMentor,
-    is_mentee: user.wishedRole === 'student',
+    is_mentee: user.requestedRole === 'student',
   };
 }
 
@@ -40,7 +40,11 @@ function userFields(user: User) {
     email: user.email,
     username: user.username,
     full_name: user.fullName,
-    role: user.isAdmin ? ('admin' as const) : user.isMentor ? ('mentor' as const) : user.wishedRole,
+    role: user.isAdmin
+      ? ('admin' as const)
+      : user.isMentor
+        ? ('mentor' as const)
+        : user.requestedRole,
     email_verified: user.emailVerifiedAt !== null,
     created_at: user.createdAt.toISOString(),
   };
@@ -58,7 +62,7 @@ export function toUserCard(user: User): UserCard {
   };
 }
 
-export function toPersonFacts(user: User): PersonFacts {
+export function toUserSummary(user: User): UserSummary {
   return {
     user_id: user.id,
     username: user.username,

@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import { User } from './user.entity.js';
@@ -7,7 +7,7 @@ import { usernameCandidates } from './username.js';
 /** A user to be; without a username one is made from the name. */
 export type NewUser = Pick<
   User,
-  'email' | 'fullName' | 'passwordHash' | 'wishedRole' | 'timezone' | 'locale' | 'createdAt'
+  'email' | 'fullName' | 'passwordHash' | 'requestedRole' | 'timezone' | 'locale' | 'createdAt'
 > &
   Partial<Pick<User, 'username' | 'isAdmin' | 'emailVerifiedAt'>>;
 
@@ -17,7 +17,7 @@ export class UsersRepository {
 
   /**
    * Stores a user. Two at the same time with one address or username have one winner.
-   * @throws CodedError EMAIL_TAKEN, USERNAME_TAKEN
+   * @throws ApplicationError EMAIL_TAKEN, USERNAME_TAKEN
    */
   async insert(tx: EntityManager, user: NewUser): Promise<User> {
     const candidates =
@@ -26,9 +26,9 @@ export class UsersRepository {
       const inserted = await this.insertAs(tx, user, username);
       if (inserted) return inserted;
       if (await tx.existsBy(User, { email: user.email })) {
-        throw new CodedError(
+        throw new ApplicationError(
           'EMAIL_TAKEN',
-          'This mail address already has an account: sign in, or reset the password.',
+          'This email address already has an account: sign in, or reset the password.',
           { errors: [{ field: 'email', message: 'email already has an account.' }] },
         );
       }
@@ -36,17 +36,17 @@ export class UsersRepository {
     throw usernameTaken();
   }
 
-  /** @throws CodedError NOT_FOUND */
+  /** @throws ApplicationError NOT_FOUND */
   async byId(id: number): Promise<User> {
     const user = await this.dataSource.manager.findOneBy(User, { id });
-    if (!user) throw CodedError.notFound('The user');
+    if (!user) throw ApplicationError.notFound('The user');
     return user;
   }
 
-  /** @throws CodedError NOT_FOUND for the unknown and the deactivated */
+  /** @throws ApplicationError NOT_FOUND for the unknown and the deactivated */
   async activeById(id: number): Promise<User> {
     const user = await this.dataSource.manager.findOneBy(User, { id, isActive: true });
-    if (!user) throw CodedError.notFound('The user');
+    if (!user) throw ApplicationError.notFound('The user');
     return user;
   }
 
@@ -108,8 +108,8 @@ export class UsersRepository {
   }
 }
 
-export function usernameTaken(): CodedError {
-  return new CodedError('USERNAME_TAKEN', 'This username is taken: choose another.', {
+export function usernameTaken(): ApplicationError {
+  return new ApplicationError('USERNAME_TAKEN', 'This username is taken: choose another.', {
     errors: [{ field: 'username', message: 'username is taken.' }],
   });
 }

@@ -1,8 +1,8 @@
 import {
   type Caller,
-  CodedError,
+  ApplicationError,
   type Contact,
-  type PersonFacts,
+  type UserSummary,
   type ProfileView,
   type RegisterUser,
   type UpdateProfile,
@@ -19,7 +19,7 @@ import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Passwords } from '../passwords/passwords.js';
 import { User } from './user.entity.js';
-import { toContact, toPersonFacts, toProfileView, toUserCard, toUserView } from './user.views.js';
+import { toContact, toUserSummary, toProfileView, toUserCard, toUserView } from './user.views.js';
 import { type NewUser, UsersRepository, usernameTaken } from './users.repository.js';
 
 const mostPeople = 200;
@@ -36,7 +36,7 @@ export class UsersService {
 
   /**
    * Opens an account and asks for the verification mail.
-   * @throws CodedError EMAIL_TAKEN, USERNAME_TAKEN, VALIDATION_FAILED for a weak password
+   * @throws ApplicationError EMAIL_TAKEN, USERNAME_TAKEN, VALIDATION_FAILED for a weak password
    */
   async register(request: RegisterUser): Promise<UserView> {
     const email = request.email.toLowerCase();
@@ -48,7 +48,7 @@ export class UsersService {
         fullName,
         username,
         passwordHash,
-        wishedRole: request.role,
+        requestedRole: request.role,
         timezone: request.timezone ?? 'UTC',
         locale: request.locale ?? requestContext.current()?.locale ?? 'en',
         createdAt: this.clock.now(),
@@ -65,8 +65,8 @@ export class UsersService {
   async add(tx: EntityManager, newUser: NewUser): Promise<User> {
     const user = await this.users.insert(tx, newUser);
     await this.outbox.add(tx, userRegistered, user.id, {
-      ...toPersonFacts(user),
-      role: user.wishedRole,
+      ...toUserSummary(user),
+      role: user.requestedRole,
       locale: user.locale,
       timezone: user.timezone,
     });
@@ -79,7 +79,7 @@ export class UsersService {
 
   /**
    * Changes what is given. An empty `bio`, or `null` for `bio` or `phone`, clears it.
-   * @throws CodedError USERNAME_TAKEN
+   * @throws ApplicationError USERNAME_TAKEN
    */
   async updateMe(actor: Caller, changes: UpdateProfile): Promise<ProfileView> {
     try {
@@ -96,7 +96,7 @@ export class UsersService {
         if (changes.phone !== undefined) user.phone = changes.phone;
         await tx.save(user);
         await this.outbox.add(tx, userUpdated, user.id, {
-          ...toPersonFacts(user),
+          ...toUserSummary(user),
           locale: user.locale,
           timezone: user.timezone,
         });
@@ -108,20 +108,20 @@ export class UsersService {
     }
   }
 
-  /** @throws CodedError NOT_FOUND */
+  /** @throws ApplicationError NOT_FOUND */
   async card(id: number): Promise<UserCard> {
     return toUserCard(await this.users.activeById(id));
   }
 
   /** The known ones among at most 200 ids. */
-  async people(ids: number[]): Promise<{ people: PersonFacts[] }> {
+  async people(ids: number[]): Promise<{ people: UserSummary[] }> {
     if (ids.length > mostPeople) {
-      throw CodedError.invalid('ids', `ids must have at most ${mostPeople} entries.`);
+      throw ApplicationError.invalid('ids', `ids must have at most ${mostPeople} entries.`);
     }
-    return { people: (await this.users.byIds(ids)).map(toPersonFacts) };
+    return { people: (await this.users.byIds(ids)).map(toUserSummary) };
   }
 
-  /** @throws CodedError NOT_FOUND */
+  /** @throws ApplicationError NOT_FOUND */
   async contact(id: number): Promise<Contact> {
     return toContact(await this.users.byId(id));
   }

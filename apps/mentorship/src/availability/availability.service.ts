@@ -2,7 +2,7 @@ import {
   type AvailabilityRuleView,
   type AvailabilityView,
   type Caller,
-  CodedError,
+  ApplicationError,
   mentorUpdated,
   type ReplaceAvailability,
 } from '@mentorhub/contracts';
@@ -26,7 +26,7 @@ export class AvailabilityService {
     private readonly outbox: Outbox,
   ) {}
 
-  /** @throws CodedError `NOT_A_MENTOR` unless the actor is an approved mentor */
+  /** @throws ApplicationError `NOT_A_MENTOR` unless the actor is an approved mentor */
   async mine(actor: Caller): Promise<AvailabilityView> {
     const mentor = await this.mentorOf(this.dataSource.manager, actor);
     return this.view(this.dataSource.manager, mentor);
@@ -43,12 +43,12 @@ export class AvailabilityService {
   /**
    * Replaces all entries at once. What is booked stays booked.
    *
-   * @throws CodedError `NOT_A_MENTOR`, `VALIDATION_FAILED` with one error for each entry that does not fit
+   * @throws ApplicationError `NOT_A_MENTOR`, `VALIDATION_FAILED` with one error for each entry that does not fit
    */
   replace(actor: Caller, { rules, timezone }: ReplaceAvailability): Promise<AvailabilityView> {
     const { hours, errors } = readRules(rules);
     if (errors.length > 0) {
-      throw new CodedError('VALIDATION_FAILED', 'Some rules do not fit.', { errors });
+      throw new ApplicationError('VALIDATION_FAILED', 'Some rules do not fit.', { errors });
     }
     return this.transactions.run(async (tx) => {
       const mentor = await this.mentorOf(tx, actor, { lock: true });
@@ -101,7 +101,7 @@ export class AvailabilityService {
       ...(lock ? { lock: { mode: 'for_no_key_update' as const } } : {}),
     });
     if (mentor?.status === 'approved') return mentor;
-    throw new CodedError(
+    throw new ApplicationError(
       'NOT_A_MENTOR',
       'Only approved mentors have availability: apply as a mentor first.',
     );

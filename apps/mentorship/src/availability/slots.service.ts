@@ -1,4 +1,4 @@
-import { CodedError, type FindSlots, type Slot, type SlotList } from '@mentorhub/contracts';
+import { ApplicationError, type FindSlots, type Slot, type SlotList } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -24,7 +24,7 @@ export class SlotsService {
   /**
    * Slots that can be booked now.
    *
-   * @throws CodedError `NOT_FOUND` without an approved mentor, `VALIDATION_FAILED` for a span over 62 days or a length
+   * @throws ApplicationError `NOT_FOUND` without an approved mentor, `VALIDATION_FAILED` for a span over 62 days or a length
    *   that the mentor does not offer
    */
   async find({
@@ -37,9 +37,9 @@ export class SlotsService {
     const now = this.clock.now();
     const start = from === undefined ? now.getTime() : Date.parse(from);
     const end = to === undefined ? start + usualSearch : Date.parse(to);
-    if (end <= start) throw CodedError.invalid('to', 'to must be later than from.');
+    if (end <= start) throw ApplicationError.invalid('to', 'to must be later than from.');
     if (end - start > longestSearch) {
-      throw CodedError.invalid('to', 'to must be at most 62 days after from.');
+      throw ApplicationError.invalid('to', 'to must be at most 62 days after from.');
     }
     const schedule = await this.schedule(id, start, end);
     const durationMinutes = duration_minutes ?? schedule.durations[0] ?? 60;
@@ -67,7 +67,7 @@ export class SlotsService {
       now: this.clock.now(),
     });
     const schedule = schedules.get(id);
-    if (schedule?.status !== 'approved') throw CodedError.notFound('The mentor');
+    if (schedule?.status !== 'approved') throw ApplicationError.notFound('The mentor');
     return schedule;
   }
 
@@ -84,10 +84,10 @@ export class SlotsService {
   }
 }
 
-/** @throws CodedError `VALIDATION_FAILED` when the mentor does not offer sessions of this length */
+/** @throws ApplicationError `VALIDATION_FAILED` when the mentor does not offer sessions of this length */
 export function checkDuration({ durations }: MentorSchedule, durationMinutes: number): void {
   if (durations.includes(durationMinutes)) return;
-  throw CodedError.invalid(
+  throw ApplicationError.invalid(
     'duration_minutes',
     `duration_minutes must be one of those this mentor offers: ${durations.toSorted((a, b) => a - b).join(', ')}.`,
   );

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { bookingRequested, type Caller, CodedError } from '@mentorhub/contracts';
+import { bookingRequested, type Caller, ApplicationError } from '@mentorhub/contracts';
 import { Outbox, requestContext } from '@mentorhub/messaging';
 import { People } from '@mentorhub/people';
 import { Idempotency, Transactions } from '@mentorhub/persistence';
@@ -12,7 +12,7 @@ import { checkDuration } from '../availability/slots.service.js';
 import type { MentorshipConfig } from '../config.js';
 import { rfc3339 } from '../instants.js';
 import { BookingChanges } from './booking-changes.js';
-import { bookingFact, type BookingRecord, payableOf } from './booking.record.js';
+import { bookingFact, type BookingRecord, amountDueOf } from './booking.record.js';
 import type { Present } from './booking-views.js';
 import { BookingsRepository, type NewBooking } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
@@ -26,13 +26,13 @@ const day = 24 * hour;
 const reach = 24 * hour;
 /** Beyond every booking window. */
 const farthest = 400 * day;
-/** How far from the wanted time alternatives are sought. */
+/** How far from the requested time alternatives are sought. */
 const alternativesWithin = 31 * day;
 /** First key of the advisory locks that make one user's bookings wait for each other. */
 const bookingsOfUser = 6_201;
 
 /** What someone wants to book. */
-export interface Wanted {
+export interface BookingRequest {
   mentorId: number;
   /** The time, given the mentor's IANA zone. */
   time: (mentorTimezone: string) => RequestedTime;
@@ -67,13 +67,13 @@ export class BookingPlacement {
   /**
    * Books a free slot in one transaction. With an idempotency key, a repetition gets the first answer.
    *
-   * @throws CodedError `NOT_FOUND` without an approved mentor, `FORBIDDEN` for oneself, `VALIDATION_FAILED` for a
+   * @throws ApplicationError `NOT_FOUND` without an approved mentor, `FORBIDDEN` for oneself, `VALIDATION_FAILED` for a
    *   length that is not on offer, `RATE_LIMITED`, and `BOOKING_SLOT_TAKEN` with the three nearest free slots in
    *   `alternatives`
    */
   async place<View>(
     actor: Caller,
-    wanted: Wanted,
+    requested: BookingRequest,
     { operation, request }: Attempt,
     present: Present<View>,
   ): Promise<View> {
@@ -84,38 +84,42 @@ export class BookingPlacement {
     return this.transactions.run(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfUser, userId]);
       return this.idempotency.run(tx, { userId, operation, key, request }, async () => {
-        const booking = await this.book(tx, userId, wanted);
+        const booking = await this.book(tx, userId, requested);
         return this.service.show(booking, actor, present);
       });
     });
   }
 
-  private async book(tx: EntityManager, userId: number, wanted: Wanted): Promise<BookingRecord> {
+  private async book(
+    tx: EntityManager,
+    userId: number,
+    requested: BookingRequest,
+  ): Promise<BookingRecord> {
     const now = this.clock.now();
     await this.checkRate(tx, userId, now);
 
-    const schedule = await this.calendar(tx, userId, wanted.mentorId, now);
+    const schedule = await this.calendar(tx, userId, requested.mentorId, now);
     if (schedule.mentorUserId === userId) {
-      throw new CodedError('FORBIDDEN', 'You cannot book a session with yourself.');
+      throw new ApplicationError('FORBIDDEN', 'You cannot book a session with yourself.');
     }
-    const time = wanted.time(schedule.rules.timeZone);
+    const time = requested.time(schedule.rules.timeZone);
     checkDuration(schedule, time.durationMinutes);
     if (!isBookable(schedule, { ...time, now: now.getTime() })) throw taken(schedule, time, now);
 
-    const booking = this.draft(schedule, userId, wanted, time, now);
+    const booking = this.draft(schedule, userId, requested, time, now);
     await this.changes.expire(tx, await this.bookings.overdueHolds(tx, booking, now));
     const id = await this.bookings.insert(tx, booking);
     if (id === undefined) {
-      throw taken(await this.calendar(tx, userId, wanted.mentorId, now), time, now);
+      throw taken(await this.calendar(tx, userId, requested.mentorId, now), time, now);
     }
 
     const placed = await this.bookings.find(tx, id);
     if (!placed) throw new Error(`Booking ${id} vanished inside its own transaction.`);
     await this.outbox.add(tx, bookingRequested, id, {
       ...bookingFact(placed),
-      payable: payableOf(placed, now),
+      amount_due: amountDueOf(placed, now),
     });
-    await this.schedules.changed(tx, [wanted.mentorId]);
+    await this.schedules.changed(tx, [requested.mentorId]);
     return placed;
   }
 
@@ -124,7 +128,7 @@ export class BookingPlacement {
     const made = await this.bookings.madeSince(tx, userId, new Date(now.getTime() - hour), most);
     const oldest = made.at(most - 1);
     if (!oldest) return;
-    throw new CodedError(
+    throw new ApplicationError(
       'RATE_LIMITED',
       `At most ${most} sessions can be booked within an hour: try again later.`,
       {
@@ -146,14 +150,14 @@ export class BookingPlacement {
       now,
     };
     const schedule = (await this.schedules.load(tx, [mentorId], span)).get(mentorId);
-    if (schedule?.status !== 'approved') throw CodedError.notFound('The mentor');
+    if (schedule?.status !== 'approved') throw ApplicationError.notFound('The mentor');
     return { ...schedule, alsoBusy: await this.schedules.sessionsOfMentee(tx, userId, span) };
   }
 
   private draft(
     { rules, pricePerHourMinor, currency }: MentorSchedule,
     menteeUserId: number,
-    { mentorId, topic, notes }: Wanted,
+    { mentorId, topic, notes }: BookingRequest,
     { start, durationMinutes }: RequestedTime,
     now: Date,
   ): NewBooking {
@@ -185,8 +189,8 @@ function taken(
   schedule: MentorSchedule,
   { start, durationMinutes }: RequestedTime,
   now: Date,
-): CodedError {
-  // Around the wanted time, or around the part of the booking window that is nearest to it.
+): ApplicationError {
+  // Around the requested time, or around the part of the booking window that is nearest to it.
   const reachable = Math.min(start, endOfBookingWindow(schedule.rules, now.getTime()));
   const from = Math.max(now.getTime(), reachable - alternativesWithin);
   const nearest = nearestStarts(schedule, {
@@ -199,7 +203,7 @@ function taken(
   });
   const end = start + durationMinutes * minute;
   const ownSession = schedule.alsoBusy?.some((own) => own.start < end && own.end > start);
-  return new CodedError(
+  return new ApplicationError(
     'BOOKING_SLOT_TAKEN',
     ownSession
       ? 'You have another session at that time: choose one of the alternatives.'

@@ -92,8 +92,8 @@ function durationOf({ startsAt, endsAt }: BookingRecord): number {
 
 /** Whoever holds the address may pay, so only the mentee gets it. */
 function paymentUrl(booking: BookingRecord, { viewerId, now, publicUrl }: Viewing): string | null {
-  const payable = viewerId === booking.menteeUserId && isDue(booking, now);
-  return payable ? `${publicUrl}/checkout/${booking.checkoutId}` : null;
+  const amountDue = viewerId === booking.menteeUserId && isDue(booking, now);
+  return amountDue ? `${publicUrl}/checkout/${booking.checkoutId}` : null;
 }
 
 /** What the other side wrote; one's own words as long as it is silent. */

@@ -1,4 +1,4 @@
-import type { BookingFact, Caller, Party, Payable } from '@mentorhub/contracts';
+import type { BookingFact, Caller, Party, BookingAmountDue } from '@mentorhub/contracts';
 import { rfc3339 } from '../instants.js';
 import type { Booking } from './booking.entity.js';
 
@@ -56,7 +56,7 @@ export function bookingFact(booking: BookingRecord): BookingFact {
 }
 
 /** What is due for the booking, for payments; null when the session is free. */
-export function payableOf(booking: BookingRecord, now: Date): Payable | null {
+export function amountDueOf(booking: BookingRecord, now: Date): BookingAmountDue | null {
   if (booking.checkoutId === null) return null;
   return {
     booking_id: booking.id,

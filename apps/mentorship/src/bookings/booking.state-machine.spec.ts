@@ -1,4 +1,4 @@
-import { type BookingStatus, CodedError } from '@mentorhub/contracts';
+import { type BookingStatus, ApplicationError } from '@mentorhub/contracts';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
@@ -26,7 +26,7 @@ describe('a booking', () => {
 
   it('cannot be confirmed after it was cancelled', () => {
     expect(() => nextStatus('cancelled_by_mentee', 'confirm')).toThrow(
-      new CodedError(
+      new ApplicationError(
         'WRONG_STATE',
         'A cancelled_by_mentee booking cannot be confirmed; only a pending one can.',
       ),

@@ -1,4 +1,4 @@
-import { type BookingStatus, CodedError } from '@mentorhub/contracts';
+import { type BookingStatus, ApplicationError } from '@mentorhub/contracts';
 
 /** What may happen to a booking, by the status it is in. Statuses that lead nowhere are final. */
 export const bookingTransitions = {
@@ -44,7 +44,7 @@ export function can(status: BookingStatus, action: BookingAction): boolean {
 /**
  * The status an action leads to.
  *
- * @throws CodedError `WRONG_STATE` when it does not apply to the present one
+ * @throws ApplicationError `WRONG_STATE` when it does not apply to the present one
  */
 export function nextStatus(status: BookingStatus, action: BookingAction): BookingStatus {
   const targets: Partial<Record<BookingAction, BookingStatus>> = bookingTransitions[status];
@@ -53,7 +53,7 @@ export function nextStatus(status: BookingStatus, action: BookingAction): Bookin
   const from = (Object.keys(bookingTransitions) as BookingStatus[]).filter((one) =>
     can(one, action),
   );
-  throw new CodedError(
+  throw new ApplicationError(
     'WRONG_STATE',
     `A ${status} booking cannot be ${verbs[action]}; only a ${from.join(' or ')} one can.`,
   );

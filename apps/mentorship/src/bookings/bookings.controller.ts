@@ -7,13 +7,13 @@ import {
   type Caller,
   type CreateBooking,
   type ListBookings,
-  type Payable,
+  type BookingAmountDue,
   type UpdateBookingStatus,
 } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Clock } from '@mentorhub/service-kit';
 import { Controller } from '@nestjs/common';
-import { BookingPlacement, type Wanted } from './booking-placement.service.js';
+import { BookingPlacement, type BookingRequest } from './booking-placement.service.js';
 import { bookingView } from './booking-views.js';
 import type { BookingSearch } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
@@ -31,7 +31,7 @@ export class BookingsController {
   @Handle(Bookings.create)
   create(actor: Caller, request: CreateBooking): Promise<BookingView> {
     const attempt = { operation: 'bookings.create', request };
-    return this.placement.place(actor, wantedBy(request), attempt, bookingView);
+    return this.placement.place(actor, bookingRequestOf(request), attempt, bookingView);
   }
 
   @Handle(Bookings.list)
@@ -49,16 +49,16 @@ export class BookingsController {
     return this.bookings.addMeetingLink(actor, request, bookingView);
   }
 
-  @Handle(Bookings.payable)
-  payable(
+  @Handle(Bookings.amountDue)
+  amountDue(
     _actor: Caller | undefined,
     by: { booking_id: number } | { checkout_id: string },
-  ): Promise<Payable> {
-    return this.bookings.payable(by);
+  ): Promise<BookingAmountDue> {
+    return this.bookings.amountDue(by);
   }
 }
 
-function wantedBy(request: CreateBooking): Wanted {
+function bookingRequestOf(request: CreateBooking): BookingRequest {
   const { mentor_id, topic, description } = request;
   return {
     mentorId: mentor_id,

@@ -1,5 +1,5 @@
 import {
-  CodedError,
+  ApplicationError,
   type EventEnvelope,
   type PaymentFact,
   paymentRefunded,
@@ -35,7 +35,7 @@ export class BookingsEvents {
     const booking = await this.lock(tx, data);
     if (!booking || booking.paymentStatus !== 'unpaid') return;
     if (data.amount_minor !== booking.priceMinor || data.currency !== booking.currency) {
-      throw new CodedError(
+      throw new ApplicationError(
         'AMOUNT_MISMATCH',
         `Payment ${data.payment_id} does not match the price of booking ${booking.id}.`,
       );

@@ -1,14 +1,14 @@
 import {
   type AddMeetingLink,
   type Caller,
-  CodedError,
+  ApplicationError,
   type CompletedSession,
   type CompleteSession,
   type Page,
   type PageQuery,
   paging,
   type Party,
-  type Payable,
+  type BookingAmountDue,
   toPage,
   type UpdateBookingStatus,
 } from '@mentorhub/contracts';
@@ -20,7 +20,7 @@ import type { MentorshipConfig } from '../config.js';
 import { rfc3339 } from '../instants.js';
 import { ReviewsService } from '../reviews/reviews.service.js';
 import { BookingChanges } from './booking-changes.js';
-import { type BookingRecord, partyOf, payableOf } from './booking.record.js';
+import { type BookingRecord, partyOf, amountDueOf } from './booking.record.js';
 import { can } from './booking.state-machine.js';
 import { type Present, sessionStatusOf } from './booking-views.js';
 import { type BookingSearch, BookingsRepository } from './bookings.repository.js';
@@ -38,7 +38,7 @@ export class BookingsService {
     @Inject(CONFIG) private readonly config: MentorshipConfig,
   ) {}
 
-  /** @throws CodedError `NOT_FOUND` */
+  /** @throws ApplicationError `NOT_FOUND` */
   async get<View>(actor: Caller, id: number, present: Present<View>): Promise<View> {
     const booking = await this.bookings.find(this.dataSource.manager, id);
     return this.show(this.own(actor, booking).booking, actor, present);
@@ -144,12 +144,12 @@ export class BookingsService {
     present: Present<View>,
   ): Promise<View> {
     if (URL.parse(meeting_link)?.protocol !== 'https:') {
-      throw CodedError.invalid('meeting_link', 'meeting_link must begin with https://.');
+      throw ApplicationError.invalid('meeting_link', 'meeting_link must begin with https://.');
     }
     return this.change(actor, { id }, async (tx, booking, party) => {
       if (party !== 'mentor') throw forbidden('Only the mentor can add the meeting link.');
       if (booking.status !== 'confirmed') {
-        throw new CodedError(
+        throw new ApplicationError(
           'WRONG_STATE',
           `A ${booking.status} booking has no meeting: confirm a pending one first.`,
         );
@@ -162,16 +162,16 @@ export class BookingsService {
     });
   }
 
-  /** What is due, for payments. @throws CodedError `NOT_FOUND`, also for a session that is free */
-  async payable(by: { booking_id: number } | { checkout_id: string }): Promise<Payable> {
+  /** What is due, for payments. @throws ApplicationError `NOT_FOUND`, also for a session that is free */
+  async amountDue(by: { booking_id: number } | { checkout_id: string }): Promise<BookingAmountDue> {
     const { manager } = this.dataSource;
     const booking =
       'booking_id' in by
         ? await this.bookings.find(manager, by.booking_id)
         : await this.bookings.findByCheckout(manager, by.checkout_id);
-    const payable = booking && payableOf(booking, this.clock.now());
-    if (!payable) throw CodedError.notFound('Anything to pay for this session');
-    return payable;
+    const amountDue = booking && amountDueOf(booking, this.clock.now());
+    if (!amountDue) throw ApplicationError.notFound('Anything to pay for this session');
+    return amountDue;
   }
 
   /** A booking as its view shows it to the actor. */
@@ -210,7 +210,7 @@ export class BookingsService {
       throw forbidden('Only the mentee can rate and review a session; send feedback instead.');
     }
     if (rating === undefined && review !== undefined) {
-      throw CodedError.invalid('rating', 'rating is required with a review.');
+      throw ApplicationError.invalid('rating', 'rating is required with a review.');
     }
     const given = {
       ...(rating === undefined ? {} : { rating }),
@@ -221,7 +221,7 @@ export class BookingsService {
     const ratesLater = booking.status === 'completed' && rating !== undefined;
     if (ratesLater) {
       if (booking.rating !== null) {
-        throw new CodedError('WRONG_STATE', 'You have rated this session already.');
+        throw new ApplicationError('WRONG_STATE', 'You have rated this session already.');
       }
       await this.bookings.update(tx, booking, given);
     } else {
@@ -250,7 +250,7 @@ export class BookingsService {
     return this.transactions.run(async (tx) => {
       const { booking, party } = this.own(actor, await this.bookings.lock(tx, id));
       if (version !== undefined && version !== booking.version) {
-        throw new CodedError(
+        throw new ApplicationError(
           'STALE_VERSION',
           `The booking has changed since you read it: it is at version ${booking.version}, not ${version}. Read it again.`,
         );
@@ -264,13 +264,13 @@ export class BookingsService {
     booking: BookingRecord | undefined,
   ): { booking: BookingRecord; party: Party } {
     const party = booking && partyOf(booking, actor);
-    if (!party) throw CodedError.notFound('The booking');
+    if (!party) throw ApplicationError.notFound('The booking');
     return { booking, party };
   }
 
   private checkConfirmable(booking: BookingRecord): void {
     if (booking.paymentStatus !== 'paid' && booking.paymentStatus !== 'not_required') {
-      throw new CodedError(
+      throw new ApplicationError(
         'WRONG_STATE',
         booking.paymentStatus === 'unpaid'
           ? 'The booking is not paid yet: it can be confirmed as soon as the mentee has paid.'
@@ -278,7 +278,7 @@ export class BookingsService {
       );
     }
     if (booking.startsAt <= this.clock.now()) {
-      throw new CodedError(
+      throw new ApplicationError(
         'WRONG_STATE',
         'The session should have begun already: it can no longer be confirmed.',
       );
@@ -287,7 +287,7 @@ export class BookingsService {
 
   private checkStarted(booking: BookingRecord): void {
     if (booking.startsAt > this.clock.now()) {
-      throw new CodedError(
+      throw new ApplicationError(
         'WRONG_STATE',
         `The session has not begun: wait until ${rfc3339(booking.startsAt)}.`,
       );
@@ -295,6 +295,6 @@ export class BookingsService {
   }
 }
 
-function forbidden(detail: string): CodedError {
-  return new CodedError('FORBIDDEN', detail);
+function forbidden(detail: string): ApplicationError {
+  return new ApplicationError('FORBIDDEN', detail);
 }

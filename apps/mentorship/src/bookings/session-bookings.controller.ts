@@ -15,7 +15,7 @@ import {
 } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
-import { BookingPlacement, type Wanted } from './booking-placement.service.js';
+import { BookingPlacement, type BookingRequest } from './booking-placement.service.js';
 import { sessionStatusOf, sessionView } from './booking-views.js';
 import type { BookingSearch } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
@@ -31,7 +31,7 @@ export class SessionBookingsController {
   @Handle(SessionBookings.book)
   book(actor: Caller, request: BookSession): Promise<SessionView> {
     const attempt = { operation: 'session_bookings.book', request };
-    return this.placement.place(actor, wantedBy(request), attempt, sessionView);
+    return this.placement.place(actor, bookingRequestOf(request), attempt, sessionView);
   }
 
   @Handle(SessionBookings.list)
@@ -60,7 +60,7 @@ export class SessionBookingsController {
   }
 }
 
-function wantedBy(request: BookSession): Wanted {
+function bookingRequestOf(request: BookSession): BookingRequest {
   const { mentor_id, scheduled_at, duration_minutes, topic, notes } = request;
   const time = { start: Date.parse(scheduled_at), durationMinutes: duration_minutes };
   return { mentorId: mentor_id, time: () => time, topic, notes };

@@ -2,7 +2,7 @@ import {
   type ApplicationPage,
   type ApplyAsMentor,
   type Caller,
-  CodedError,
+  ApplicationError,
   type ListApplications,
   type MentorApplication,
   mentorApplied,
@@ -44,14 +44,18 @@ export class ApplicationsService {
   /**
    * Applies; whoever was rejected may apply again. Without a time zone it is that of the user's profile.
    *
-   * @throws CodedError `ALREADY_MENTOR`, `VALIDATION_FAILED` with one error for each range that does not fit
+   * @throws ApplicationError `ALREADY_MENTOR`, `VALIDATION_FAILED` with one error for each range that does not fit
    */
   async apply(actor: Caller, request: ApplyAsMentor): Promise<MentorApplication> {
     const { hours, errors } = readWeeklyAvailability(request.availability ?? {});
     if (errors.length > 0) {
-      throw new CodedError('VALIDATION_FAILED', 'Some ranges of the availability do not fit.', {
-        errors,
-      });
+      throw new ApplicationError(
+        'VALIDATION_FAILED',
+        'Some ranges of the availability do not fit.',
+        {
+          errors,
+        },
+      );
     }
     const timezone = request.timezone ?? (await this.zoneOf(actor));
     await this.people.ensure(this.dataSource.manager, [actor.user_id]);
@@ -109,12 +113,12 @@ export class ApplicationsService {
     return toPage(items, total, query);
   }
 
-  /** @throws CodedError `NOT_FOUND`, `WRONG_STATE` when it was decided already */
+  /** @throws ApplicationError `NOT_FOUND`, `WRONG_STATE` when it was decided already */
   approve(_actor: Caller, id: number): Promise<MentorApplication> {
     return this.decide(id, 'approve', null);
   }
 
-  /** @throws CodedError `NOT_FOUND`, `WRONG_STATE` when it was decided already */
+  /** @throws ApplicationError `NOT_FOUND`, `WRONG_STATE` when it was decided already */
   reject(_actor: Caller, id: number, reason: string): Promise<MentorApplication> {
     return this.decide(id, 'reject', reason);
   }
@@ -129,7 +133,7 @@ export class ApplicationsService {
         where: { id },
         lock: { mode: 'for_no_key_update' },
       });
-      if (!mentor) throw CodedError.notFound('The application');
+      if (!mentor) throw ApplicationError.notFound('The application');
       const status = decided(mentor.status, decision);
       await tx.update(Mentor, id, {
         status,
@@ -172,7 +176,7 @@ export class ApplicationsService {
       lock: { mode: 'for_no_key_update' },
     });
     if (mentor.status !== 'rejected') {
-      throw new CodedError(
+      throw new ApplicationError(
         'ALREADY_MENTOR',
         mentor.status === 'approved'
           ? 'You are a mentor already: change your profile instead.'

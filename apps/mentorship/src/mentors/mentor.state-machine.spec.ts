@@ -1,4 +1,4 @@
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { describe, expect, it } from 'vitest';
 import { decided, mentorTransitions } from './mentor.state-machine.js';
 
@@ -11,8 +11,8 @@ describe('an application', () => {
   });
 
   it.for(['approved', 'rejected'] as const)('is not decided again once it is %s', (status) => {
-    expect(() => decided(status, 'approve')).toThrow(CodedError);
-    expect(() => decided(status, 'reject')).toThrow(CodedError);
+    expect(() => decided(status, 'approve')).toThrow(ApplicationError);
+    expect(() => decided(status, 'reject')).toThrow(ApplicationError);
   });
 
   it('may be made again after a rejection only', () => {

@@ -1,6 +1,6 @@
 import {
   type Caller,
-  CodedError,
+  ApplicationError,
   type ListMentorProfiles,
   type ListMentors,
   type MentorAvailability,
@@ -30,7 +30,7 @@ import { type MentorRecord, MentorsRepository } from './mentors.repository.js';
 /** A DTO as the plain object it is in services, where the classes are types alone. */
 type Plain<Dto> = { [Key in keyof Dto]: Dto[Key] };
 
-/** A mail address is a courtesy of the details: it may cost this much waiting, in milliseconds. */
+/** A email address is a courtesy of the details: it may cost this much waiting, in milliseconds. */
 const contactDeadlineMs = 500;
 
 /** Mentors as everyone sees them. */
@@ -68,13 +68,13 @@ export class MentorsService {
   }
 
   /**
-   * A mentor with the newest reviews. Signed-in callers also get the mail address, unless identity does not answer.
+   * A mentor with the newest reviews. Signed-in callers also get the email address, unless identity does not answer.
    *
-   * @throws CodedError `NOT_FOUND` without an approved mentor
+   * @throws ApplicationError `NOT_FOUND` without an approved mentor
    */
   async details(actor: Caller | undefined, id: number): Promise<MentorDetails> {
     const mentor = await this.mentors.details(id);
-    if (!mentor) throw CodedError.notFound('The mentor');
+    if (!mentor) throw ApplicationError.notFound('The mentor');
     const [next, email] = await Promise.all([
       this.nextAvailable.of([mentor]),
       actor ? this.emailOf(mentor.userId) : undefined,
@@ -111,22 +111,25 @@ export class MentorsService {
     return toPage(mentors.map(mentorProfile), total, query);
   }
 
-  /** @throws CodedError `NOT_FOUND` without an approved mentor */
+  /** @throws ApplicationError `NOT_FOUND` without an approved mentor */
   async profile(id: number): Promise<MentorProfile> {
     return mentorProfile(await this.approved(id));
   }
 
-  /** The actor's own profile, approved or not. @throws CodedError `NOT_FOUND` before the first application */
+  /** The actor's own profile, approved or not. @throws ApplicationError `NOT_FOUND` before the first application */
   async myProfile({ user_id }: Caller): Promise<MentorProfile> {
     const mentor = await this.mentors.ofUser(user_id);
     if (!mentor) {
-      throw new CodedError('NOT_FOUND', 'You have no mentor profile yet: apply as a mentor first.');
+      throw new ApplicationError(
+        'NOT_FOUND',
+        'You have no mentor profile yet: apply as a mentor first.',
+      );
     }
     await this.nameMissing([mentor]);
     return mentorProfile(mentor);
   }
 
-  /** A mentor's availability and the free slots of the next 30 days. @throws CodedError `NOT_FOUND` */
+  /** A mentor's availability and the free slots of the next 30 days. @throws ApplicationError `NOT_FOUND` */
   async availabilityOf(id: number): Promise<MentorAvailability> {
     const mentor = await this.approved(id);
     const [{ timezone, rules }, slots] = await Promise.all([
@@ -138,7 +141,7 @@ export class MentorsService {
 
   private async approved(id: number): Promise<MentorRecord> {
     const mentor = await this.mentors.approved(id);
-    if (!mentor) throw CodedError.notFound('The mentor');
+    if (!mentor) throw ApplicationError.notFound('The mentor');
     await this.nameMissing([mentor]);
     return mentor;
   }
@@ -170,7 +173,7 @@ export class MentorsService {
     } catch (error) {
       this.logger.warn('The details of a mentor were answered without contact.', {
         user_id: userId,
-        reason: error instanceof CodedError ? error.code : String(error),
+        reason: error instanceof ApplicationError ? error.code : String(error),
       });
       return undefined;
     }

@@ -4,10 +4,10 @@ export const en: Catalogue = {
   notifications: {
     welcome: ({ name }) => ({
       title: `Welcome to MentorHub, ${name}!`,
-      body: 'Find a mentor, book a session and learn from people who have done it before. Please confirm your mail address with the link in the mail we sent you.',
+      body: 'Find a mentor, book a session and learn from people who have done it before. Please confirm your email address with the link in the mail we sent you.',
     }),
     email_verified: () => ({
-      title: 'Your mail address is confirmed',
+      title: 'Your email address is confirmed',
       body: 'Thank you. You will hear about your sessions at this address.',
     }),
     session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
@@ -81,12 +81,12 @@ export const en: Catalogue = {
   },
   mails: {
     verifyEmail: (formats) => ({
-      subject: 'Confirm your mail address',
+      subject: 'Confirm your email address',
       paragraphs: [
-        'Please confirm that this mail address is yours.',
+        'Please confirm that this email address is yours.',
         `The link works once, for ${formats.count(24, { one: 'hour', other: 'hours' })}. If you did not sign up at MentorHub, ignore this mail.`,
       ],
-      action: 'Confirm mail address',
+      action: 'Confirm email address',
     }),
     greeting: (name) => `Hello ${name},`,
     open: 'Open MentorHub',

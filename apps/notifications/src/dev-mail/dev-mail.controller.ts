@@ -1,4 +1,4 @@
-import { type Caller, type CapturedMail, CodedError, DevMail } from '@mentorhub/contracts';
+import { type Caller, type CapturedMail, ApplicationError, DevMail } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { CONFIG } from '@mentorhub/service-kit';
 import { Controller, Inject } from '@nestjs/common';
@@ -20,7 +20,7 @@ export class DevMailController {
     { to }: { to?: string },
   ): Promise<{ items: CapturedMail[] }> {
     if (this.config.PROFILE !== 'local' || !(this.transport instanceof LogTransport)) {
-      throw CodedError.notFound('The page');
+      throw ApplicationError.notFound('The page');
     }
     return { items: await this.transport.list(to) };
   }

@@ -63,7 +63,7 @@ describe('mails', () => {
   );
 
   it.each([
-    ['en', 'Confirm your mail address', 'once, for 24 hours'],
+    ['en', 'Confirm your email address', 'once, for 24 hours'],
     ['ru', 'Подтвердите адрес почты', 'действует 24 часа'],
   ] as const)('the verification mail in %s carries the link', (locale, subject, validity) => {
     const link = `${url}/verify-email#token=abc`;

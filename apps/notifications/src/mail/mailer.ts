@@ -1,5 +1,5 @@
 import {
-  CodedError,
+  ApplicationError,
   type Contact,
   deliveryFailed,
   deliverySent,
@@ -145,12 +145,12 @@ function isVerification(mail: ClaimedMail): mail is ClaimedMail<'verify_email'> 
 /** Whether another attempt would fail as well: the user is gone or verified already, or the provider refuses the mail. */
 function isFinal(error: unknown): boolean {
   if (error instanceof MailRefused) return true;
-  return error instanceof CodedError && error.status < 500 && error.code !== 'RATE_LIMITED';
+  return error instanceof ApplicationError && error.status < 500 && error.code !== 'RATE_LIMITED';
 }
 
 /** Without the text of foreign errors: providers repeat addresses in theirs. */
 function describe(error: unknown): string {
-  if (error instanceof CodedError) return error.code;
+  if (error instanceof ApplicationError) return error.code;
   if (error instanceof Error) {
     const code = 'code' in error ? String(error.code) : undefined;
     return [error.name, code].filter(Boolean).join(' ');

@@ -1,7 +1,7 @@
 import {
   type Caller,
   type ChangedCount,
-  CodedError,
+  ApplicationError,
   type ListNotifications,
   type NotificationPage,
   type NotificationView,
@@ -50,12 +50,12 @@ export class NotificationsService {
     };
   }
 
-  /** Marks one as read; one that is read already keeps its instant. @throws CodedError `NOT_FOUND` */
+  /** Marks one as read; one that is read already keeps its instant. @throws ApplicationError `NOT_FOUND` */
   async read(actor: Caller, id: number): Promise<NotificationView> {
     const own = { id, userId: actor.user_id };
     await this.notifications.update({ ...own, readAt: IsNull() }, { readAt: this.clock.now() });
     const notification = await this.notifications.findOneBy(own);
-    if (!notification) throw CodedError.notFound('The notification');
+    if (!notification) throw ApplicationError.notFound('The notification');
     return notificationView(notification);
   }
 
@@ -68,10 +68,10 @@ export class NotificationsService {
     return { count: affected ?? 0 };
   }
 
-  /** @throws CodedError `NOT_FOUND` */
+  /** @throws ApplicationError `NOT_FOUND` */
   async remove(actor: Caller, id: number): Promise<void> {
     const { affected } = await this.notifications.delete({ id, userId: actor.user_id });
-    if (affected === 0) throw CodedError.notFound('The notification');
+    if (affected === 0) throw ApplicationError.notFound('The notification');
   }
 
   /** Removes all of them. */

@@ -12,7 +12,7 @@ import { Notification, notificationView } from './notification.entity.js';
 import type { NotificationParams } from './notification-params.js';
 
 /** Somebody is told something. */
-export interface News<T extends NotificationType> {
+export interface NotificationRequest<T extends NotificationType> {
   userId: number;
   type: T;
   params: NotificationParams[T];
@@ -33,8 +33,8 @@ export interface MessageNews {
  */
 const unheardSql = `
   SELECT nth::int AS nth,
-    coalesce((SELECT locale FROM recipients WHERE recipients.user_id = news.user_id), 'en') AS locale
-  FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS news (user_id, chat_id, nth)
+    coalesce((SELECT locale FROM recipients WHERE recipients.user_id = requests.user_id), 'en') AS locale
+  FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS requests (user_id, chat_id, nth)
   WHERE (user_id, chat_id::text) NOT IN (
     SELECT notifications.user_id, data ->> 'chat_id' FROM notifications
     WHERE type = 'new_message' AND read_at IS NULL AND notifications.user_id = ANY ($1)
@@ -53,8 +53,11 @@ export class Notify {
   ) {}
 
   /** Stores one notification in the language of its reader, with its event and its mail, in the same transaction. */
-  async send<T extends NotificationType>(tx: EntityManager, news: News<T>): Promise<void> {
-    const { userId, type, params, data } = news;
+  async send<T extends NotificationType>(
+    tx: EntityManager,
+    request: NotificationRequest<T>,
+  ): Promise<void> {
+    const { userId, type, params, data } = request;
     const notification = tx.create(Notification, {
       ...notificationText(type, params, await this.recipients.find(tx, userId)),
       userId,
@@ -74,24 +77,24 @@ export class Notify {
    * then all the messages cost one statement that finds nothing to tell.
    */
   async sendOncePerChat(tx: EntityManager, messages: readonly MessageNews[]): Promise<void> {
-    const news = firstOfEachChat(messages);
-    if (news.length === 0) return;
+    const requests = firstOfEachChat(messages);
+    if (requests.length === 0) return;
     const unheard = await preparedQuery<{ nth: number; locale: Locale }>(tx, {
-      name: 'unheard-news',
+      name: 'unnotified-chats',
       text: unheardSql,
-      values: [news.map(({ userId }) => userId), news.map(({ data }) => data.chat_id)],
+      values: [requests.map(({ userId }) => userId), requests.map(({ data }) => data.chat_id)],
     });
     if (unheard.length === 0) return;
     const createdAt = this.clock.now();
     const rows = unheard.map(({ nth, locale }) => {
-      const { userId, params, data } = news[nth - 1]!;
+      const { userId, params, data } = requests[nth - 1]!;
       const { title, body } = notificationText('new_message', params, { locale, timezone: 'UTC' });
       return { user_id: userId, title, body, data, params };
     });
     const stored = await tx.query<StoredRow[]>(
       `INSERT INTO notifications (user_id, type, title, body, data, params, created_at)
        SELECT user_id, 'new_message', title, body, data, params, $2::timestamptz
-       FROM jsonb_to_recordset($1::jsonb) AS news (user_id integer, title text, body text, data jsonb, params jsonb)
+       FROM jsonb_to_recordset($1::jsonb) AS requests (user_id integer, title text, body text, data jsonb, params jsonb)
        ON CONFLICT (user_id, (data ->> 'chat_id')) WHERE type = 'new_message' AND read_at IS NULL
        DO NOTHING
        RETURNING id, user_id, title, body, data, params`,

@@ -1,4 +1,4 @@
-import { CodedError, type Locale, Users } from '@mentorhub/contracts';
+import { ApplicationError, type Locale, Users } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
@@ -37,7 +37,7 @@ export class Recipients {
    * How a user reads. One who is not known here yet is asked from identity once; one whom identity does not know any
    * more reads English and UTC.
    *
-   * @throws CodedError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
+   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
    */
   async find(tx: EntityManager, userId: number): Promise<Recipient> {
     const [known] = await tx.query<Recipient[]>(
@@ -50,7 +50,7 @@ export class Recipients {
       await this.store(tx, contact, unknownAge);
       return contact;
     } catch (error) {
-      if (!(error instanceof CodedError) || error.code !== 'NOT_FOUND') throw error;
+      if (!(error instanceof ApplicationError) || error.code !== 'NOT_FOUND') throw error;
       return { locale: 'en', timezone: 'UTC' };
     }
   }

@@ -1,5 +1,5 @@
 import { type EventEnvelope, messageSent, type SentMessages } from '@mentorhub/contracts';
-import { OnEvents } from '@mentorhub/messaging';
+import { OnEventBatch } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Notify } from '../notifications/notify.service.js';
@@ -9,7 +9,7 @@ import { Notify } from '../notifications/notify.service.js';
 export class MessageRules {
   constructor(private readonly notify: Notify) {}
 
-  @OnEvents(messageSent)
+  @OnEventBatch(messageSent)
   async tellOfFirstUnreadMessage(
     events: readonly EventEnvelope<SentMessages>[],
     tx: EntityManager,

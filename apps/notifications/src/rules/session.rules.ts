@@ -26,10 +26,10 @@ export class SessionRules {
   /** A mentor hears of a session once there is something to decide: at once when it is free, else when it is paid. */
   @OnEvent(bookingRequested)
   async askMentorForFreeSession(
-    { data }: EventEnvelope<BookingFact & { payable: object | null }>,
+    { data }: EventEnvelope<BookingFact & { amount_due: object | null }>,
     tx: EntityManager,
   ): Promise<void> {
-    if (data.payable === null) await this.askMentor(tx, data);
+    if (data.amount_due === null) await this.askMentor(tx, data);
   }
 
   @OnEvent(bookingPaid)

@@ -17,11 +17,11 @@ export class CheckoutController {
     return this.checkout.view(request.checkout_id);
   }
 
-  @Handle(Checkout.settle)
-  settle(
+  @Handle(Checkout.complete)
+  complete(
     _actor: Caller | undefined,
     { checkout_id, outcome }: { checkout_id: string; outcome: SandboxOutcome },
   ): Promise<CheckoutView> {
-    return this.checkout.settle(checkout_id, outcome);
+    return this.checkout.complete(checkout_id, outcome);
   }
 }

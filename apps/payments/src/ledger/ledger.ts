@@ -4,7 +4,7 @@ import type { EntityManager } from 'typeorm';
 import type { Posting } from './postings.js';
 
 export interface LedgerTransaction {
-  kind: 'settlement' | 'refund';
+  kind: 'capture' | 'refund';
   paymentId: string;
   /** ISO 4217. */
   currency: string;
@@ -16,7 +16,7 @@ export interface LedgerTransaction {
 export class Ledger {
   constructor(private readonly clock: Clock) {}
 
-  /** Books a transaction. A payment has at most one settlement: a second one violates a unique key. */
+  /** Books a transaction. A payment has at most one capture: a second one violates a unique key. */
   async post(
     tx: EntityManager,
     { kind, paymentId, currency, postings }: LedgerTransaction,

@@ -18,16 +18,16 @@ interface Move {
 }
 
 /** Money came in: the provider holds it, and we owe it to the mentor. */
-export function settlementPostings({ provider, mentorUserId, amountMinor }: Move): Posting[] {
+export function capturePostings({ provider, mentorUserId, amountMinor }: Move): Posting[] {
   return [
     { account: providerAccount(provider), amountMinor },
     { account: mentorAccount(mentorUserId), amountMinor: -amountMinor },
   ];
 }
 
-/** Money went back: the settlement in reverse, for as much as went back. */
+/** Money went back: the capture in reverse, for as much as went back. */
 export function refundPostings({ amountMinor, ...move }: Move): Posting[] {
-  return settlementPostings({ ...move, amountMinor }).map((posting) => ({
+  return capturePostings({ ...move, amountMinor }).map((posting) => ({
     ...posting,
     amountMinor: -posting.amountMinor,
   }));

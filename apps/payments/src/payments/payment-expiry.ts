@@ -2,9 +2,9 @@ import { Periodic, Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable, type OnApplicationBootstrap, type OnModuleDestroy } from '@nestjs/common';
 import { In, LessThanOrEqual } from 'typeorm';
-import { Payable } from '../payables/payable.entity.js';
+import { AmountDue } from '../amounts-due/amount-due.entity.js';
 import { Payment } from './payment.entity.js';
-import { Settlement } from './settlement.service.js';
+import { Captures } from './capture.service.js';
 
 const everyMs = 5000;
 const batch = 100;
@@ -23,7 +23,7 @@ export class PaymentExpiry implements OnApplicationBootstrap, OnModuleDestroy {
 
   constructor(
     private readonly transactions: Transactions,
-    private readonly settlement: Settlement,
+    private readonly captures: Captures,
     private readonly clock: Clock,
   ) {}
 
@@ -42,16 +42,16 @@ export class PaymentExpiry implements OnApplicationBootstrap, OnModuleDestroy {
         where: { status: 'pending', expiresAt: LessThanOrEqual(this.clock.now()) },
         order: { expiresAt: 'ASC' },
         take: batch,
-        // A locked one is being settled or expired by someone else.
+        // A locked one is being captured or expired by someone else.
         lock: { mode: 'pessimistic_write', onLocked: 'skip_locked' },
       });
-      const payables = await tx.findBy(Payable, {
-        id: In(payments.map(({ payableId }) => payableId)),
+      const amountsDue = await tx.findBy(AmountDue, {
+        id: In(payments.map(({ amountDueId }) => amountDueId)),
       });
-      const byId = new Map(payables.map((payable) => [payable.id, payable]));
+      const byId = new Map(amountsDue.map((amountDue) => [amountDue.id, amountDue]));
       for (const payment of payments) {
-        const payable = byId.get(payment.payableId);
-        if (payable) await this.settlement.expire(tx, payable, payment);
+        const amountDue = byId.get(payment.amountDueId);
+        if (amountDue) await this.captures.expire(tx, amountDue, payment);
       }
       return payments.length;
     });

@@ -1,15 +1,15 @@
 import { type CreatedPayment, type PaymentView, toMajor } from '@mentorhub/contracts';
-import type { Payable } from '../payables/payable.entity.js';
+import type { AmountDue } from '../amounts-due/amount-due.entity.js';
 import type { Payment } from './payment.entity.js';
 
-export function paymentView(payable: Payable, payment: Payment): PaymentView {
+export function paymentView(amountDue: AmountDue, payment: Payment): PaymentView {
   return {
     id: payment.id,
-    session_id: payable.bookingId,
+    session_id: amountDue.bookingId,
     amount: toMajor(payment.amountMinor, payment.currency),
     currency: payment.currency,
     status: payment.status,
-    description: payable.description,
+    description: amountDue.description,
     created_at: payment.createdAt.toISOString(),
   };
 }

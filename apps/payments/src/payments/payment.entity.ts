@@ -1,7 +1,7 @@
 import type { PaymentState } from '@mentorhub/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** One attempt to pay a payable. */
+/** One attempt to pay a amount due. */
 @Entity('payments')
 export class Payment {
   /** `pm_…`. */
@@ -9,9 +9,9 @@ export class Payment {
   id: string;
 
   @Column({ type: 'integer' })
-  payableId: number;
+  amountDueId: number;
 
-  /** Who pays; the same as the payable's, for the history. */
+  /** Who pays; the same as the amount due's, for the history. */
   @Column({ type: 'integer' })
   userId: number;
 

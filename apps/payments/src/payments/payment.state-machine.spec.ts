@@ -2,7 +2,7 @@ import { type PaymentState } from '@mentorhub/contracts';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
-  isSettled,
+  isCaptured,
   nextPaymentState,
   type PaymentAction,
   paymentTransitions,
@@ -50,7 +50,7 @@ describe('the states of a payment', () => {
         for (const action of reports) {
           state = nextPaymentState(state, action) ?? state;
           taken ||= action === 'succeed';
-          expect(isSettled(state)).toBe(taken);
+          expect(isCaptured(state)).toBe(taken);
         }
       }),
     );

@@ -27,6 +27,6 @@ export function nextPaymentState(
 }
 
 /** Whether money was taken, whatever became of it later. */
-export function isSettled(state: PaymentState): boolean {
+export function isCaptured(state: PaymentState): boolean {
   return state === 'succeeded' || state === 'partially_refunded' || state === 'refunded';
 }

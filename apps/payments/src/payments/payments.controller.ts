@@ -31,11 +31,11 @@ export class PaymentsController {
     return this.payments.get(actor, id);
   }
 
-  @Handle(Payments.settleSandbox)
-  settleSandbox(
+  @Handle(Payments.completeSandbox)
+  completeSandbox(
     actor: Caller,
     { id, outcome }: { id: string; outcome: SandboxOutcome },
   ): Promise<PaymentView> {
-    return this.payments.settleSandbox(actor, id, outcome);
+    return this.payments.completeSandbox(actor, id, outcome);
   }
 }

@@ -1,6 +1,6 @@
 import {
   type Caller,
-  CodedError,
+  ApplicationError,
   type CreatedPayment,
   type CreatePayment,
   type PageQuery,
@@ -19,14 +19,14 @@ import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, In } from 'typeorm';
 import type { PaymentsConfig } from '../config.js';
-import { Payable } from '../payables/payable.entity.js';
-import { Payables } from '../payables/payables.service.js';
+import { AmountDue } from '../amounts-due/amount-due.entity.js';
+import { AmountsDue } from '../amounts-due/amounts-due.service.js';
 import { PaymentProvider } from '../providers/payment-provider.js';
 import { SandboxProvider } from '../providers/sandbox-provider.js';
 import { newPaymentId } from './payment-id.js';
 import { Payment } from './payment.entity.js';
 import { createdPayment, paymentView } from './payment-views.js';
-import { paymentFact, Settlement } from './settlement.service.js';
+import { paymentFact, Captures } from './capture.service.js';
 
 @Injectable()
 export class PaymentsService {
@@ -35,8 +35,8 @@ export class PaymentsService {
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly idempotency: Idempotency,
-    private readonly payables: Payables,
-    private readonly settlement: Settlement,
+    private readonly amountsDue: AmountsDue,
+    private readonly captures: Captures,
     private readonly provider: PaymentProvider,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
@@ -44,12 +44,12 @@ export class PaymentsService {
 
   /**
    * The payment to make for a session: the one that waits already, else a new one.
-   * @throws CodedError `NOT_FOUND` for a session that is not the actor's, `AMOUNT_MISMATCH`, `WRONG_STATE` when it is
+   * @throws ApplicationError `NOT_FOUND` for a session that is not the actor's, `AMOUNT_MISMATCH`, `WRONG_STATE` when it is
    *   paid, has ended or its time to pay is over
    */
   async create(actor: Caller, request: CreatePayment): Promise<CreatedPayment> {
-    const { id, userId } = await this.payables.byBooking(request.session_id);
-    if (userId !== actor.user_id) throw CodedError.notFound('The session');
+    const { id, userId } = await this.amountsDue.byBooking(request.session_id);
+    if (userId !== actor.user_id) throw ApplicationError.notFound('The session');
     const attempt = {
       userId: actor.user_id,
       operation: 'payments.create',
@@ -58,14 +58,14 @@ export class PaymentsService {
     };
     return this.transactions.run((tx) =>
       this.idempotency.run(tx, attempt, async () => {
-        const payable = await this.lock(tx, id);
-        if (request.amount !== toMajor(payable.amountMinor, payable.currency)) {
-          throw amountMismatch(payable);
+        const amountDue = await this.lock(tx, id);
+        if (request.amount !== toMajor(amountDue.amountMinor, amountDue.currency)) {
+          throw amountMismatch(amountDue);
         }
-        const payment = await this.live(tx, payable, request.payment_method);
+        const payment = await this.findOrCreate(tx, amountDue, request.payment_method);
         return createdPayment(
           payment,
-          `${this.config.PUBLIC_URL}/checkout/${payable.checkoutId ?? ''}`,
+          `${this.config.PUBLIC_URL}/checkout/${amountDue.checkoutId ?? ''}`,
         );
       }),
     );
@@ -81,18 +81,18 @@ export class PaymentsService {
       take: limit,
       skip: offset,
     });
-    const payables = await manager.findBy(Payable, {
-      id: In(payments.map(({ payableId }) => payableId)),
+    const amountsDue = await manager.findBy(AmountDue, {
+      id: In(payments.map(({ amountDueId }) => amountDueId)),
     });
-    const byId = new Map(payables.map((payable) => [payable.id, payable]));
+    const byId = new Map(amountsDue.map((amountDue) => [amountDue.id, amountDue]));
     const items = payments.flatMap((payment) => {
-      const payable = byId.get(payment.payableId);
-      return payable ? [paymentView(payable, payment)] : [];
+      const amountDue = byId.get(payment.amountDueId);
+      return amountDue ? [paymentView(amountDue, payment)] : [];
     });
     return toPage(items, total, query);
   }
 
-  /** @throws CodedError `NOT_FOUND` for an unknown payment and for another's */
+  /** @throws ApplicationError `NOT_FOUND` for an unknown payment and for another's */
   async get(actor: Caller, id: string): Promise<PaymentView> {
     const payment = await this.own(actor, id);
     return this.view(payment);
@@ -100,57 +100,64 @@ export class PaymentsService {
 
   /**
    * Ends a payment of the sandbox provider the way its payer chooses. Choosing the same again changes nothing.
-   * @throws CodedError `NOT_FOUND`, also with any other provider; `WRONG_STATE` when the payment has ended otherwise
+   * @throws ApplicationError `NOT_FOUND`, also with any other provider; `WRONG_STATE` when the payment has ended otherwise
    */
-  async settleSandbox(actor: Caller, id: string, outcome: SandboxOutcome): Promise<PaymentView> {
+  async completeSandbox(actor: Caller, id: string, outcome: SandboxOutcome): Promise<PaymentView> {
     const payment = await this.own(actor, id);
     if (!(this.provider instanceof SandboxProvider) || payment.provider !== this.provider.name) {
-      throw CodedError.notFound('The payment');
+      throw ApplicationError.notFound('The payment');
     }
-    return this.view(await this.settleInSandbox(this.provider, payment, outcome));
+    return this.view(await this.completeInSandbox(this.provider, payment, outcome));
   }
 
   /**
-   * Settles a payment that waits, as the sandbox provider would. A real provider's report is a fact; the sandbox's is
+   * Completes a payment that waits, as the sandbox provider would. A real provider's report is a fact; the sandbox's is
    * a wish, which is refused when the payment has ended in another way.
    */
-  async settleInSandbox(
+  async completeInSandbox(
     sandbox: SandboxProvider,
     payment: Payment,
     outcome: SandboxOutcome,
   ): Promise<Payment> {
     const wanted = outcome === 'succeed' ? 'succeeded' : 'failed';
     if (payment.status === 'pending' && payment.expiresAt > this.clock.now()) {
-      const settled = await this.settlement.settle(sandbox.report(payment, outcome));
-      if (settled.status === wanted) return settled;
-      throw ended(settled.status);
+      const captured = await this.captures.capture(sandbox.report(payment, outcome));
+      if (captured.status === wanted) return captured;
+      throw ended(captured.status);
     }
     if (payment.status === wanted) return payment;
     throw ended(payment.status === 'pending' ? 'expired' : payment.status);
   }
 
   /**
-   * The payment of a payable that waits to be paid, made when there is none. The payable must be locked.
-   * @throws CodedError `WRONG_STATE` when the payable cannot be paid any more
+   * The payment of a amount due that waits to be paid, made when there is none. The amount due must be locked.
+   * @throws ApplicationError `WRONG_STATE` when the amount due cannot be paid any more
    */
-  async live(tx: EntityManager, payable: Payable, method: PaymentMethod): Promise<Payment> {
-    if (payable.state === 'paid') {
-      throw new CodedError('WRONG_STATE', 'The session is paid already: there is nothing to pay.');
+  async findOrCreate(
+    tx: EntityManager,
+    amountDue: AmountDue,
+    method: PaymentMethod,
+  ): Promise<Payment> {
+    if (amountDue.state === 'paid') {
+      throw new ApplicationError(
+        'WRONG_STATE',
+        'The session is paid already: there is nothing to pay.',
+      );
     }
     const now = this.clock.now();
-    if (payable.state === 'closed' || payable.expiresAt <= now) {
-      throw new CodedError(
+    if (amountDue.state === 'closed' || amountDue.expiresAt <= now) {
+      throw new ApplicationError(
         'WRONG_STATE',
         'The time to pay this session is over: book a session again.',
       );
     }
     const waiting = await tx.findOne(Payment, {
-      where: { payableId: payable.id, status: 'pending' },
+      where: { amountDueId: amountDue.id, status: 'pending' },
       lock: { mode: 'pessimistic_write' },
     });
     if (waiting) return waiting;
 
-    const { amountMinor, currency } = payable;
+    const { amountMinor, currency } = amountDue;
     const id = newPaymentId();
     const { reference } = await this.provider.open({
       paymentId: id,
@@ -160,26 +167,26 @@ export class PaymentsService {
     });
     const payment = tx.create(Payment, {
       id,
-      payableId: payable.id,
-      userId: payable.userId,
+      amountDueId: amountDue.id,
+      userId: amountDue.userId,
       provider: this.provider.name,
       providerReference: reference,
       amountMinor,
       refundedMinor: 0,
       currency,
       status: 'pending',
-      expiresAt: payable.expiresAt,
+      expiresAt: amountDue.expiresAt,
       createdAt: now,
       updatedAt: now,
     });
     await tx.insert(Payment, payment);
-    await this.outbox.add(tx, paymentCreated, payment.id, paymentFact(payable, payment));
+    await this.outbox.add(tx, paymentCreated, payment.id, paymentFact(amountDue, payment));
     return payment;
   }
 
-  /** Locks a payable until the end of the transaction. */
-  lock(tx: EntityManager, id: number): Promise<Payable> {
-    return tx.findOneOrFail(Payable, { where: { id }, lock: { mode: 'pessimistic_write' } });
+  /** Locks a amount due until the end of the transaction. */
+  lock(tx: EntityManager, id: number): Promise<AmountDue> {
+    return tx.findOneOrFail(AmountDue, { where: { id }, lock: { mode: 'pessimistic_write' } });
   }
 
   private async own(actor: Caller, id: string): Promise<Payment> {
@@ -187,27 +194,27 @@ export class PaymentsService {
       id,
       userId: actor.user_id,
     });
-    if (!payment) throw CodedError.notFound('The payment');
+    if (!payment) throw ApplicationError.notFound('The payment');
     return payment;
   }
 
   private async view(payment: Payment): Promise<PaymentView> {
-    const payable = await this.dataSource.manager.findOneByOrFail(Payable, {
-      id: payment.payableId,
+    const amountDue = await this.dataSource.manager.findOneByOrFail(AmountDue, {
+      id: payment.amountDueId,
     });
-    return paymentView(payable, payment);
+    return paymentView(amountDue, payment);
   }
 }
 
-function amountMismatch({ amountMinor, currency }: Payable): CodedError {
+function amountMismatch({ amountMinor, currency }: AmountDue): ApplicationError {
   const price = `${toMajor(amountMinor, currency)} ${currency}`;
-  return new CodedError('AMOUNT_MISMATCH', `The session costs ${price}.`, {
+  return new ApplicationError('AMOUNT_MISMATCH', `The session costs ${price}.`, {
     errors: [{ field: 'amount', message: `amount must be the price of the session, ${price}.` }],
   });
 }
 
-function ended(status: string): CodedError {
-  return new CodedError(
+function ended(status: string): ApplicationError {
+  return new ApplicationError(
     'WRONG_STATE',
     `The payment is ${status}: create a new one if the session is still to be paid.`,
   );

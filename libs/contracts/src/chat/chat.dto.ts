@@ -1,5 +1,6 @@
 import { Type } from 'class-transformer';
 import { Flag, Instant, Integer, Items, Nested, Text, WebAddress } from '../core/fields.js';
+import { PageOf } from '../core/page.dto.js';
 
 export class ChatParticipant {
   @Integer({ example: 2 })
@@ -43,19 +44,7 @@ export class ChatItem {
   unread_count: number;
 }
 
-export class ChatPage {
-  @Items(() => ChatItem)
-  items: ChatItem[];
-
-  @Integer()
-  total: number;
-
-  @Integer()
-  page: number;
-
-  @Integer()
-  pages: number;
-}
+export class ChatPage extends PageOf(ChatItem) {}
 
 export class SendMessage {
   @Integer({ min: 1, optional: true, description: 'User to write to; or `chat_id`.', example: 2 })

@@ -79,8 +79,8 @@ export interface Problem {
 }
 
 /** An expected failure: a stable code and a message that says the fix. Crosses NATS and keeps both. */
-export class CodedError extends Error {
-  override readonly name = 'CodedError';
+export class ApplicationError extends Error {
+  override readonly name = 'ApplicationError';
   readonly errors?: FieldError[];
   readonly data?: Record<string, unknown>;
   readonly retryAfterSeconds?: number;
@@ -106,18 +106,28 @@ export class CodedError extends Error {
     return { code, detail, errors, data, retry_after_seconds };
   }
 
-  static fromProblem({ code, detail, errors, data, retry_after_seconds }: Problem): CodedError {
-    return new CodedError(code, detail, { errors, data, retryAfterSeconds: retry_after_seconds });
+  static fromProblem({
+    code,
+    detail,
+    errors,
+    data,
+    retry_after_seconds,
+  }: Problem): ApplicationError {
+    return new ApplicationError(code, detail, {
+      errors,
+      data,
+      retryAfterSeconds: retry_after_seconds,
+    });
   }
 
   /** The answer for what is unknown, and for what is not the caller's where existence itself is private. */
-  static notFound(what: string): CodedError {
-    return new CodedError('NOT_FOUND', `${what} was not found.`);
+  static notFound(what: string): ApplicationError {
+    return new ApplicationError('NOT_FOUND', `${what} was not found.`);
   }
 
   /** A single invalid field. */
-  static invalid(field: string, message: string): CodedError {
-    return new CodedError('VALIDATION_FAILED', 'Some fields are invalid.', {
+  static invalid(field: string, message: string): ApplicationError {
+    return new ApplicationError('VALIDATION_FAILED', 'Some fields are invalid.', {
       errors: [{ field, message }],
     });
   }

@@ -27,7 +27,7 @@ const registration = {
 };
 
 describe('fields', () => {
-  it('accepts a complete registration and folds the mail address', () => {
+  it('accepts a complete registration and folds the email address', () => {
     expect(problems(RegisterUser, registration)).toEqual({});
     expect(plainToInstance(RegisterUser, registration).email).toBe('ada@example.com');
   });
@@ -42,7 +42,7 @@ describe('fields', () => {
         timezone: 'Mars/Olympus',
       }),
     ).toEqual({
-      email: 'email must be a mail address such as user@example.com.',
+      email: 'email must be a email address such as user@example.com.',
       password: 'password must have 8 to 256 characters.',
       full_name: 'full_name must be a text.',
       role: 'role must be one of: student, mentor.',

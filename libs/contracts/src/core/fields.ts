@@ -133,7 +133,7 @@ export function Pattern(
   );
 }
 
-/** A mail address, trimmed and in lower case. */
+/** A email address, trimmed and in lower case. */
 export function Email(options: FieldOptions = {}): PropertyDecorator {
   return field(
     { example: 'user@example.com', ...options },
@@ -141,7 +141,7 @@ export function Email(options: FieldOptions = {}): PropertyDecorator {
     Transform(({ value }: { value: unknown }) =>
       typeof value === 'string' ? value.trim().toLowerCase() : value,
     ),
-    IsEmail({}, { message: '$property must be a mail address such as user@example.com.' }),
+    IsEmail({}, { message: '$property must be a email address such as user@example.com.' }),
     Length(3, 254, { message: '$property must have at most 254 characters.' }),
   );
 }

@@ -1,5 +1,6 @@
 import { Type } from 'class-transformer';
-import { Integer } from './fields.js';
+import { Integer, Items } from './fields.js';
+import type { Page } from './paging.js';
 
 /** Asks for one page of a list. */
 export class PageQuery {
@@ -20,6 +21,24 @@ export class PageQuery {
   @Integer({ min: 1, max: 100, optional: true, description: 'Alias of `limit`.' })
   @Type(() => Number)
   size?: number;
+}
+
+/** The class of one page of a list: `class MentorPage extends PageOf(MentorItem) {}`. */
+export function PageOf<Item extends object>(item: new () => Item): new () => Page<Item> {
+  class PageOfItems implements Page<Item> {
+    @Items(() => item)
+    items: Item[];
+
+    @Integer({ description: 'Items on all pages.' })
+    total: number;
+
+    @Integer()
+    page: number;
+
+    @Integer()
+    pages: number;
+  }
+  return PageOfItems;
 }
 
 /** Names an entity by its id. */

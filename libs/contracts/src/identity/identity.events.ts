@@ -2,16 +2,16 @@ import type { Locale } from '../core/caller.js';
 import { event } from '../core/event.js';
 import { signal } from '../core/signal.js';
 import type { RoleAtRegistration } from './identity.dto.js';
-import type { PersonFacts, RevokedSession } from './identity.requests.js';
+import type { UserSummary, RevokedSession } from './identity.requests.js';
 
-export interface UserRegistered extends PersonFacts {
+export interface UserRegistered extends UserSummary {
   role: RoleAtRegistration;
   locale: Locale;
   timezone: string;
 }
 
 export const userRegistered = event<UserRegistered>('identity.user.registered');
-export const userUpdated = event<PersonFacts & { locale: Locale; timezone: string }>(
+export const userUpdated = event<UserSummary & { locale: Locale; timezone: string }>(
   'identity.user.updated',
 );
 export const userEmailVerified = event<{ user_id: number }>('identity.user.email_verified');

@@ -47,7 +47,7 @@ export interface Contact {
 }
 
 /** A person's public face, for other services' read models. */
-export interface PersonFacts {
+export interface UserSummary {
   user_id: number;
   username: string;
   full_name: string;
@@ -60,7 +60,7 @@ export const Users = {
   updateMe: request.user<UpdateProfile, ProfileView>('identity.users.update_me'),
   card: request.user<ById, UserCard>('identity.users.card'),
   /** Unknown ids are left out of the answer. At most 200 ids. */
-  people: request.service<{ ids: number[] }, { people: PersonFacts[] }>('identity.users.people'),
+  people: request.service<{ ids: number[] }, { people: UserSummary[] }>('identity.users.people'),
   contact: request.service<{ user_id: number }, Contact>('identity.users.contact'),
 };
 

@@ -1,6 +1,6 @@
 import { event } from '../core/event.js';
-import type { BookingStatus, PaymentStatus } from './mentorship.dto.js';
-import type { Payable } from './mentorship.requests.js';
+import type { BookingStatus, PaymentStatus } from './bookings.dto.js';
+import type { BookingAmountDue } from './mentorship.requests.js';
 
 export interface MentorFact {
   mentor_id: number;
@@ -39,7 +39,7 @@ export interface BookingCancelled extends BookingFact {
   refund_minor: number;
 }
 
-export const bookingRequested = event<BookingFact & { payable: Payable | null }>(
+export const bookingRequested = event<BookingFact & { amount_due: BookingAmountDue | null }>(
   'mentorship.booking.requested',
 );
 /** The booking is paid; its mentor can confirm it. */

@@ -1,40 +1,46 @@
 import type { ById } from '../core/page.dto.js';
 import { request } from '../core/request.js';
 import type {
-  AddMeetingLink,
-  ApplicationPage,
-  ApplyAsMentor,
   AvailabilityView,
+  FindSlots,
+  MentorAvailability,
+  ReplaceAvailability,
+  SlotList,
+} from './availability.dto.js';
+import type {
+  AddMeetingLink,
   BookingPage,
   BookingView,
-  BookSession,
-  CancelSession,
-  CompletedSession,
-  CompleteSession,
-  ConfirmSession,
   CreateBooking,
-  FindSlots,
-  ListApplications,
   ListBookings,
+  UpdateBookingStatus,
+} from './bookings.dto.js';
+import type {
+  ApplicationPage,
+  ApplyAsMentor,
+  ListApplications,
   ListMentorProfiles,
   ListMentors,
-  ListSessions,
   MentorApplication,
-  MentorAvailability,
   MentorDetails,
   MentorPage,
   MentorProfile,
   MentorProfilePage,
   RejectMentor,
-  ReplaceAvailability,
+} from './mentors.dto.js';
+import type {
+  BookSession,
+  CancelSession,
+  CompletedSession,
+  CompleteSession,
+  ConfirmSession,
+  ListSessions,
   SessionPage,
   SessionView,
-  SlotList,
-  UpdateBookingStatus,
-} from './mentorship.dto.js';
+} from './sessions.dto.js';
 
 /** What is due for a booking, for payments. */
-export interface Payable {
+export interface BookingAmountDue {
   booking_id: number;
   checkout_id: string;
   mentor_user_id: number;
@@ -93,7 +99,7 @@ export const Bookings = {
     'mentorship.bookings.add_meeting_link',
   ),
   /** By booking or by checkout; NOT_FOUND for an unknown one. */
-  payable: request.service<{ booking_id: number } | { checkout_id: string }, Payable>(
-    'mentorship.bookings.payable',
+  amountDue: request.service<{ booking_id: number } | { checkout_id: string }, BookingAmountDue>(
+    'mentorship.bookings.amount_due',
   ),
 };

@@ -1,5 +1,5 @@
-import { Choice, Flag, Instant, Integer, Items, Text } from '../core/fields.js';
-import { PageQuery } from '../core/page.dto.js';
+import { Choice, Flag, Instant, Integer, Text } from '../core/fields.js';
+import { PageOf, PageQuery } from '../core/page.dto.js';
 import { ApiProperty } from '@nestjs/swagger';
 
 export const notificationTypes = [
@@ -59,19 +59,7 @@ export class NotificationView {
   created_at: string;
 }
 
-export class NotificationPage {
-  @Items(() => NotificationView)
-  items: NotificationView[];
-
-  @Integer()
-  total: number;
-
-  @Integer()
-  page: number;
-
-  @Integer()
-  pages: number;
-}
+export class NotificationPage extends PageOf(NotificationView) {}
 
 export class UnreadCount {
   @Integer()

@@ -2,6 +2,7 @@ import { Type } from 'class-transformer';
 import { ArrayMaxSize, IsArray, IsInt, IsOptional, Min } from 'class-validator';
 import { ApiProperty } from '@nestjs/swagger';
 import { Choice, Flag, Instant, Integer, Items, Text, Texts } from '../core/fields.js';
+import { PageOf } from '../core/page.dto.js';
 
 /** Asks for parked events, newest first. */
 export class DeadLetterQuery {
@@ -50,19 +51,7 @@ export class DeadLetterView {
   retried_at: string | null;
 }
 
-export class DeadLetterPage {
-  @Items(() => DeadLetterView)
-  items: DeadLetterView[];
-
-  @Integer()
-  total: number;
-
-  @Integer()
-  page: number;
-
-  @Integer()
-  pages: number;
-}
+export class DeadLetterPage extends PageOf(DeadLetterView) {}
 
 /** Names parked events by id; without ids, all that wait (at most 500 at once, oldest first). */
 export class RetryDeadLetters {

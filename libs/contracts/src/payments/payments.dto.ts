@@ -1,4 +1,5 @@
-import { Choice, Instant, Integer, Items, Money, Text, WebAddress } from '../core/fields.js';
+import { Choice, Instant, Integer, Money, Text, WebAddress } from '../core/fields.js';
+import { PageOf } from '../core/page.dto.js';
 
 const paymentMethods = ['card'] as const;
 export type PaymentMethod = (typeof paymentMethods)[number];
@@ -70,21 +71,9 @@ export class PaymentView {
   created_at: string;
 }
 
-export class PaymentPage {
-  @Items(() => PaymentView)
-  items: PaymentView[];
+export class PaymentPage extends PageOf(PaymentView) {}
 
-  @Integer()
-  total: number;
-
-  @Integer()
-  page: number;
-
-  @Integer()
-  pages: number;
-}
-
-export class SettleSandboxPayment {
+export class CompleteSandboxPayment {
   @Choice(sandboxOutcomes, { example: 'succeed' })
   outcome: SandboxOutcome;
 }

@@ -25,15 +25,15 @@ export const Payments = {
   history: request.user<PageQuery, PaymentPage>('payments.payments.history'),
   get: request.user<{ id: string }, PaymentView>('payments.payments.get'),
   /** Exists only with the sandbox provider. */
-  settleSandbox: request.user<{ id: string; outcome: SandboxOutcome }, PaymentView>(
-    'payments.payments.settle_sandbox',
+  completeSandbox: request.user<{ id: string; outcome: SandboxOutcome }, PaymentView>(
+    'payments.payments.complete_sandbox',
   ),
 };
 
 /** The sandbox provider's checkout page; whoever holds the unguessable id may pay. */
 export const Checkout = {
   view: request.public<{ checkout_id: string }, CheckoutView>('payments.checkout.view'),
-  settle: request.public<{ checkout_id: string; outcome: SandboxOutcome }, CheckoutView>(
-    'payments.checkout.settle',
+  complete: request.public<{ checkout_id: string; outcome: SandboxOutcome }, CheckoutView>(
+    'payments.checkout.complete',
   ),
 };

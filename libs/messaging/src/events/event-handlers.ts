@@ -15,7 +15,7 @@ export interface EventHandler {
   readonly key: string;
   readonly subject: string;
   /** It takes several events at once; others take one. */
-  readonly several: boolean;
+  readonly batch: boolean;
   /** @throws what the handler throws */
   run(events: readonly [EventEnvelope, ...EventEnvelope[]], context: EventContext): Promise<void>;
 }
@@ -27,7 +27,7 @@ export class EventHandlers {
 
   register(
     subject: string,
-    { handler: key, several }: EventHandlerExtras,
+    { handler: key, batch }: EventHandlerExtras,
     callback: EventCallback,
   ): void {
     const handlers = this.bySubject.get(subject) ?? [];
@@ -37,8 +37,8 @@ export class EventHandlers {
     handlers.push({
       key,
       subject,
-      several,
-      run: (events, context) => settle(callback(several ? events : events[0], context)),
+      batch,
+      run: (events, context) => settle(callback(batch ? events : events[0], context)),
     });
     this.bySubject.set(subject, handlers);
   }

@@ -6,7 +6,7 @@ import { eventsActive } from '../metrics.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventConsumer } from './event-consumer.js';
 import { OutboxRelay } from './outbox-relay.js';
-import { type Lease, ServiceLease } from './service-lease.js';
+import { type LeaderConnection, LeaderLock } from './leader-lock.js';
 import { Wake } from './wake.js';
 
 const RECONNECT_MS = 500;
@@ -23,7 +23,7 @@ const FIRST_SLEEP_MS = 20;
 const MAX_DOUBLINGS = 10;
 
 /**
- * Relays and handles the events of a service in exactly one of its processes: the one that holds the lease. The
+ * Relays and handles the events of a service in exactly one of its processes: the one that holds the leader lock. The
  * others ask for it every second and take over when its connection ends, by a shutdown or a crash.
  */
 @Injectable()
@@ -33,10 +33,10 @@ export class EventWorker {
   private readonly wake = new Wake();
   private running?: Promise<void>;
   private stopping = false;
-  private holding = false;
+  private leader = false;
 
   constructor(
-    private readonly lease: ServiceLease,
+    private readonly leaderLock: LeaderLock,
     private readonly relay: OutboxRelay,
     private readonly consumer: EventConsumer,
     nats: NatsConnectionProvider,
@@ -47,8 +47,8 @@ export class EventWorker {
   }
 
   /** Whether this process is the one that relays and handles events now. */
-  get active(): boolean {
-    return this.holding;
+  get isLeader(): boolean {
+    return this.leader;
   }
 
   start(): void {
@@ -56,7 +56,7 @@ export class EventWorker {
     this.running ??= this.run();
   }
 
-  /** Resolves once the batch in hand is handled, the outbox had a last pass and the lease is given back. */
+  /** Resolves once the batch in hand is handled, the outbox had a last pass and the leader lock is given back. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.wake.wake();
@@ -82,10 +82,10 @@ export class EventWorker {
     return this.stopping;
   }
 
-  /** One connection's life: wait for the lease, then relay and handle until it is lost or this process stops. */
+  /** One connection's life: wait for the leader lock, then relay and handle until it is lost or this process stops. */
   private async serve(onConnected: () => void): Promise<void> {
     let lost: Error | undefined;
-    const lease = await this.lease.open({
+    const connection = await this.leaderLock.open({
       onOutbox: () => this.wake.wake(),
       onLost: (error) => {
         lost = error;
@@ -98,19 +98,20 @@ export class EventWorker {
     };
     try {
       onConnected();
-      while (check() && !(await this.lease.tryAcquire(lease))) await this.wake.wait(this.pollMs);
+      while (check() && !(await this.leaderLock.tryAcquire(connection)))
+        await this.wake.wait(this.pollMs);
       if (this.stopping) return;
-      this.setHolding(true);
+      this.setLeader(true);
       this.relay.suspectStream();
       this.consumer.start();
-      await this.relay.announce(lease.client, 'asleep');
-      await this.relayWhile(check, lease.client);
+      await this.relay.announce(connection.client, 'asleep');
+      await this.relayWhile(check, connection.client);
       await this.consumer.stop();
-      await this.relay.pass(lease.client);
+      await this.relay.pass(connection.client);
     } finally {
       await this.consumer.stop();
-      this.setHolding(false);
-      await endQuietly(lease);
+      this.setLeader(false);
+      await endQuietly(connection);
     }
   }
 
@@ -151,10 +152,10 @@ export class EventWorker {
     }
   }
 
-  private setHolding(holding: boolean): void {
-    this.holding = holding;
-    eventsActive.set(holding ? 1 : 0);
-    if (holding) this.logger.log('relaying and handling events');
+  private setLeader(leader: boolean): void {
+    this.leader = leader;
+    eventsActive.set(leader ? 1 : 0);
+    if (leader) this.logger.log('relaying and handling events');
   }
 }
 
@@ -175,9 +176,9 @@ class Rate {
 }
 
 /** Ending a connection that is already gone is no failure. */
-async function endQuietly(lease: Lease): Promise<void> {
+async function endQuietly(connection: LeaderConnection): Promise<void> {
   try {
-    await lease.end();
+    await connection.end();
   } catch {
     // It is gone, which is what was wanted.
   }

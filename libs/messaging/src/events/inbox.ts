@@ -207,7 +207,7 @@ function groupByCall(deliveries: Iterable<Delivery>): [Delivery, ...Delivery[]][
   const groups: [Delivery, ...Delivery[]][] = [];
   for (const delivery of deliveries) {
     const last = groups.at(-1);
-    if (last && delivery.handler.several && last[0].handler === delivery.handler) {
+    if (last && delivery.handler.batch && last[0].handler === delivery.handler) {
       last.push(delivery);
     } else {
       groups.push([delivery]);

@@ -14,7 +14,7 @@ export interface EventContext {
 export interface EventHandlerExtras {
   handler: string;
   /** It takes several events at once. */
-  several: boolean;
+  batch: boolean;
 }
 
 export interface OnEventOptions {
@@ -37,7 +37,7 @@ const HANDLED = Symbol('HANDLED');
  *
  * It runs inside the transaction that writes the receipt, so its effect through `tx` happens exactly once. When it
  * throws, everything is rolled back and tried again after 1 s, 5 s, 30 s, 2 min and 10 min; then the event rests in
- * `dead_letters`. A method has at most one `@OnEvent` or `@OnEvents`.
+ * `dead_letters`. A method has at most one `@OnEvent` or `@OnEventBatch`.
  */
 export function OnEvent<Data>(
   contracts: EventContract<Data> | readonly EventContract<Data>[],
@@ -52,7 +52,7 @@ export function OnEvent<Data>(
  * event comes alone, with the same retries. Where a service has another handler of these events, the two take turns, and
  * they come one by one.
  */
-export function OnEvents<Data>(
+export function OnEventBatch<Data>(
   contracts: EventContract<Data> | readonly EventContract<Data>[],
   options: OnEventOptions = {},
 ) {
@@ -62,7 +62,7 @@ export function OnEvents<Data>(
 function handlerOf<Handled>(
   contracts: readonly EventContract<unknown>[],
   options: OnEventOptions,
-  several: boolean,
+  batch: boolean,
 ) {
   return <Method extends (handled: Handled, tx: EntityManager) => Promise<void> | void>(
     target: object,
@@ -71,13 +71,13 @@ function handlerOf<Handled>(
   ): void => {
     const handler = options.key ?? `${target.constructor.name}.${key}`;
     if (Reflect.hasOwnMetadata(HANDLED, target, key)) {
-      throw new Error(`${handler} has two @OnEvent or @OnEvents: name all its events in one.`);
+      throw new Error(`${handler} has two @OnEvent or @OnEventBatch: name all its events in one.`);
     }
     Reflect.defineMetadata(HANDLED, true, target, key);
     Payload()(target, key, 0);
     Transaction()(target, key, 1);
     const subjects = contracts.map(({ subject }) => subject);
-    const extras: EventHandlerExtras = { handler, several };
+    const extras: EventHandlerExtras = { handler, batch };
     EventPattern<string[]>(subjects, TRANSPORT, { ...extras })(
       target,
       key,

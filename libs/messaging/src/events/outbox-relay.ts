@@ -2,7 +2,7 @@ import { Inject, Injectable, Logger } from '@nestjs/common';
 import { headers, type Msg } from '@nats-io/transport-node';
 import type { Client } from 'pg';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
-import { ReplyInbox } from '../connection/reply-inbox.js';
+import { ReplyRouter } from '../connection/reply-router.js';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
 import { eventsPublished, outboxAge } from '../metrics.js';
 import { EVENT_STREAM } from '../nats-permissions.js';
@@ -90,7 +90,7 @@ export class OutboxRelay {
 
   constructor(
     private readonly nats: NatsConnectionProvider,
-    private readonly inbox: ReplyInbox,
+    private readonly inbox: ReplyRouter,
     private readonly stream: EventStream,
     @Inject(SERVICE_MESSAGING_OPTIONS) options: ServiceMessagingOptions,
   ) {

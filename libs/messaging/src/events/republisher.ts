@@ -1,4 +1,8 @@
-import { CodedError, type RepublishedEvents, type RepublishEvents } from '@mentorhub/contracts';
+import {
+  ApplicationError,
+  type RepublishedEvents,
+  type RepublishEvents,
+} from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { OUTBOX_CHANNEL } from './messaging.migrations.js';
@@ -11,7 +15,7 @@ export class Republisher {
   /**
    * Publishes the events of `[from, to)` again, in their order; they stay for 7 days. The broker itself drops an
    * event that it stored within the last two minutes.
-   * @throws CodedError VALIDATION_FAILED when a time is not an instant
+   * @throws ApplicationError VALIDATION_FAILED when a time is not an instant
    */
   async republish({ from, to, types }: RepublishEvents): Promise<RepublishedEvents> {
     const [events]: { count: number }[] = await this.dataSource.query(
@@ -31,7 +35,10 @@ export class Republisher {
 function instant(field: string, text: string): Date {
   const time = new Date(text);
   if (Number.isNaN(time.getTime())) {
-    throw CodedError.invalid(field, `${field} must be an instant such as 2026-11-25T15:00:00Z.`);
+    throw ApplicationError.invalid(
+      field,
+      `${field} must be an instant such as 2026-11-25T15:00:00Z.`,
+    );
   }
   return time;
 }

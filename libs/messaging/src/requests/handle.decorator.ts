@@ -16,7 +16,7 @@ const Actor = createParamDecorator(
 
 /**
  * Makes a controller method the handler of a request: `method(actor, request)`, checked against the contract.
- * Access is enforced before it runs. What it returns is the answer; a `CodedError` it throws reaches the sender,
+ * Access is enforced before it runs. What it returns is the answer; a `ApplicationError` it throws reaches the sender,
  * any other error is logged and answered `INTERNAL`.
  */
 export function Handle<In, Out, A extends Access>(contract: RequestContract<In, Out, A>) {

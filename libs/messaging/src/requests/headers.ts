@@ -1,4 +1,4 @@
-import { CodedError, type Caller, type Locale, locales } from '@mentorhub/contracts';
+import { ApplicationError, type Caller, type Locale, locales } from '@mentorhub/contracts';
 import { headers, type MsgHdrs } from '@nats-io/transport-node';
 import type { RequestContext } from '../request-context.js';
 
@@ -53,7 +53,7 @@ export interface InboundHeaders {
   idempotencyKey?: string;
 }
 
-/** @throws CodedError MALFORMED_REQUEST */
+/** @throws ApplicationError MALFORMED_REQUEST */
 export function decodeHeaders(received: MsgHdrs | undefined): InboundHeaders {
   const result: InboundHeaders = {};
   if (!received) return result;
@@ -106,6 +106,6 @@ function isCaller(value: unknown): value is Caller {
   return Number.isInteger(user_id) && Number.isInteger(session_id) && Array.isArray(roles);
 }
 
-function malformedHeader(name: string): CodedError {
-  return new CodedError('MALFORMED_REQUEST', `The header ${name} is malformed.`);
+function malformedHeader(name: string): ApplicationError {
+  return new ApplicationError('MALFORMED_REQUEST', `The header ${name} is malformed.`);
 }

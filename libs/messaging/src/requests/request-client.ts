@@ -2,14 +2,14 @@ import { randomUUID } from 'node:crypto';
 import {
   type Access,
   type Caller,
-  CodedError,
+  ApplicationError,
   errorStatus,
   type Problem,
   type RequestContract,
 } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { InvalidArgumentError, type Msg } from '@nats-io/transport-node';
-import { NoReplyError, ReplyInbox } from '../connection/reply-inbox.js';
+import { NoReplyError, ReplyRouter } from '../connection/reply-router.js';
 import { rpcDuration, rpcRequests } from '../metrics.js';
 import { requestContext } from '../request-context.js';
 import { SpanKind, startSpan } from '../tracing.js';
@@ -26,12 +26,12 @@ export interface SendOptions {
 /**
  * Sends requests to services. The current request's id, trace, locale, idempotency key and deadline travel along.
  *
- * Every failure is a `CodedError`: what the service answered, `DEADLINE_EXCEEDED` when no answer came in time,
+ * Every failure is a `ApplicationError`: what the service answered, `DEADLINE_EXCEEDED` when no answer came in time,
  * `SERVICE_UNAVAILABLE` at once when no replica listens or NATS is unreachable.
  */
 @Injectable()
 export class RequestClient {
-  constructor(private readonly inbox: ReplyInbox) {}
+  constructor(private readonly inbox: ReplyRouter) {}
 
   /** Sends a request and returns the parsed answer. */
   async request<In, Out, A extends Access>(
@@ -96,36 +96,38 @@ function answerOf(reply: Msg): RawReply {
 }
 
 /** The answered problem; a body that is none still yields its status. */
-function problemOf(reply: Msg): CodedError {
+function problemOf(reply: Msg): ApplicationError {
   try {
     const problem = reply.json<Problem>();
-    if (problem.code in errorStatus) return CodedError.fromProblem(problem);
+    if (problem.code in errorStatus) return ApplicationError.fromProblem(problem);
   } catch (cause) {
-    return new CodedError('INTERNAL', 'The service answered with an unreadable error.', { cause });
+    return new ApplicationError('INTERNAL', 'The service answered with an unreadable error.', {
+      cause,
+    });
   }
-  return new CodedError('INTERNAL', reply.headers?.get(header.error) ?? 'Unknown error.');
+  return new ApplicationError('INTERNAL', reply.headers?.get(header.error) ?? 'Unknown error.');
 }
 
-function toCodedError(error: unknown): CodedError {
-  if (error instanceof CodedError) return error;
+function toCodedError(error: unknown): ApplicationError {
+  if (error instanceof ApplicationError) return error;
   if (error instanceof NoReplyError) {
     if (error.reason === 'timeout') return deadlineExceeded();
-    return new CodedError(
+    return new ApplicationError(
       'SERVICE_UNAVAILABLE',
       'This part of MentorHub is not available right now. Try again in a moment.',
       { retryAfterSeconds: 1, cause: error },
     );
   }
   if (error instanceof InvalidArgumentError) {
-    return new CodedError('BODY_TOO_LARGE', 'The request is too large. Send less at once.', {
+    return new ApplicationError('BODY_TOO_LARGE', 'The request is too large. Send less at once.', {
       cause: error,
     });
   }
-  return new CodedError('INTERNAL', 'The request could not be sent.', { cause: error });
+  return new ApplicationError('INTERNAL', 'The request could not be sent.', { cause: error });
 }
 
-function deadlineExceeded(): CodedError {
-  return new CodedError(
+function deadlineExceeded(): ApplicationError {
+  return new ApplicationError(
     'DEADLINE_EXCEEDED',
     'No answer came in time. Check whether it took effect before you try again.',
   );

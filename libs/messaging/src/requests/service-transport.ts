@@ -1,4 +1,4 @@
-import { CodedError, type ErrorCode, type RequestContract } from '@mentorhub/contracts';
+import { ApplicationError, type ErrorCode, type RequestContract } from '@mentorhub/contracts';
 import { HttpException, Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import {
@@ -78,9 +78,9 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     extras: Partial<HandlerExtras & EventHandlerExtras> = {},
   ): void {
     if (isEventHandler) {
-      const { handler, several = false } = extras;
-      if (!handler) throw new Error(`The handler of "${subject}" lacks @OnEvent or @OnEvents.`);
-      this.events.register(subject, { handler, several }, callback as EventCallback);
+      const { handler, batch = false } = extras;
+      if (!handler) throw new Error(`The handler of "${subject}" lacks @OnEvent or @OnEventBatch.`);
+      this.events.register(subject, { handler, batch }, callback as EventCallback);
       return;
     }
     if (!extras.contract) throw new Error(`The handler of "${subject}" lacks @Handle.`);
@@ -234,7 +234,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     }
   }
 
-  private answerError(message: Msg, subject: string, error: CodedError): void {
+  private answerError(message: Msg, subject: string, error: ApplicationError): void {
     const sent = newHeaders();
     sent.append(header.error, headerValue(`${error.code} ${error.detail}`) || error.code);
     sent.append(header.errorCode, String(error.status));
@@ -250,8 +250,8 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
   }
 
   /** The error as its sender may see it. What was not expected is logged and told as `INTERNAL`. */
-  private explain(error: unknown, subject: string, requestId: string): CodedError {
-    if (error instanceof CodedError) return error;
+  private explain(error: unknown, subject: string, requestId: string): ApplicationError {
+    if (error instanceof ApplicationError) return error;
     const classified = this.options.classify?.(error);
     if (classified) {
       this.logger.warn(`${subject}: ${classified.code}, ${String(error)} (request ${requestId})`);
@@ -259,7 +259,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     }
     if (error instanceof HttpException) {
       const code = codeOfStatus[error.getStatus()];
-      if (code) return new CodedError(code, error.message, { cause: error });
+      if (code) return new ApplicationError(code, error.message, { cause: error });
     }
     this.logger.error(
       `${subject} failed: ${String(error)} (request ${requestId})`,
@@ -269,7 +269,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
   }
 }
 
-/** Reads who asks and until when, and lets in only whom the contract allows. @throws CodedError */
+/** Reads who asks and until when, and lets in only whom the contract allows. @throws ApplicationError */
 function openRequest(message: Msg, contract: RequestContract<unknown, unknown>): InboundRequest {
   const sent = decodeHeaders(message.headers);
   const now = Date.now();
@@ -279,14 +279,14 @@ function openRequest(message: Msg, contract: RequestContract<unknown, unknown>):
     sent,
   );
   if (request.deadline <= now) {
-    throw new CodedError('DEADLINE_EXCEEDED', 'The request arrived after its deadline.');
+    throw new ApplicationError('DEADLINE_EXCEEDED', 'The request arrived after its deadline.');
   }
   const { access } = contract;
   if ((access === 'user' || access === 'admin') && !request.caller) {
-    throw new CodedError('UNAUTHENTICATED', 'Sign in first: send a valid access token.');
+    throw new ApplicationError('UNAUTHENTICATED', 'Sign in first: send a valid access token.');
   }
   if (access === 'admin' && !request.caller?.roles.includes('admin')) {
-    throw new CodedError('FORBIDDEN', 'Only an administrator may do this.');
+    throw new ApplicationError('FORBIDDEN', 'Only an administrator may do this.');
   }
   return request;
 }
@@ -296,7 +296,7 @@ function parseBody(message: Msg): unknown {
   try {
     return message.json();
   } catch (cause) {
-    throw new CodedError('MALFORMED_REQUEST', 'The request is not valid JSON.', { cause });
+    throw new ApplicationError('MALFORMED_REQUEST', 'The request is not valid JSON.', { cause });
   }
 }
 
@@ -306,19 +306,23 @@ async function settle(result: unknown): Promise<unknown> {
   return isObservable(value) ? await lastValueFrom(value, { defaultValue: undefined }) : value;
 }
 
-function overloaded(): CodedError {
-  return new CodedError('OVERLOADED', 'Too much is going on right now. Try again in a moment.', {
-    retryAfterSeconds: 1,
-  });
+function overloaded(): ApplicationError {
+  return new ApplicationError(
+    'OVERLOADED',
+    'Too much is going on right now. Try again in a moment.',
+    {
+      retryAfterSeconds: 1,
+    },
+  );
 }
 
-function lateHandler(): CodedError {
-  return new CodedError(
+function lateHandler(): ApplicationError {
+  return new ApplicationError(
     'DEADLINE_EXCEEDED',
     'This took too long. Check whether it took effect before you try again.',
   );
 }
 
-function internal(cause: unknown): CodedError {
-  return new CodedError('INTERNAL', 'Something went wrong on our side.', { cause });
+function internal(cause: unknown): ApplicationError {
+  return new ApplicationError('INTERNAL', 'Something went wrong on our side.', { cause });
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { CodedError } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { canonicalJson } from './canonical-json.js';
@@ -32,7 +32,7 @@ export class Idempotency {
    * within 24 hours gets the stored answer, as JSON made it; one that arrives while the first is still at work waits
    * for it. Work that throws stores nothing, so it may be tried again.
    *
-   * @throws CodedError `IDEMPOTENCY_KEY_REUSED` when the key was used for another request,
+   * @throws ApplicationError `IDEMPOTENCY_KEY_REUSED` when the key was used for another request,
    *   `VALIDATION_FAILED` when it is too long
    */
   async run<T>(
@@ -42,7 +42,10 @@ export class Idempotency {
   ): Promise<T> {
     if (key === undefined) return work();
     if (key.length < 1 || key.length > 255 || key.includes('\0')) {
-      throw CodedError.invalid('Idempotency-Key', 'Idempotency-Key must have 1 to 255 characters.');
+      throw ApplicationError.invalid(
+        'Idempotency-Key',
+        'Idempotency-Key must have 1 to 255 characters.',
+      );
     }
     const hash = createHash('sha256').update(canonicalJson(request)).digest();
     const place = [userId, operation, key];
@@ -69,7 +72,7 @@ export class Idempotency {
         continue;
       }
       if (!stored.request_hash.equals(hash)) {
-        throw new CodedError(
+        throw new ApplicationError(
           'IDEMPOTENCY_KEY_REUSED',
           'This Idempotency-Key was used for a different request: send a new key with each new request.',
         );

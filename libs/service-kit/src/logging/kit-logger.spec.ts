@@ -61,7 +61,7 @@ describe('KitLogger', () => {
     expect(lines).toEqual([]);
   });
 
-  it('lets no mail address and no secret reach a line', async () => {
+  it('lets no email address and no secret reach a line', async () => {
     const { logger, lines } = await open();
     const secret = fc.string({ minLength: 12, unit: fc.constantFrom('q', 'w', 'z', 'Q') });
     fc.assert(

@@ -128,7 +128,7 @@ describe('scrub', () => {
     expect(scrub(line)).toBe(line);
   });
 
-  it('lets no mail address through, whatever is around it', () => {
+  it('lets no email address through, whatever is around it', () => {
     const around = fc.string({ unit: 'grapheme-ascii', maxLength: 30 });
     fc.assert(
       fc.property(fc.emailAddress(), around, around, (address, before, after) => {

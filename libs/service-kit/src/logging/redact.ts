@@ -130,7 +130,7 @@ const mailAddress =
 const hint =
   /@|%40|eyJ|bearer|basic|token|passw|secret|api_?key|ticket|signature|code=|authorization|cookie/i;
 
-/** Hides mail addresses, tokens and credentials in a finished line. Most lines have no hint of any and pass as they are. */
+/** Hides email addresses, tokens and credentials in a finished line. Most lines have no hint of any and pass as they are. */
 export function scrub(line: string): string {
   if (!hint.test(line)) return line;
   let scrubbed = line;

@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { CodedError, type ErrorCode, httpErrorBody } from '@mentorhub/contracts';
+import { ApplicationError, type ErrorCode, httpErrorBody } from '@mentorhub/contracts';
 import { HttpException } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { ErrorBody } from './error-body.js';
@@ -51,7 +51,7 @@ const internal: { code: ErrorCode; detail: string } = {
 
 /** Translates whatever was thrown into the one error format. */
 export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
-  if (error instanceof CodedError && error.code !== 'INTERNAL')
+  if (error instanceof ApplicationError && error.code !== 'INTERNAL')
     return codedAnswer(error, requestId);
   return statusAnswer(statusOf(error), requestId);
 }
@@ -59,7 +59,7 @@ export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
 /** The answer for a bare HTTP status, in the one error format. */
 export function statusAnswer(status: number, requestId: string): ErrorAnswer {
   const { code, detail } = known[status] ?? internal;
-  return answer(status in known ? status : 500, new CodedError(code, detail), requestId);
+  return answer(status in known ? status : 500, new ApplicationError(code, detail), requestId);
 }
 
 /** Sends an error. It is never kept by caches, and carries no tag of what the route had begun to answer. */
@@ -77,11 +77,11 @@ export function sendError(reply: FastifyReply, { status, headers, body }: ErrorA
     .send(JSON.stringify(body));
 }
 
-function codedAnswer(error: CodedError, requestId: string): ErrorAnswer {
+function codedAnswer(error: ApplicationError, requestId: string): ErrorAnswer {
   return answer(error.status, error, requestId);
 }
 
-function answer(status: number, error: CodedError, requestId: string): ErrorAnswer {
+function answer(status: number, error: ApplicationError, requestId: string): ErrorAnswer {
   const headers: Record<string, string> = {};
   if (status === 401) headers['www-authenticate'] = 'Bearer';
   const retryAfter = error.retryAfterSeconds ?? (status === 503 ? 1 : undefined);

@@ -1,6 +1,6 @@
 import {
   type BookingFact,
-  CodedError,
+  ApplicationError,
   type EventContract,
   paymentExpired,
   type PaymentFact,
@@ -14,36 +14,36 @@ import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Ledger } from '../ledger/ledger.js';
-import { refundPostings, settlementPostings } from '../ledger/postings.js';
-import { Payable } from '../payables/payable.entity.js';
-import { Payables } from '../payables/payables.service.js';
+import { refundPostings, capturePostings } from '../ledger/postings.js';
+import { AmountDue } from '../amounts-due/amount-due.entity.js';
+import { AmountsDue } from '../amounts-due/amounts-due.service.js';
 import type { ProviderEvent } from '../providers/payment-provider.js';
 import { Payment } from './payment.entity.js';
-import { isSettled, nextPaymentState } from './payment.state-machine.js';
+import { isCaptured, nextPaymentState } from './payment.state-machine.js';
 import { Refund, type RefundReason } from './refund.entity.js';
 
 /** What the payment is about, for events. */
-export function paymentFact(payable: Payable, payment: Payment): PaymentFact {
+export function paymentFact(amountDue: AmountDue, payment: Payment): PaymentFact {
   return {
     payment_id: payment.id,
-    booking_id: payable.bookingId,
-    user_id: payable.userId,
-    mentor_user_id: payable.mentorUserId,
+    booking_id: amountDue.bookingId,
+    user_id: amountDue.userId,
+    mentor_user_id: amountDue.mentorUserId,
     amount_minor: payment.amountMinor,
     currency: payment.currency,
-    description: payable.description,
+    description: amountDue.description,
   };
 }
 
 /**
- * Money coming in and going back. Every way of it locks the payable first and its payment second, so that whatever is
+ * Money coming in and going back. Every way of it locks the amount due first and its payment second, so that whatever is
  * reported at the same time is decided one after the other.
  */
 @Injectable()
-export class Settlement {
+export class Captures {
   constructor(
     private readonly transactions: Transactions,
-    private readonly payables: Payables,
+    private readonly amountsDue: AmountsDue,
     private readonly ledger: Ledger,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
@@ -52,19 +52,19 @@ export class Settlement {
   /**
    * Takes note of what a provider reports; the one way in, for the sandbox as for webhooks. Reports that were heard
    * before, and failures that come after anything else, change nothing. Money that comes for a booking that has ended,
-   * or has been paid already, is settled and goes back in full.
+   * or has been paid already, is captured and goes back in full.
    *
    * Resolves to the payment as it is afterwards.
-   * @throws CodedError `NOT_FOUND` for a payment that is not ours, `AMOUNT_MISMATCH` when another amount was taken
+   * @throws ApplicationError `NOT_FOUND` for a payment that is not ours, `AMOUNT_MISMATCH` when another amount was taken
    */
-  settle(report: ProviderEvent): Promise<Payment> {
+  capture(report: ProviderEvent): Promise<Payment> {
     return this.transactions.run(async (tx) => {
-      const { payable, payment } = await this.lock(tx, report);
+      const { amountDue, payment } = await this.lock(tx, report);
       if (
         report.amountMinor !== payment.amountMinor ||
         report.currency.toUpperCase() !== payment.currency
       ) {
-        throw new CodedError(
+        throw new ApplicationError(
           'AMOUNT_MISMATCH',
           'The provider reports another amount or currency than the payment has.',
         );
@@ -77,33 +77,33 @@ export class Settlement {
 
       await this.change(tx, payment, { status });
       if (status === 'failed') {
-        await this.tell(tx, paymentFailed, payable, payment);
+        await this.publish(tx, paymentFailed, amountDue, payment);
         return payment;
       }
 
       await this.ledger.post(tx, {
-        kind: 'settlement',
+        kind: 'capture',
         paymentId: payment.id,
         currency: payment.currency,
-        postings: settlementPostings({
+        postings: capturePostings({
           provider: payment.provider,
-          mentorUserId: payable.mentorUserId,
+          mentorUserId: amountDue.mentorUserId,
           amountMinor: payment.amountMinor,
         }),
       });
-      await this.tell(tx, paymentSucceeded, payable, payment);
-      if (payable.state === 'open') {
-        await tx.update(Payable, payable.id, { state: 'paid' });
+      await this.publish(tx, paymentSucceeded, amountDue, payment);
+      if (amountDue.state === 'open') {
+        await tx.update(AmountDue, amountDue.id, { state: 'paid' });
       } else {
-        const reason = payable.state === 'paid' ? 'paid_twice' : 'paid_too_late';
-        await this.refund(tx, payable, payment, payment.amountMinor, reason);
+        const reason = amountDue.state === 'paid' ? 'paid_twice' : 'paid_too_late';
+        await this.refund(tx, amountDue, payment, payment.amountMinor, reason);
       }
       return payment;
     });
   }
 
   /**
-   * Ends what a booking was due for: a payment that waits expires, and of a settled one `refundMinor` goes back.
+   * Ends what a booking was due for: a payment that waits expires, and of a captured one `refundMinor` goes back.
    * When mentorship had not yet heard of the payment, all of it does: nothing was held for it.
    */
   async close(
@@ -112,37 +112,37 @@ export class Settlement {
     refundMinor: number,
     reason: RefundReason,
   ): Promise<void> {
-    const payable = await this.payables.lockByBooking(tx, fact);
-    if (!payable || payable.state === 'closed') return;
+    const amountDue = await this.amountsDue.lockByBooking(tx, fact);
+    if (!amountDue || amountDue.state === 'closed') return;
 
     const payments = await tx.find(Payment, {
-      where: { payableId: payable.id },
+      where: { amountDueId: amountDue.id },
       order: { createdAt: 'ASC', id: 'ASC' },
       lock: { mode: 'pessimistic_write' },
     });
     for (const payment of payments) {
-      if (payment.status === 'pending') await this.expire(tx, payable, payment);
+      if (payment.status === 'pending') await this.expire(tx, amountDue, payment);
     }
-    const settled = payments.find(({ status }) => isSettled(status) && status !== 'refunded');
-    if (settled) {
-      const amount = fact.payment_status === 'unpaid' ? settled.amountMinor : refundMinor;
-      await this.refund(tx, payable, settled, amount, reason);
+    const captured = payments.find(({ status }) => isCaptured(status) && status !== 'refunded');
+    if (captured) {
+      const amount = fact.payment_status === 'unpaid' ? captured.amountMinor : refundMinor;
+      await this.refund(tx, amountDue, captured, amount, reason);
     }
-    await tx.update(Payable, payable.id, { state: 'closed' });
+    await tx.update(AmountDue, amountDue.id, { state: 'closed' });
   }
 
   /** Ends a payment that waited too long; the row must be locked. */
-  async expire(tx: EntityManager, payable: Payable, payment: Payment): Promise<void> {
+  async expire(tx: EntityManager, amountDue: AmountDue, payment: Payment): Promise<void> {
     const status = nextPaymentState(payment.status, 'expire');
     if (!status) return;
     await this.change(tx, payment, { status });
-    await this.tell(tx, paymentExpired, payable, payment);
+    await this.publish(tx, paymentExpired, amountDue, payment);
   }
 
   /** Gives back what is left of a payment, at most `amountMinor`. */
   private async refund(
     tx: EntityManager,
-    payable: Payable,
+    amountDue: AmountDue,
     payment: Payment,
     amountMinor: number,
     reason: RefundReason,
@@ -167,12 +167,12 @@ export class Settlement {
       currency: payment.currency,
       postings: refundPostings({
         provider: payment.provider,
-        mentorUserId: payable.mentorUserId,
+        mentorUserId: amountDue.mentorUserId,
         amountMinor: amount,
       }),
     });
     await this.outbox.add(tx, paymentRefunded, payment.id, {
-      ...paymentFact(payable, payment),
+      ...paymentFact(amountDue, payment),
       refunded_minor: amount,
     });
   }
@@ -180,13 +180,13 @@ export class Settlement {
   private async lock(
     tx: EntityManager,
     { provider, reference }: ProviderEvent,
-  ): Promise<{ payable: Payable; payment: Payment }> {
+  ): Promise<{ amountDue: AmountDue; payment: Payment }> {
     const found = await tx.findOneBy(Payment, { provider, providerReference: reference });
-    if (!found) throw CodedError.notFound('The payment');
+    if (!found) throw ApplicationError.notFound('The payment');
     const lock = { mode: 'pessimistic_write' } as const;
-    const payable = await tx.findOneOrFail(Payable, { where: { id: found.payableId }, lock });
+    const amountDue = await tx.findOneOrFail(AmountDue, { where: { id: found.amountDueId }, lock });
     const payment = await tx.findOneOrFail(Payment, { where: { id: found.id }, lock });
-    return { payable, payment };
+    return { amountDue, payment };
   }
 
   private async change(
@@ -199,12 +199,12 @@ export class Settlement {
     Object.assign(payment, values, { updatedAt });
   }
 
-  private tell(
+  private publish(
     tx: EntityManager,
     event: EventContract<PaymentFact>,
-    payable: Payable,
+    amountDue: AmountDue,
     payment: Payment,
   ): Promise<void> {
-    return this.outbox.add(tx, event, payment.id, paymentFact(payable, payment));
+    return this.outbox.add(tx, event, payment.id, paymentFact(amountDue, payment));
   }
 }

@@ -8,13 +8,13 @@ import { OUTBOX_CHANNEL } from './messaging.migrations.js';
 const LOCK_KEY = 7_166_838_001;
 
 /** A connection that holds the service's lock and hears its outbox. As long as it lives, no other process has both. */
-export interface Lease {
+export interface LeaderConnection {
   readonly client: Client;
   /** Gives the lock back. */
   end(): Promise<void>;
 }
 
-export interface LeaseListener {
+export interface LeaderListener {
   /** Rows were added to the outbox. */
   onOutbox(): void;
   /** The connection is gone, and the lock with it. */
@@ -23,11 +23,11 @@ export interface LeaseListener {
 
 /** Makes one process of a service the one that relays and handles its events. */
 @Injectable()
-export class ServiceLease {
+export class LeaderLock {
   constructor(private readonly dataSource: DataSource) {}
 
   /** Opens the dedicated connection, without the lock. @throws when PostgreSQL is unreachable */
-  async open(listener: LeaseListener): Promise<Lease> {
+  async open(listener: LeaderListener): Promise<LeaderConnection> {
     const options = this.dataSource.options as PostgresDataSourceOptions;
     const client = new Client({
       connectionString: options.url,
@@ -56,7 +56,7 @@ export class ServiceLease {
   }
 
   /** Whether the lock is ours now. */
-  async tryAcquire({ client }: Lease): Promise<boolean> {
+  async tryAcquire({ client }: LeaderConnection): Promise<boolean> {
     const { rows } = await client.query<{ mine: boolean }>(
       'SELECT pg_try_advisory_lock($1) AS mine',
       [LOCK_KEY],

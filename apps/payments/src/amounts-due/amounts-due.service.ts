@@ -1,39 +1,39 @@
 import {
   type BookingFact,
   Bookings,
-  CodedError,
-  type Payable as DuePayable,
+  ApplicationError,
+  type BookingAmountDue,
 } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
-import { Payable } from './payable.entity.js';
+import { AmountDue } from './amount-due.entity.js';
 
 /** What users owe. Known from mentorship's events; asked for when the event has not arrived yet. */
 @Injectable()
-export class Payables {
+export class AmountsDue {
   constructor(
     private readonly dataSource: DataSource,
     private readonly requests: RequestClient,
     private readonly clock: Clock,
   ) {}
 
-  /** The payable of a booking. @throws CodedError `NOT_FOUND` when the booking is unknown or costs nothing */
-  byBooking(bookingId: number): Promise<Payable> {
+  /** The amount due of a booking. @throws ApplicationError `NOT_FOUND` when the booking is unknown or costs nothing */
+  byBooking(bookingId: number): Promise<AmountDue> {
     return this.find({ bookingId }, { booking_id: bookingId }, 'The session');
   }
 
-  /** The payable of a checkout page. @throws CodedError `NOT_FOUND` */
-  byCheckout(checkoutId: string): Promise<Payable> {
+  /** The amount due of a checkout page. @throws ApplicationError `NOT_FOUND` */
+  byCheckout(checkoutId: string): Promise<AmountDue> {
     return this.find({ checkoutId }, { checkout_id: checkoutId }, 'The checkout');
   }
 
-  /** Stores a payable; does nothing to one that is known, except giving it the checkout id it may lack. */
-  async open(tx: EntityManager, due: DuePayable): Promise<void> {
+  /** Stores a amount due; does nothing to one that is known, except giving it the checkout id it may lack. */
+  async open(tx: EntityManager, due: BookingAmountDue): Promise<void> {
     // No conflict target: of two that come at once, the second may meet the first at either of the two unique keys.
     await tx.query(
-      `INSERT INTO payables
+      `INSERT INTO amounts_due
          (booking_id, checkout_id, user_id, mentor_user_id, amount_minor, currency, description, expires_at, state)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
        ON CONFLICT DO NOTHING`,
@@ -51,20 +51,20 @@ export class Payables {
       ],
     );
     await tx.query(
-      'UPDATE payables SET checkout_id = $2 WHERE booking_id = $1 AND checkout_id IS NULL',
+      'UPDATE amounts_due SET checkout_id = $2 WHERE booking_id = $1 AND checkout_id IS NULL',
       [due.booking_id, due.checkout_id],
     );
   }
 
   /**
-   * Locks a booking's payable until the end of the transaction. One that is unknown, because the event of the booking's
+   * Locks a booking's amount due until the end of the transaction. One that is unknown, because the event of the booking's
    * end overtook that of its beginning, is stored as closed, so that the beginning cannot open it. Undefined for a
    * booking that costs nothing.
    */
-  async lockByBooking(tx: EntityManager, fact: BookingFact): Promise<Payable | undefined> {
+  async lockByBooking(tx: EntityManager, fact: BookingFact): Promise<AmountDue | undefined> {
     if (fact.price_minor === 0) return undefined;
     await tx.query(
-      `INSERT INTO payables
+      `INSERT INTO amounts_due
          (booking_id, user_id, mentor_user_id, amount_minor, currency, description, expires_at, state)
        VALUES ($1, $2, $3, $4, $5, $6, $7, 'closed')
        ON CONFLICT DO NOTHING`,
@@ -78,7 +78,7 @@ export class Payables {
         this.clock.now(),
       ],
     );
-    return tx.findOneOrFail(Payable, {
+    return tx.findOneOrFail(AmountDue, {
       where: { bookingId: fact.booking_id },
       lock: { mode: 'pessimistic_write' },
     });
@@ -88,20 +88,20 @@ export class Payables {
     known: { bookingId: number } | { checkoutId: string },
     asked: { booking_id: number } | { checkout_id: string },
     what: string,
-  ): Promise<Payable> {
+  ): Promise<AmountDue> {
     const { manager } = this.dataSource;
-    const payable = await manager.findOneBy(Payable, known);
-    if (payable) return payable;
+    const amountDue = await manager.findOneBy(AmountDue, known);
+    if (amountDue) return amountDue;
 
-    const due = await this.requests.request(Bookings.payable, undefined, asked).catch((error) => {
+    const due = await this.requests.request(Bookings.amountDue, undefined, asked).catch((error) => {
       // In the words of the caller, so that unknown and another's look alike.
-      throw isNotFound(error) ? CodedError.notFound(what) : error;
+      throw isNotFound(error) ? ApplicationError.notFound(what) : error;
     });
     await this.open(manager, due);
-    return manager.findOneByOrFail(Payable, { bookingId: due.booking_id });
+    return manager.findOneByOrFail(AmountDue, { bookingId: due.booking_id });
   }
 }
 
 function isNotFound(error: unknown): boolean {
-  return error instanceof CodedError && error.code === 'NOT_FOUND';
+  return error instanceof ApplicationError && error.code === 'NOT_FOUND';
 }

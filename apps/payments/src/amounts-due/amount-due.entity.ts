@@ -5,11 +5,11 @@ import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
  * - `paid`: money was taken for it
  * - `closed`: what it was due for has ended; money that still comes goes back
  */
-export type PayableState = 'open' | 'paid' | 'closed';
+export type AmountDueState = 'open' | 'paid' | 'closed';
 
 /** What a user owes for a booking, as mentorship said. */
-@Entity('payables')
-export class Payable {
+@Entity('amounts_due')
+export class AmountDue {
   @PrimaryGeneratedColumn('identity', { generatedIdentity: 'BY DEFAULT' })
   id: number;
 
@@ -43,5 +43,5 @@ export class Payable {
   expiresAt: Date;
 
   @Column({ type: 'text', default: 'open' })
-  state: PayableState;
+  state: AmountDueState;
 }

@@ -30,7 +30,7 @@ interface Pending {
  * call names, so each responder's inboxes have a secret that no other service gets to see.
  */
 @Injectable()
-export class ReplyInbox {
+export class ReplyRouter {
   private readonly pending = new Map<string, Pending>();
   private readonly prefix: string;
   private readonly process = nuid.next();

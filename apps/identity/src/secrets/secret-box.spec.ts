@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { SealedBox } from './sealed-box.js';
+import { SecretBox } from './secret-box.js';
 
 const refusal = /unable to authenticate/;
-const box = new SealedBox('a secret key of at least 32 characters', 'tests');
+const box = new SecretBox('a secret key of at least 32 characters', 'tests');
 
 describe('a sealed secret', () => {
   it('opens with the same key and label', () => {
@@ -20,8 +20,8 @@ describe('a sealed secret', () => {
 
   it('does not open with another key or for another purpose', () => {
     const sealed = box.seal('the private key', 'k1');
-    const otherKey = new SealedBox('another secret key of 32 characters or so', 'tests');
-    const otherUse = new SealedBox('a secret key of at least 32 characters', 'other');
+    const otherKey = new SecretBox('another secret key of 32 characters or so', 'tests');
+    const otherUse = new SecretBox('a secret key of at least 32 characters', 'other');
     expect(() => otherKey.open(sealed, 'k1')).toThrow(refusal);
     expect(() => otherUse.open(sealed, 'k1')).toThrow(refusal);
   });

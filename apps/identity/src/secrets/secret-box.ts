@@ -4,7 +4,7 @@ const nonceLength = 12;
 const tagLength = 16;
 
 /** Keeps secrets in the database unreadable without the service's `SECRET_KEY` (AES-256-GCM). */
-export class SealedBox {
+export class SecretBox {
   private readonly key: Buffer;
 
   /** `purpose` separates the keys of different uses of one `SECRET_KEY`. */

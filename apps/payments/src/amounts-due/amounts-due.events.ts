@@ -5,27 +5,27 @@ import {
   type BookingFact,
   bookingRequested,
   type EventEnvelope,
-  type Payable,
+  type BookingAmountDue,
 } from '@mentorhub/contracts';
 import { OnEvent } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import { Settlement } from '../payments/settlement.service.js';
-import { Payables } from './payables.service.js';
+import { Captures } from '../payments/capture.service.js';
+import { AmountsDue } from './amounts-due.service.js';
 
 @Controller()
-export class PayablesEvents {
+export class AmountsDueEvents {
   constructor(
-    private readonly payables: Payables,
-    private readonly settlement: Settlement,
+    private readonly amountsDue: AmountsDue,
+    private readonly captures: Captures,
   ) {}
 
   @OnEvent(bookingRequested)
-  async openPayable(
-    { data }: EventEnvelope<BookingFact & { payable: Payable | null }>,
+  async openAmountDue(
+    { data }: EventEnvelope<BookingFact & { amount_due: BookingAmountDue | null }>,
     tx: EntityManager,
   ): Promise<void> {
-    if (data.payable) await this.payables.open(tx, data.payable);
+    if (data.amount_due) await this.amountsDue.open(tx, data.amount_due);
   }
 
   @OnEvent(bookingCancelled)
@@ -33,7 +33,7 @@ export class PayablesEvents {
     { data }: EventEnvelope<BookingCancelled>,
     tx: EntityManager,
   ): Promise<void> {
-    await this.settlement.close(tx, data, data.refund_minor, 'booking_cancelled');
+    await this.captures.close(tx, data, data.refund_minor, 'booking_cancelled');
   }
 
   @OnEvent(bookingExpired)
@@ -41,6 +41,6 @@ export class PayablesEvents {
     { data }: EventEnvelope<BookingFact & { refund_minor: number }>,
     tx: EntityManager,
   ): Promise<void> {
-    await this.settlement.close(tx, data, data.refund_minor, 'booking_expired');
+    await this.captures.close(tx, data, data.refund_minor, 'booking_expired');
   }
 }
