@@ -1,23 +1,26 @@
 import { type UserSummary, Users } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 
-/** Most ids that one `Users.people` request may ask for. */
-const askedAtOnce = 200;
+/** Most ids that one `Users.people` request may contain. */
+const idsPerRequest = 200;
 
 /**
- * The instant of what identity answered, which says none: older than every event, so that an event still on its way
- * overwrites it, and the last event wins.
+ * The instant of identity's answers, which carry none: older than every event, so that an event still on its way
+ * overwrites them, and the last event wins.
  */
 const beforeAnyEvent = new Date(0);
 
 /** This service's copy of names and avatars, fed by identity's events. */
 @Injectable()
 export class People {
-  constructor(private readonly requests: RequestClient) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly requests: RequestClient,
+  ) {}
 
-  /** Those of `ids` that are known here, by user id. One query. */
+  /** Those of `ids` that have a row here, by user id. One query. */
   async find(tx: EntityManager, ids: readonly number[]): Promise<Map<number, UserSummary>> {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return new Map();
@@ -29,25 +32,29 @@ export class People {
   }
 
   /**
-   * The people with these ids, by user id. Whoever is not known here yet, because the event is still on its way or
-   * the service is new, is asked from identity once and stored. Ids that identity does not know are left out.
+   * The people with these ids, by user id. Those without a row here, because the event is still on its way or the
+   * service is new, are requested from identity and stored, each answer in a statement of its own. Ids that identity
+   * does not know are left out.
    *
-   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
+   * Never call it inside a transaction: that would keep its locks while identity answers. Resolve people first.
+   *
+   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when a request is needed and identity does not answer
    */
-  async ensure(tx: EntityManager, ids: readonly number[]): Promise<Map<number, UserSummary>> {
-    const known = await this.find(tx, ids);
+  async ensure(ids: readonly number[]): Promise<Map<number, UserSummary>> {
+    const { manager } = this.dataSource;
+    const known = await this.find(manager, ids);
     const missing = [...new Set(ids)].filter((id) => !known.has(id));
-    for (let from = 0; from < missing.length; from += askedAtOnce) {
+    for (let from = 0; from < missing.length; from += idsPerRequest) {
       const { people } = await this.requests.request(Users.people, undefined, {
-        ids: missing.slice(from, from + askedAtOnce),
+        ids: missing.slice(from, from + idsPerRequest),
       });
       for (const person of people) known.set(person.user_id, person);
-      await this.store(tx, people, beforeAnyEvent);
+      await this.store(manager, people, beforeAnyEvent);
     }
     return known;
   }
 
-  /** Writes facts that were true at an instant; what is newer already stays. */
+  /** Stores summaries as of an instant; rows that are newer stay as they are. */
   async store(tx: EntityManager, people: readonly UserSummary[], occurredAt: Date): Promise<void> {
     if (people.length === 0) return;
     await tx.query(

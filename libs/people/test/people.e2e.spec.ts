@@ -21,15 +21,30 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { People, PeopleModule, peopleMigrations } from '../src/index.js';
 
-const asked: number[][] = [];
+const requested: number[][] = [];
 const directory = new Map<number, UserSummary>();
+let beforeAnswer: () => Promise<void> = () => Promise.resolve();
 
-/** Stands for identity: answers for the people in `directory`. */
+/** Lets the next request wait in identity: `reached` resolves when it is there, `answer` lets it go on. */
+function pauseIdentity(): { reached: Promise<void>; answer: () => void } {
+  let release: (() => void) | undefined;
+  const released = new Promise<void>((resolve) => (release = resolve));
+  const reached = new Promise<void>((resolve) => {
+    beforeAnswer = () => {
+      resolve();
+      return released;
+    };
+  });
+  return { reached, answer: () => release?.() };
+}
+
+/** In place of identity: answers for the people in `directory`. */
 @Controller()
 class Directory {
   @Handle(Users.people)
   async people(_actor: unknown, { ids }: { ids: number[] }): Promise<{ people: UserSummary[] }> {
-    asked.push(ids);
+    requested.push(ids);
+    await beforeAnswer();
     return { people: ids.flatMap((id) => directory.get(id) ?? []) };
   }
 }
@@ -103,7 +118,8 @@ describe('a service that shows people', () => {
   });
 
   beforeEach(async () => {
-    asked.length = 0;
+    requested.length = 0;
+    beforeAnswer = () => Promise.resolve();
     directory.clear();
     await dataSource.query('TRUNCATE people');
   });
@@ -111,61 +127,70 @@ describe('a service that shows people', () => {
   const nameOf = async (id: number): Promise<string | undefined> =>
     (await people.find(dataSource.manager, [id])).get(id)?.full_name;
 
-  const tell = <Data extends UserSummary>(contract: EventContract<Data>, facts: Data) =>
+  const publish = <Data extends UserSummary>(contract: EventContract<Data>, facts: Data) =>
     identity
       .get(DataSource, { strict: false })
       .transaction((tx) =>
         identity.get(Outbox, { strict: false }).add(tx, contract, facts.user_id, facts),
       );
 
-  it('asks identity for someone unknown once, and remembers', async () => {
+  it('requests someone unknown from identity once, and stores the answer', async () => {
     directory.set(1, person(1, 'Ada'));
     directory.set(2, person(2, 'Grace'));
-    const first = await people.ensure(dataSource.manager, [2, 1, 1, 9]);
+    const first = await people.ensure([2, 1, 1, 9]);
     expect([...first.values()].map(({ full_name }) => full_name).toSorted()).toEqual([
       'Ada',
       'Grace',
     ]);
-    expect(await people.ensure(dataSource.manager, [1, 2])).toEqual(first);
-    expect(asked).toEqual([[2, 1, 9]]);
+    expect(await people.ensure([1, 2])).toEqual(first);
+    expect(requested).toEqual([[2, 1, 9]]);
   });
 
-  it('asks for nobody when nobody is wanted', async () => {
-    expect(await people.ensure(dataSource.manager, [])).toEqual(new Map());
-    expect(asked).toEqual([]);
+  it('sends no request for an empty list', async () => {
+    expect(await people.ensure([])).toEqual(new Map());
+    expect(requested).toEqual([]);
   });
 
-  it('asks for 450 people in three requests', async () => {
+  it('requests 450 people in three batches', async () => {
     const ids = Array.from({ length: 450 }, (_, index) => index + 1);
     for (const id of ids) directory.set(id, person(id, `Person ${id}`));
-    expect((await people.ensure(dataSource.manager, ids)).size).toBe(450);
-    expect(asked.map((batch) => batch.length)).toEqual([200, 200, 50]);
+    expect((await people.ensure(ids)).size).toBe(450);
+    expect(requested.map((batch) => batch.length)).toEqual([200, 200, 50]);
   });
 
-  it('knows who registered, and follows a change of name', async () => {
-    await tell(userRegistered, { ...person(3, 'Barbara'), ...settings, role: 'student' });
+  it('shows who registered, and their new name after a change', async () => {
+    await publish(userRegistered, { ...person(3, 'Barbara'), ...settings, role: 'student' });
     await expect.poll(() => nameOf(3), { timeout: 5000 }).toBe('Barbara');
-    await tell(userUpdated, { ...person(3, 'Barbara L.'), ...settings });
+    await publish(userUpdated, { ...person(3, 'Barbara L.'), ...settings });
     await expect.poll(() => nameOf(3), { timeout: 5000 }).toBe('Barbara L.');
-    await people.ensure(dataSource.manager, [3]);
-    expect(asked).toEqual([]);
+    await people.ensure([3]);
+    expect(requested).toEqual([]);
   });
 
   it('lets an older event not undo a newer one, and any event overwrite an answer', async () => {
     directory.set(4, person(4, 'as answered'));
-    await people.ensure(dataSource.manager, [4]);
+    await people.ensure([4]);
     await people.store(dataSource.manager, [person(4, 'newer')], at(2));
     await people.store(dataSource.manager, [person(4, 'older')], at(1));
     expect(await nameOf(4)).toBe('newer');
   });
 
-  it('keeps what it learned in a transaction only when that commits', async () => {
+  it('holds no connection to the database while identity answers', async () => {
     directory.set(5, person(5, 'Joan'));
-    const failing = dataSource.transaction(async (tx) => {
-      await people.ensure(tx, [5]);
-      throw new Error('changed my mind');
-    });
-    await expect(failing).rejects.toThrow('changed my mind');
-    expect(await nameOf(5)).toBeUndefined();
+    const { reached, answer } = pauseIdentity();
+    const joan = people.ensure([5]);
+    await reached;
+    try {
+      const [busy] = await dataSource.query<{ transactions: number }[]>(
+        `SELECT count(*) AS transactions FROM pg_stat_activity
+         WHERE datname = current_database() AND xact_start IS NOT NULL AND pid <> pg_backend_pid()
+           AND backend_type = 'client backend'`,
+      );
+      expect(busy).toEqual({ transactions: 0 });
+    } finally {
+      answer();
+    }
+    expect((await joan).get(5)?.full_name).toBe('Joan');
+    expect(await nameOf(5)).toBe('Joan');
   });
 });

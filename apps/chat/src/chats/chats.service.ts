@@ -67,10 +67,7 @@ export class ChatsService {
        ORDER BY mine.message_id DESC`,
       [actor.user_id, limit, offset],
     );
-    const people = await this.people.ensure(
-      this.dataSource.manager,
-      rows.map((row) => row.other_id),
-    );
+    const people = await this.people.ensure(rows.map((row) => row.other_id));
     const items = rows.map((row): ChatItem => {
       const person = people.get(row.other_id);
       return {

@@ -88,7 +88,7 @@ export class DirectChats {
 
   private async open(userId: number, recipientId: number): Promise<DirectChat> {
     // Names are shown with every message, so both must be known before the first one.
-    const people = await this.people.ensure(this.dataSource.manager, [userId, recipientId]);
+    const people = await this.people.ensure([userId, recipientId]);
     if (!people.has(recipientId)) throw ApplicationError.notFound('The recipient');
     const users = ordered(userId, recipientId);
     const row = await this.transactions.run(async (tx) => {

@@ -114,10 +114,7 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
       `SELECT user_id, min(since) AS since, count(*) OVER () AS total
        FROM gateway_users GROUP BY user_id ORDER BY since DESC, user_id LIMIT ${listed}`,
     );
-    const people = await this.people.ensure(
-      this.dataSource.manager,
-      rows.map((row) => row.user_id),
-    );
+    const people = await this.people.ensure(rows.map((row) => row.user_id));
     return {
       users: rows.map(({ user_id: id, since }) => ({
         id,

@@ -25,7 +25,7 @@ export class TypingService {
   ): Promise<void> {
     const chat = await this.chatFor(userId, where);
     if (!chat) return;
-    const people = await this.people.ensure(this.dataSource.manager, [userId]);
+    const people = await this.people.ensure([userId]);
     const username = people.get(userId)?.username ?? '';
     for (const other of chat.users) {
       if (other === userId) continue;

@@ -79,7 +79,7 @@ export class BookingPlacement {
   ): Promise<View> {
     const userId = actor.user_id;
     // Asks identity when the event of a new user has not arrived, so not while the transaction holds locks.
-    await this.people.ensure(this.dataSource.manager, [userId]);
+    await this.people.ensure([userId]);
     const key = requestContext.current()?.idempotencyKey;
     return this.transactions.run(async (tx) => {
       await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfUser, userId]);

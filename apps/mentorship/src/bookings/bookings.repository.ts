@@ -196,7 +196,7 @@ export class BookingsRepository {
       ...(booking.mentorName === null ? [booking.mentorUserId] : []),
       ...(booking.menteeName === null ? [booking.menteeUserId] : []),
     ]);
-    const people = await this.people.ensure(tx, nameless);
+    const people = await this.people.ensure(nameless);
     return bookings.map((booking) => {
       const mentor = people.get(booking.mentorUserId);
       const mentee = people.get(booking.menteeUserId);

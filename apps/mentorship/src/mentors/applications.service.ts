@@ -58,7 +58,7 @@ export class ApplicationsService {
       );
     }
     const timezone = request.timezone ?? (await this.zoneOf(actor));
-    await this.people.ensure(this.dataSource.manager, [actor.user_id]);
+    await this.people.ensure([actor.user_id]);
 
     return this.transactions.run(async (tx) => {
       const { title, description, skills } = request;
@@ -89,10 +89,7 @@ export class ApplicationsService {
       take: limit,
       skip: offset,
     });
-    const people = await this.people.ensure(
-      this.dataSource.manager,
-      mentors.map(({ userId }) => userId),
-    );
+    const people = await this.people.ensure(mentors.map(({ userId }) => userId));
     const items = mentors.map((mentor) => {
       const person = people.get(mentor.userId);
       return {

@@ -81,7 +81,6 @@ export class MentorsService {
       this.nameMissing([mentor]),
     ]);
     const authors = await this.people.ensure(
-      this.dataSource.manager,
       mentor.reviews.flatMap(({ student_name, author_user_id }) =>
         student_name === null ? [author_user_id] : [],
       ),
@@ -150,10 +149,7 @@ export class MentorsService {
   private async nameMissing(mentors: readonly MentorRecord[]): Promise<void> {
     const nameless = mentors.filter(({ fullName }) => fullName === null);
     if (nameless.length === 0) return;
-    const people = await this.people.ensure(
-      this.dataSource.manager,
-      nameless.map(({ userId }) => userId),
-    );
+    const people = await this.people.ensure(nameless.map(({ userId }) => userId));
     for (const mentor of nameless) {
       const person = people.get(mentor.userId);
       mentor.fullName = person?.full_name ?? null;
