@@ -6,6 +6,7 @@ import { CheckoutController } from './checkout/checkout.controller.js';
 import { CheckoutService } from './checkout/checkout.service.js';
 import type { PaymentsConfig } from './config.js';
 import { Ledger } from './ledger/ledger.js';
+import { AmountsDueController } from './amounts-due/amounts-due.controller.js';
 import { AmountsDueEvents } from './amounts-due/amounts-due.events.js';
 import { AmountsDue } from './amounts-due/amounts-due.service.js';
 import { PaymentExpiry } from './payments/payment-expiry.js';
@@ -17,7 +18,7 @@ import { SandboxProvider } from './providers/sandbox-provider.js';
 import { schema } from './schema.js';
 
 @Module({
-  controllers: [PaymentsController, CheckoutController, AmountsDueEvents],
+  controllers: [PaymentsController, CheckoutController, AmountsDueController, AmountsDueEvents],
   providers: [
     AmountsDue,
     Ledger,

@@ -1,4 +1,5 @@
 import {
+  AmountsDue,
   type BookingCancelled,
   bookingCancelled,
   bookingExpired,
@@ -200,8 +201,8 @@ describe('payments', () => {
     return rows.map(({ account, amount_minor }) => [account, amount_minor]);
   }
 
-  /** What was told since the test began, of one payment. */
-  async function toldOf(id: string): Promise<string[]> {
+  /** The types of the events of one payment since the test began. */
+  async function eventsOf(id: string): Promise<string[]> {
     const rows = await data.query<{ type: string }[]>(
       'SELECT type FROM outbox WHERE aggregate_id = $1 AND id > $2 ORDER BY id',
       [id, lastEvent],
@@ -216,6 +217,9 @@ describe('payments', () => {
     );
     return row?.state;
   };
+
+  const close = (booking: BookingAmountDue) =>
+    neighbours.ask(AmountsDue.close, undefined, fact(booking));
 
   const closed = (booking: BookingAmountDue) =>
     eventually('the amount due to be closed', async () =>
@@ -242,7 +246,7 @@ describe('payments', () => {
         payment_url: `https://mentorhub.example/checkout/${booking.checkout_id}`,
         expires_at: deadline,
       });
-      expect(await toldOf(created.payment_id)).toEqual(['created']);
+      expect(await eventsOf(created.payment_id)).toEqual(['created']);
     });
 
     it('works before the event of the booking has arrived, by asking mentorship', async () => {
@@ -398,14 +402,14 @@ describe('payments', () => {
         ['provider:sandbox', 300_000],
         [`mentor:${mentor}`, -300_000],
       ]);
-      expect(await toldOf(id)).toEqual(['created', 'succeeded']);
+      expect(await eventsOf(id)).toEqual(['created', 'succeeded']);
     });
 
     it('after a failure a new payment can be made and succeeds', async () => {
       const booking = due();
       const { payment_id: failed } = await pay(booking);
       await expect(complete(failed, 'fail')).resolves.toMatchObject({ status: 'failed' });
-      expect(await toldOf(failed)).toEqual(['created', 'failed']);
+      expect(await eventsOf(failed)).toEqual(['created', 'failed']);
       expect(await ledgerOf(failed)).toEqual([]);
 
       const { payment_id: id } = await pay(booking);
@@ -420,7 +424,7 @@ describe('payments', () => {
 
       expect(new Set(answers.map(({ status }) => status))).toEqual(new Set(['succeeded']));
       expect(await ledgerOf(id)).toHaveLength(2);
-      expect(await toldOf(id)).toEqual(['created', 'succeeded']);
+      expect(await eventsOf(id)).toEqual(['created', 'succeeded']);
     });
 
     it('a provider that takes another amount or currency is not believed', async () => {
@@ -458,7 +462,7 @@ describe('payments', () => {
       await expect(neighbours.ask(Payments.get, mentee, { id })).resolves.toMatchObject({
         status: 'expired',
       });
-      expect(await toldOf(id)).toEqual(['created', 'expired']);
+      expect(await eventsOf(id)).toEqual(['created', 'expired']);
     });
   });
 
@@ -473,7 +477,7 @@ describe('payments', () => {
       await expect(neighbours.ask(Payments.get, mentee, { id })).resolves.toMatchObject({
         status: 'refunded',
       });
-      expect(await toldOf(id)).toEqual(['created', 'succeeded', 'refunded']);
+      expect(await eventsOf(id)).toEqual(['created', 'succeeded', 'refunded']);
       expect(await ledgerOf(id)).toEqual([
         ['provider:sandbox', 300_000],
         [`mentor:${mentor}`, -300_000],
@@ -508,7 +512,7 @@ describe('payments', () => {
       await expect(neighbours.ask(Payments.get, mentee, { id })).resolves.toMatchObject({
         status: 'expired',
       });
-      expect(await toldOf(id)).toEqual(['created', 'expired']);
+      expect(await eventsOf(id)).toEqual(['created', 'expired']);
     });
 
     it('money that comes after the end is captured and goes back in full', async () => {
@@ -522,7 +526,7 @@ describe('payments', () => {
 
       await service.app.get(Captures).capture(await report(id, 'succeeded'));
 
-      expect(await toldOf(id)).toEqual(['created', 'expired', 'succeeded', 'refunded']);
+      expect(await eventsOf(id)).toEqual(['created', 'expired', 'succeeded', 'refunded']);
       const balance = (await ledgerOf(id)).reduce((sum, [, amount]) => sum + amount, 0);
       expect(balance).toBe(0);
       await expect(neighbours.ask(Payments.get, mentee, { id })).resolves.toMatchObject({
@@ -573,7 +577,63 @@ describe('payments', () => {
         amount_due: marker,
       });
       await eventually('the events before the marker', () => state(marker));
-      expect(await toldOf(id)).toEqual(['created', 'succeeded', 'refunded']);
+      expect(await eventsOf(id)).toEqual(['created', 'succeeded', 'refunded']);
+    });
+  });
+
+  describe('closing the amount due of a hold that is over', () => {
+    it('expires the payment that waits and refunds what is captured later', async () => {
+      const booking = due();
+      const { payment_id } = await pay(booking);
+      expect(await close(booking)).toEqual({ outcome: 'closed' });
+      expect(await close(booking)).toEqual({ outcome: 'closed' });
+      expect(await eventsOf(payment_id)).toEqual(['created', 'expired']);
+
+      await service.app.get(Captures).capture(await report(payment_id, 'succeeded'));
+      expect(await eventsOf(payment_id)).toEqual(['created', 'expired', 'succeeded', 'refunded']);
+      await expectSoundBooks(data, booking.booking_id);
+    });
+
+    it('changes nothing when the session is paid', async () => {
+      const booking = due();
+      const { payment_id } = await pay(booking);
+      await complete(payment_id, 'succeed');
+      expect(await close(booking)).toEqual({ outcome: 'paid' });
+      expect(await state(booking)).toBe('paid');
+      expect(await eventsOf(payment_id)).toEqual(['created', 'succeeded']);
+    });
+
+    it('keeps a booking whose event is still on its way from being paid', async () => {
+      const booking = due();
+      expect(await close(booking)).toEqual({ outcome: 'closed' });
+      await neighbours.tell(bookingRequested, booking.booking_id, {
+        ...fact(booking),
+        amount_due: booking,
+      });
+      await eventually('the checkout id', async () => {
+        const [row] = await data.query<{ checkout_id: string | null }[]>(
+          'SELECT checkout_id FROM amounts_due WHERE booking_id = $1',
+          [booking.booking_id],
+        );
+        return row?.checkout_id ?? undefined;
+      });
+      await expect(pay(booking)).rejects.toMatchObject({ code: 'WRONG_STATE' });
+    });
+
+    it('while a capture arrives answers as the books say', async () => {
+      for (let round = 0; round < 10; round++) {
+        const booking = due();
+        const { payment_id } = await pay(booking);
+        const captured = await report(payment_id, 'succeeded');
+        const [{ outcome }] = await Promise.all([
+          close(booking),
+          service.app.get(Captures).capture(captured),
+        ]);
+        expect(await state(booking)).toBe(outcome);
+        const { status } = await data.manager.findOneByOrFail(Payment, { id: payment_id });
+        expect(status).toBe(outcome === 'paid' ? 'succeeded' : 'refunded');
+        await expectSoundBooks(data, booking.booking_id);
+      }
     });
   });
 

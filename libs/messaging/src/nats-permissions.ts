@@ -27,7 +27,11 @@ export type NatsApp = (typeof natsApps)[number];
 /** Requests that services send each other, one by one: who may send a request may name any caller. */
 const serviceRequests: Record<(typeof services)[number], string[]> = {
   identity: [],
-  mentorship: ['rpc.identity.users.people', 'rpc.identity.users.contact'],
+  mentorship: [
+    'rpc.identity.users.people',
+    'rpc.identity.users.contact',
+    'rpc.payments.amounts_due.close',
+  ],
   chat: ['rpc.identity.users.people'],
   notifications: ['rpc.identity.users.contact', 'rpc.identity.email_verification.mint'],
   payments: ['rpc.mentorship.bookings.amount_due'],

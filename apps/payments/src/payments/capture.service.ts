@@ -1,4 +1,5 @@
 import {
+  type AmountDueClosing,
   type BookingFact,
   ApplicationError,
   type EventContract,
@@ -103,8 +104,24 @@ export class Captures {
   }
 
   /**
-   * Ends what a booking was due for: a payment that waits expires, and of a captured one `refundMinor` goes back.
-   * When mentorship had not yet heard of the payment, all of it does: nothing was held for it.
+   * Closes the amount due of a booking whose hold is over, unless it is paid: payments that wait expire, and whatever
+   * is captured later is refunded as too late. The amount due's lock decides between this and a capture.
+   */
+  closeUnpaid(fact: BookingFact): Promise<AmountDueClosing> {
+    return this.transactions.run(async (tx) => {
+      const amountDue = await this.amountsDue.lockByBooking(tx, fact);
+      if (amountDue?.state === 'paid') return { outcome: 'paid' };
+      if (amountDue?.state === 'open') {
+        await this.expirePending(tx, amountDue, await this.paymentsOf(tx, amountDue));
+        await tx.update(AmountDue, amountDue.id, { state: 'closed' });
+      }
+      return { outcome: 'closed' };
+    });
+  }
+
+  /**
+   * Closes the amount due of a booking that has ended: a payment that waits expires, and of a captured one
+   * `refundMinor` is refunded. When mentorship did not know of the payment yet, all of it is: it bought nothing.
    */
   async close(
     tx: EntityManager,
@@ -115,14 +132,8 @@ export class Captures {
     const amountDue = await this.amountsDue.lockByBooking(tx, fact);
     if (!amountDue || amountDue.state === 'closed') return;
 
-    const payments = await tx.find(Payment, {
-      where: { amountDueId: amountDue.id },
-      order: { createdAt: 'ASC', id: 'ASC' },
-      lock: { mode: 'pessimistic_write' },
-    });
-    for (const payment of payments) {
-      if (payment.status === 'pending') await this.expire(tx, amountDue, payment);
-    }
+    const payments = await this.paymentsOf(tx, amountDue);
+    await this.expirePending(tx, amountDue, payments);
     const captured = payments.find(({ status }) => isCaptured(status) && status !== 'refunded');
     if (captured) {
       const amount = fact.payment_status === 'unpaid' ? captured.amountMinor : refundMinor;
@@ -137,6 +148,25 @@ export class Captures {
     if (!status) return;
     await this.change(tx, payment, { status });
     await this.publish(tx, paymentExpired, amountDue, payment);
+  }
+
+  /** The payments of an amount due, locked. */
+  private paymentsOf(tx: EntityManager, { id }: AmountDue): Promise<Payment[]> {
+    return tx.find(Payment, {
+      where: { amountDueId: id },
+      order: { createdAt: 'ASC', id: 'ASC' },
+      lock: { mode: 'pessimistic_write' },
+    });
+  }
+
+  private async expirePending(
+    tx: EntityManager,
+    amountDue: AmountDue,
+    payments: readonly Payment[],
+  ): Promise<void> {
+    for (const payment of payments) {
+      if (payment.status === 'pending') await this.expire(tx, amountDue, payment);
+    }
   }
 
   /** Gives back what is left of a payment, at most `amountMinor`. */

@@ -1,5 +1,6 @@
 import type { PageQuery } from '../core/page.dto.js';
 import { request } from '../core/request.js';
+import type { BookingFact } from '../mentorship/mentorship.events.js';
 import type {
   CreatedPayment,
   CreatePayment,
@@ -36,4 +37,20 @@ export const Checkout = {
   complete: request.public<{ checkout_id: string; outcome: SandboxOutcome }, CheckoutView>(
     'payments.checkout.complete',
   ),
+};
+
+/** Whether the amount due of a booking was closed unpaid, or turned out to be paid. */
+export interface AmountDueClosing {
+  outcome: 'closed' | 'paid';
+}
+
+/** What users owe for bookings, for mentorship. */
+export const AmountsDue = {
+  /**
+   * Closes the amount due of an unpaid booking, also one that payments does not know yet. After `closed`, money that
+   * still comes is refunded; after `paid`, nothing has changed. Asking again gets the same answer.
+   */
+  close: request.service<BookingFact, AmountDueClosing>('payments.amounts_due.close', {
+    deadlineMs: 2000,
+  }),
 };
