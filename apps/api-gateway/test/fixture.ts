@@ -8,7 +8,12 @@ import {
   type RequestContract,
   Sessions,
 } from '@mentorhub/contracts';
-import { MessagingModule, type RequestContext, ServiceTransport } from '@mentorhub/messaging';
+import {
+  MessagingModule,
+  type RequestContext,
+  ServiceTransport,
+  ServiceMessagingModule,
+} from '@mentorhub/messaging';
 import { createGateway, type RunningGateway } from '@mentorhub/service-kit/gateway';
 import { testNats } from '@mentorhub/testing';
 import {
@@ -113,7 +118,7 @@ async function startServices(natsUrl: string, responders: Responder[]): Promise<
     imports: [
       NoDatabaseModule,
       MessagingModule.forRoot({ service: 'services', connection: { servers: natsUrl } }),
-      MessagingModule.forService({ events: false }),
+      ServiceMessagingModule.forRoot({ events: false }),
     ],
   })
   class ServicesModule {}

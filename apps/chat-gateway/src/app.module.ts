@@ -1,5 +1,5 @@
 import { AccessTokenModule } from '@mentorhub/access-token';
-import { MessagingModule } from '@mentorhub/messaging';
+import { MessagingModule } from '@mentorhub/messaging/client';
 import { natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { ChatGatewayConfig } from './config.js';

@@ -1,4 +1,4 @@
-import { MessagingModule } from '@mentorhub/messaging';
+import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { PeopleModule } from '@mentorhub/people';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
 import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
@@ -35,7 +35,7 @@ export const appModule = (config: ChatConfig): DynamicModule => ({
       applicationName: 'chat',
     }),
     MessagingModule.forRoot({ service: 'chat', connection: natsConnection(config) }),
-    MessagingModule.forService({
+    ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
       deadLetterDays: config.DEAD_LETTER_DAYS,
     }),

@@ -1,4 +1,4 @@
-import { MessagingModule } from '@mentorhub/messaging';
+import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
 import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
@@ -36,7 +36,7 @@ export function appModule(config: IdentityConfig): DynamicModule {
         applicationName: 'identity',
       }),
       MessagingModule.forRoot({ service: 'identity', connection: natsConnection(config) }),
-      MessagingModule.forService({
+      ServiceMessagingModule.forRoot({
         classify: classifyDatabaseError,
         deadLetterDays: config.DEAD_LETTER_DAYS,
         streamMaxBytes: config.EVENT_STREAM_MAX_BYTES,

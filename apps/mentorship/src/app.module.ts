@@ -1,4 +1,4 @@
-import { MessagingModule } from '@mentorhub/messaging';
+import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
 import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
@@ -20,7 +20,7 @@ export const appModule = (config: MentorshipConfig): DynamicModule => ({
       applicationName: 'mentorship',
     }),
     MessagingModule.forRoot({ service: 'mentorship', connection: natsConnection(config) }),
-    MessagingModule.forService({
+    ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
       deadLetterDays: config.DEAD_LETTER_DAYS,
     }),

@@ -1,4 +1,4 @@
-import { MessagingModule } from '@mentorhub/messaging';
+import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
 import { CONFIG, databaseSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
@@ -62,7 +62,7 @@ export const appModule = (config: NotificationsConfig): DynamicModule => ({
       applicationName: 'notifications',
     }),
     MessagingModule.forRoot({ service: 'notifications', connection: natsConnection(config) }),
-    MessagingModule.forService({
+    ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
       deadLetterDays: config.DEAD_LETTER_DAYS,
     }),

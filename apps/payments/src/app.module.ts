@@ -1,4 +1,4 @@
-import { MessagingModule } from '@mentorhub/messaging';
+import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
 import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
@@ -40,7 +40,7 @@ export const appModule = (config: PaymentsConfig): DynamicModule => ({
       applicationName: 'payments',
     }),
     MessagingModule.forRoot({ service: 'payments', connection: natsConnection(config) }),
-    MessagingModule.forService({
+    ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
       deadLetterDays: config.DEAD_LETTER_DAYS,
     }),

@@ -1,6 +1,6 @@
 import { createPublicKey, type KeyObject } from 'node:crypto';
 import { ApplicationError, Keys, type PublicKey } from '@mentorhub/contracts';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient } from '@mentorhub/messaging/client';
 import { Injectable } from '@nestjs/common';
 import { invalidToken } from './token-rules.js';
 

@@ -9,7 +9,7 @@ import {
   RequestClient,
   Signals,
   type SignalSubscription,
-} from '@mentorhub/messaging';
+} from '@mentorhub/messaging/client';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 
 const refreshMs = 60_000;

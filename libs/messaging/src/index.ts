@@ -1,4 +1,4 @@
-export { connectNats, NatsConnectionProvider } from './connection/nats-connection.provider.js';
+export * from './client.js';
 export { DeadLetters } from './events/dead-letters.js';
 export { EventWorker } from './events/event-worker.js';
 export { type MigrationClass, messagingMigrations } from './events/messaging.migrations.js';
@@ -12,13 +12,8 @@ export {
   outboxTrace,
 } from './events/outbox.js';
 export { Republisher } from './events/republisher.js';
-export { MessagingModule } from './messaging.module.js';
-export type {
-  ErrorClassifier,
-  MessagingOptions,
-  NatsConnectionSettings,
-  ServiceMessagingOptions,
-} from './messaging.options.js';
+export { ServiceMessagingModule } from './service-messaging.module.js';
+export type { ErrorClassifier, ServiceMessagingOptions } from './messaging.options.js';
 export {
   EVENT_STREAM,
   type NatsApp,
@@ -29,9 +24,6 @@ export {
   type NatsServerSettings,
   STREAM_OWNER,
 } from './nats-permissions.js';
-export { type RequestContext, requestContext } from './request-context.js';
 export { Handle } from './requests/handle.decorator.js';
-export { type RawReply, RequestClient, type SendOptions } from './requests/request-client.js';
 export { ServiceTransport } from './requests/service-transport.js';
-export { Signals, type SignalSubscription } from './signals.js';
-export { MESSAGING_OPTIONS, NATS_CONNECTION, TRANSPORT } from './tokens.js';
+export { TRANSPORT } from './tokens.js';

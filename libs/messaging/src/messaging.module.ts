@@ -1,44 +1,12 @@
-import { type DynamicModule, Module, type Provider } from '@nestjs/common';
-import { APP_FILTER } from '@nestjs/core';
+import { type DynamicModule, Module } from '@nestjs/common';
 import { connectNats, NatsConnectionProvider } from './connection/nats-connection.provider.js';
 import { ReplyRouter } from './connection/reply-router.js';
-import { DeadLetters } from './events/dead-letters.js';
-import { EventConsumer } from './events/event-consumer.js';
-import { EventHandlers } from './events/event-handlers.js';
-import { EventStream } from './events/event-stream.js';
-import { EventWorker } from './events/event-worker.js';
-import { Inbox } from './events/inbox.js';
-import { OutboxRelay } from './events/outbox-relay.js';
-import { Outbox } from './events/outbox.js';
-import { Republisher } from './events/republisher.js';
-import { LeaderLock } from './events/leader-lock.js';
-import type { MessagingOptions, ServiceMessagingOptions } from './messaging.options.js';
-import { OperationsHandlers } from './operations/operations.handlers.js';
-import { PassThroughFilter } from './requests/pass-through.filter.js';
+import type { MessagingOptions } from './messaging.options.js';
 import { RequestClient } from './requests/request-client.js';
-import { ServiceTransport } from './requests/service-transport.js';
 import { Signals } from './signals.js';
-import { MESSAGING_OPTIONS, NATS_CONNECTION, SERVICE_MESSAGING_OPTIONS } from './tokens.js';
+import { MESSAGING_OPTIONS, NATS_CONNECTION } from './tokens.js';
 
-const serviceProviders: Provider[] = [
-  EventHandlers,
-  EventStream,
-  Inbox,
-  EventConsumer,
-  LeaderLock,
-  OutboxRelay,
-  EventWorker,
-  Outbox,
-  DeadLetters,
-  Republisher,
-  ServiceTransport,
-];
-
-/** The part that only services have. */
-@Module({})
-class ServiceMessagingModule {}
-
-/** Messaging of an app. */
+/** Messaging of an app; services add `ServiceMessagingModule`. */
 @Module({})
 export class MessagingModule {
   /** What every app needs: the NATS connection, `RequestClient` and `Signals`, available everywhere. */
@@ -62,24 +30,6 @@ export class MessagingModule {
         RequestClient,
         Signals,
       ],
-    };
-  }
-
-  /**
-   * What a service needs besides: `ServiceTransport`, `Outbox`, the relay, event handling, dead letters and the
-   * requests of its operators. Needs the TypeORM `DataSource` and the tables of `messagingMigrations`.
-   */
-  static forService(options: ServiceMessagingOptions = {}): DynamicModule {
-    return {
-      module: ServiceMessagingModule,
-      global: true,
-      providers: [
-        { provide: SERVICE_MESSAGING_OPTIONS, useValue: options },
-        { provide: APP_FILTER, useClass: PassThroughFilter },
-        ...serviceProviders,
-        OperationsHandlers,
-      ],
-      exports: [DeadLetters, EventWorker, Outbox, Republisher, ServiceTransport],
     };
   }
 }

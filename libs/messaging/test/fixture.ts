@@ -18,6 +18,7 @@ import {
   RequestClient,
   type ServiceMessagingOptions,
   ServiceTransport,
+  ServiceMessagingModule,
 } from '../src/index.js';
 
 /** `TEST_LOG=1` shows what the apps log. */
@@ -86,7 +87,7 @@ export async function startService(settings: FixtureSettings): Promise<Fixture> 
     imports: [
       DatabaseModule.forRoot(databaseUrl),
       MessagingModule.forRoot({ service, connection: { servers: natsUrl, ...user } }),
-      MessagingModule.forService({
+      ServiceMessagingModule.forRoot({
         pollIntervalMs: 200,
         ackWaitMs: 1500,
         retryDelaysMs: [50, 50, 50],

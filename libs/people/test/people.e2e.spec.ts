@@ -11,6 +11,7 @@ import {
   messagingMigrations,
   Outbox,
   ServiceTransport,
+  ServiceMessagingModule,
 } from '@mentorhub/messaging';
 import { PersistenceModule } from '@mentorhub/persistence';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
@@ -89,7 +90,7 @@ describe('a service that shows people', () => {
             runMigrations: true,
           }),
           MessagingModule.forRoot({ service, connection: { servers: nats.url } }),
-          MessagingModule.forService({ pollIntervalMs: 50 }),
+          ServiceMessagingModule.forRoot({ pollIntervalMs: 50 }),
         ],
       },
       {

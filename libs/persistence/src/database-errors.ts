@@ -86,7 +86,7 @@ export function unavailable(error: unknown, depth = 0): boolean {
 
 /**
  * The answer to a request that failed because of the database: a coded error when trying again later helps, undefined
- * for every other error. Goes into `MessagingModule.forService({ classify: classifyDatabaseError })`.
+ * for every other error. Goes into `ServiceMessagingModule.forRoot({ classify: classifyDatabaseError })`.
  */
 export function classifyDatabaseError(error: unknown): ApplicationError | undefined {
   if (unavailable(error)) {

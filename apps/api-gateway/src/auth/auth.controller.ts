@@ -7,7 +7,7 @@ import {
   TokenPair,
   UserView,
 } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
 import { Anonymous, Authenticated } from '../authentication/access.decorators.js';

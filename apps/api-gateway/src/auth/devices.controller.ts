@@ -1,6 +1,6 @@
 import { type Caller, Sessions } from '@mentorhub/contracts';
 import { SessionDevices } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Delete, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Authenticated } from '../authentication/access.decorators.js';

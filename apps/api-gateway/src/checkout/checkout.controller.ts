@@ -1,6 +1,6 @@
 import { Checkout, type Locale } from '@mentorhub/contracts';
 import { CompleteSandboxPayment } from '@mentorhub/contracts/dto';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post, Redirect } from '@nestjs/common';
 import { ApiConsumes, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { RouteConfig } from '@nestjs/platform-fastify';

@@ -5,7 +5,7 @@ import {
   VerificationSent,
   VerifyEmail,
 } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Anonymous } from '../authentication/access.decorators.js';

@@ -1,5 +1,5 @@
 import { ApplicationError } from '@mentorhub/contracts';
-import { type RequestContext, requestContext } from '@mentorhub/messaging';
+import { type RequestContext, requestContext } from '@mentorhub/messaging/client';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { preferredLocale } from './preferred-locale.js';
 

@@ -1,6 +1,6 @@
 import { Availability, type Caller } from '@mentorhub/contracts';
 import { AvailabilityView, ReplaceAvailability } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Authenticated } from '../authentication/access.decorators.js';

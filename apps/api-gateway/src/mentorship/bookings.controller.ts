@@ -7,7 +7,7 @@ import {
   ListBookings,
   UpdateBookingStatus,
 } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Authenticated } from '../authentication/access.decorators.js';

@@ -5,7 +5,7 @@ import {
   MentorProfile,
   MentorProfilePage,
 } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Authenticated, Public } from '../authentication/access.decorators.js';

@@ -1,6 +1,6 @@
 import { type Caller, Chats } from '@mentorhub/contracts';
 import { ChatPage, MessageHistory, PageQuery, ReadHistory } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Authenticated } from '../authentication/access.decorators.js';

@@ -1,6 +1,6 @@
 import { type Caller, Messages } from '@mentorhub/contracts';
 import { MessageView, ReadResult, SendMessage } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Authenticated } from '../authentication/access.decorators.js';

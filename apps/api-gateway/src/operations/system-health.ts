@@ -1,5 +1,5 @@
 import { operations, type ServiceHealth } from '@mentorhub/contracts';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient } from '@mentorhub/messaging/client';
 import { Health } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { SystemHealthView } from './health.dto.js';

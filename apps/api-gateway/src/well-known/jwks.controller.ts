@@ -1,6 +1,6 @@
 import { Keys } from '@mentorhub/contracts';
 
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Anonymous } from '../authentication/access.decorators.js';

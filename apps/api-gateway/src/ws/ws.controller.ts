@@ -1,6 +1,6 @@
 import { type Caller, Presence, SocketTickets } from '@mentorhub/contracts';
 import { OnlineUsers, SocketTicket } from '@mentorhub/contracts/dto';
-import { type RawReply, RequestClient } from '@mentorhub/messaging';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Get, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Authenticated } from '../authentication/access.decorators.js';

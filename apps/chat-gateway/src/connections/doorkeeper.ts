@@ -1,6 +1,6 @@
 import { AccessTokens } from '@mentorhub/access-token';
 import { type Caller, ApplicationError, SocketTickets } from '@mentorhub/contracts';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient } from '@mentorhub/messaging/client';
 import { CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import type { ChatGatewayConfig } from '../config.js';

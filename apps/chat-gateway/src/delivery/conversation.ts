@@ -1,5 +1,5 @@
 import { type Caller, Messages, Typing } from '@mentorhub/contracts';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient } from '@mentorhub/messaging/client';
 import { Injectable } from '@nestjs/common';
 import type { Connection } from '../connections/connection.js';
 import type { PostFrame, ReadFrame, ResumeFrame, TypingFrame } from '../frames/client-frames.js';

@@ -11,7 +11,7 @@ import {
   RequestClient,
   Signals,
   type SignalSubscription,
-} from '@mentorhub/messaging';
+} from '@mentorhub/messaging/client';
 import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import type { Connection } from '../connections/connection.js';
 import { gapsFilled } from '../metrics.js';

@@ -6,7 +6,7 @@ import {
   type PostAnswer,
   type SocketPost,
 } from '@mentorhub/contracts';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient } from '@mentorhub/messaging/client';
 import { Injectable, type OnApplicationShutdown } from '@nestjs/common';
 
 const maxPosts = 200;

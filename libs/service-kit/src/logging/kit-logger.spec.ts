@@ -1,4 +1,4 @@
-import { requestContext } from '@mentorhub/messaging';
+import { requestContext } from '@mentorhub/messaging/client';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { type KitLogger, openLogger } from './kit-logger.js';

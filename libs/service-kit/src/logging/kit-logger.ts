@@ -1,4 +1,4 @@
-import { requestContext } from '@mentorhub/messaging';
+import { requestContext } from '@mentorhub/messaging/client';
 import type { LoggerService } from '@nestjs/common';
 import { trace } from '@opentelemetry/api';
 import { type DestinationStream, type Level, pino, type Logger as Pino } from 'pino';

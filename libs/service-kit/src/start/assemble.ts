@@ -3,35 +3,36 @@ import {
   type DynamicModule,
   type INestApplicationContext,
   type LoggerService,
+  type Type,
 } from '@nestjs/common';
 import { Clock } from '../clock.js';
 import type { AppConfig } from '../config/common-variables.js';
 import { Health } from '../health/health.js';
 import { startManagementServer } from '../health/management-server.js';
-import { observePool } from '../metrics/pool-metrics.js';
 import { observeProcess } from '../metrics/process-metrics.js';
 import type { AppOptions, RunningApp } from './app-options.js';
-import { Dependencies, KitModule } from './kit.module.js';
+import { BrokerDependency, KitModule } from './kit.module.js';
 
 interface Steps<App> {
+  /** Added to the app's own, for `observe`. */
+  providers?: Type[];
   /** Makes the Nest application; nothing is served yet. */
   create(root: DynamicModule, logger: LoggerService): Promise<App>;
+  /** Registers and reports what only this kind of app depends on; returns the way to undo it. */
+  observe?(app: App, health: Health): () => void;
   /** Starts serving. */
   listen(app: App): Promise<void>;
   /** Runs between “not ready” and the end of serving. */
   drain?(): Promise<void>;
 }
 
-/** Registers what every app depends on and reports; returns the way to undo it. */
-function observe(app: INestApplicationContext, health: Health): () => void {
-  const { nats, database, dataSource } = app.get(Dependencies);
-  if (nats) {
-    health.register('nats', async () => {
-      if (!nats.health().connected) throw new Error('not connected');
-    });
-  }
-  if (database) health.register('database', () => database.check());
-  return dataSource ? observePool(dataSource) : () => undefined;
+/** Makes readiness depend on the broker. */
+function observeBroker(app: INestApplicationContext, health: Health): void {
+  const { nats } = app.get(BrokerDependency);
+  if (!nats) return;
+  health.register('nats', async () => {
+    if (!nats.health().connected) throw new Error('not connected');
+  });
 }
 
 /**
@@ -52,11 +53,12 @@ export async function assemble<App extends INestApplicationContext, C extends Ap
   let app: App | undefined;
   try {
     const created = await steps.create(
-      await KitModule.around({ config, module, health, clock }),
+      await KitModule.around({ config, module, health, clock, providers: steps.providers ?? [] }),
       logger,
     );
     app = created;
-    const forget = observe(created, health);
+    observeBroker(created, health);
+    const forget = steps.observe?.(created, health);
     await steps.listen(created);
     health.markStarted();
 
@@ -67,7 +69,7 @@ export async function assemble<App extends INestApplicationContext, C extends Ap
       try {
         await created.close();
       } finally {
-        forget();
+        forget?.();
         await management.close();
       }
     };

@@ -1,7 +1,5 @@
-import { NatsConnectionProvider } from '@mentorhub/messaging';
-import { DatabaseHealth } from '@mentorhub/persistence';
+import { NatsConnectionProvider } from '@mentorhub/messaging/client';
 import { type DynamicModule, Injectable, Module, Optional, type Type } from '@nestjs/common';
-import { DataSource } from 'typeorm';
 import { Clock } from '../clock.js';
 import type { AppConfig } from '../config/common-variables.js';
 import { CONFIG } from '../config/config.js';
@@ -17,16 +15,14 @@ interface KitOptions<C> {
   module: RootModule<C>;
   health: Health;
   clock: Clock;
+  /** More of what the kit itself needs of the app. */
+  providers: Type[];
 }
 
-/** What an app turned out to depend on; gateways have no database. */
+/** The broker of an app, unless it does without, as some do in tests. */
 @Injectable()
-export class Dependencies {
-  constructor(
-    @Optional() readonly nats?: NatsConnectionProvider,
-    @Optional() readonly database?: DatabaseHealth,
-    @Optional() readonly dataSource?: DataSource,
-  ) {}
+export class BrokerDependency {
+  constructor(@Optional() readonly nats?: NatsConnectionProvider) {}
 }
 
 /** The module around an app's own: makes CONFIG, Clock and Health visible everywhere. */
@@ -37,13 +33,15 @@ export class KitModule {
     module,
     health,
     clock,
+    providers,
   }: KitOptions<C>): Promise<DynamicModule> {
     return {
       module: KitModule,
       global: true,
       imports: [await module(config)],
       providers: [
-        Dependencies,
+        BrokerDependency,
+        ...providers,
         { provide: CONFIG, useValue: config },
         { provide: Health, useValue: health },
         { provide: Clock, useValue: clock },

@@ -3,6 +3,7 @@ import type { AppConfig } from '../config/common-variables.js';
 import { ConfigurationError, configurationErrorExitCode } from '../config/read-environment.js';
 import { type KitLogger, openLogger } from '../logging/kit-logger.js';
 import { startTracing, type Tracing } from '../tracing/tracing.js';
+import { releaseStartMemory } from './release-start-memory.js';
 
 interface Closable {
   close(): Promise<void>;
@@ -85,6 +86,7 @@ export async function runProcess<C extends AppConfig>({
       tracing = await startTracing(name, config.OTEL_EXPORTER_OTLP_ENDPOINT);
     }
     running = await start(config, kitLogger);
+    releaseStartMemory();
     logger.log('Ready.');
   } catch (error) {
     if (!stopping) die('The start failed.', error);

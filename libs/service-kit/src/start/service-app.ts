@@ -1,13 +1,25 @@
 import 'reflect-metadata';
 import { operations, type ServiceHealth } from '@mentorhub/contracts';
 import { ServiceTransport } from '@mentorhub/messaging';
-import type { INestMicroservice } from '@nestjs/common';
+import { DatabaseHealth } from '@mentorhub/persistence';
+import { type INestMicroservice, Injectable, Optional } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
+import { DataSource } from 'typeorm';
 import type { ServiceConfig } from '../config/common-variables.js';
 import { Health } from '../health/health.js';
+import { observePool } from '../metrics/pool-metrics.js';
 import type { AppOptions, RunningApp } from './app-options.js';
 import { assemble } from './assemble.js';
+
+/** The database of a service, unless it does without, as some do in tests. */
+@Injectable()
+class DatabaseDependency {
+  constructor(
+    @Optional() readonly database?: DatabaseHealth,
+    @Optional() readonly dataSource?: DataSource,
+  ) {}
+}
 
 /** See `createService`. */
 export function createServiceApp<C extends ServiceConfig>(
@@ -21,6 +33,8 @@ export function createServiceApp<C extends ServiceConfig>(
         logger,
         abortOnError: false,
       }),
+    providers: [DatabaseDependency],
+    observe,
     // Runs every onModuleInit and onApplicationBootstrap once, then lets requests in; `init` before it would run them
     // a second time.
     listen: (app) => {
@@ -28,6 +42,13 @@ export function createServiceApp<C extends ServiceConfig>(
       return app.listen();
     },
   });
+}
+
+/** Makes readiness depend on the database, and reports how busy its pool is. */
+function observe(app: INestMicroservice, health: Health): () => void {
+  const { database, dataSource } = app.get(DatabaseDependency);
+  if (database) health.register('database', () => database.check());
+  return dataSource ? observePool(dataSource) : () => undefined;
 }
 
 /** Answers the gateway's `/health/detailed`; why a dependency is down stays on the management port. */
