@@ -1,7 +1,7 @@
 import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { PeopleModule } from '@mentorhub/people';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
-import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { databaseSettings, eventSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { ChatsController } from './chats/chats.controller.js';
 import { ChatsService } from './chats/chats.service.js';
@@ -37,7 +37,7 @@ export const appModule = (config: ChatConfig): DynamicModule => ({
     MessagingModule.forRoot({ service: 'chat', connection: natsConnection(config) }),
     ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
-      deadLetterDays: config.DEAD_LETTER_DAYS,
+      ...eventSettings(config),
     }),
     PeopleModule,
   ],

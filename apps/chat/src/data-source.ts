@@ -1,9 +1,10 @@
-import { dataSourceOptions } from '@mentorhub/persistence';
+import { directDataSourceOptions } from '@mentorhub/persistence';
+import { databaseSettings } from '@mentorhub/service-kit';
 import { DataSource } from 'typeorm';
 import { readConfig } from './config.js';
 import { schema } from './schema.js';
 
 /** For the TypeORM command line. */
 export default new DataSource(
-  dataSourceOptions({ url: readConfig(process.env).DATABASE_URL, ...schema }),
+  directDataSourceOptions({ ...databaseSettings(readConfig(process.env)), ...schema }),
 );

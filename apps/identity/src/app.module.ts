@@ -1,6 +1,6 @@
 import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
-import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { databaseSettings, eventSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthModule } from './auth/auth.module.js';
 import type { IdentityConfig } from './config.js';
@@ -38,7 +38,7 @@ export function appModule(config: IdentityConfig): DynamicModule {
       MessagingModule.forRoot({ service: 'identity', connection: natsConnection(config) }),
       ServiceMessagingModule.forRoot({
         classify: classifyDatabaseError,
-        deadLetterDays: config.DEAD_LETTER_DAYS,
+        ...eventSettings(config),
         streamMaxBytes: config.EVENT_STREAM_MAX_BYTES,
       }),
     ],

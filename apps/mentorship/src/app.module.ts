@@ -1,6 +1,6 @@
 import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
-import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { databaseSettings, eventSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AvailabilityModule } from './availability/availability.module.js';
 import { BookingsModule } from './bookings/bookings.module.js';
@@ -22,7 +22,7 @@ export const appModule = (config: MentorshipConfig): DynamicModule => ({
     MessagingModule.forRoot({ service: 'mentorship', connection: natsConnection(config) }),
     ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
-      deadLetterDays: config.DEAD_LETTER_DAYS,
+      ...eventSettings(config),
     }),
     MentorsModule,
     AvailabilityModule,

@@ -1,6 +1,6 @@
 import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
-import { CONFIG, databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { CONFIG, databaseSettings, eventSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { NotificationsConfig } from './config.js';
 import { DevMailController } from './dev-mail/dev-mail.controller.js';
@@ -64,7 +64,7 @@ export const appModule = (config: NotificationsConfig): DynamicModule => ({
     MessagingModule.forRoot({ service: 'notifications', connection: natsConnection(config) }),
     ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
-      deadLetterDays: config.DEAD_LETTER_DAYS,
+      ...eventSettings(config),
     }),
   ],
 });

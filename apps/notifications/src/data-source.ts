@@ -1,4 +1,5 @@
-import { dataSourceOptions } from '@mentorhub/persistence';
+import { directDataSourceOptions } from '@mentorhub/persistence';
+import { databaseSettings } from '@mentorhub/service-kit';
 import { DataSource } from 'typeorm';
 import { readConfig } from './config.js';
 import { schema } from './schema.js';
@@ -6,4 +7,4 @@ import { schema } from './schema.js';
 const config = readConfig(process.env);
 
 /** For the TypeORM command line only. */
-export default new DataSource(dataSourceOptions({ url: config.DATABASE_URL, ...schema }));
+export default new DataSource(directDataSourceOptions({ ...databaseSettings(config), ...schema }));

@@ -1,6 +1,6 @@
 import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
-import { databaseSettings, natsConnection } from '@mentorhub/service-kit';
+import { databaseSettings, eventSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { CheckoutController } from './checkout/checkout.controller.js';
 import { CheckoutService } from './checkout/checkout.service.js';
@@ -42,7 +42,7 @@ export const appModule = (config: PaymentsConfig): DynamicModule => ({
     MessagingModule.forRoot({ service: 'payments', connection: natsConnection(config) }),
     ServiceMessagingModule.forRoot({
       classify: classifyDatabaseError,
-      deadLetterDays: config.DEAD_LETTER_DAYS,
+      ...eventSettings(config),
     }),
   ],
 });

@@ -26,6 +26,11 @@ export type ErrorClassifier = (error: unknown) => ApplicationError | undefined;
 export interface ServiceMessagingOptions {
   /** Recognises errors such as a lost database connection. Default: none. */
   classify?: ErrorClassifier;
+  /**
+   * Where the connection that holds the leader lock goes: the database itself, past a pooler. Default: the URL of the
+   * data source.
+   */
+  directDatabaseUrl?: string;
   /** Requests handled at once by this process; further ones are answered `OVERLOADED`. Default 512. */
   maxInFlight?: number;
   /** How long the shutdown waits for requests and events in flight, in milliseconds. Default 15000. */

@@ -18,10 +18,17 @@ export interface DatabaseSchema {
 export interface DatabaseSettings extends DatabaseSchema {
   /** `postgres://user:password@host:port/database`. */
   url: string;
+  /** The same database past a connection pooler, for work that needs a session of its own; default `url`. */
+  directUrl?: string;
   /** Most connections at a time; default 20. */
   poolSize?: number;
   /** What PostgreSQL shows in `pg_stat_activity`; default `mentorhub`. */
   applicationName?: string;
+  /**
+   * Longest a connection in use may be silent before it is given up, in milliseconds; default 20000. Above
+   * `statement_timeout`, which ends what is only slow.
+   */
+  silenceLimitMs?: number;
 }
 
 /** Type ids of PostgreSQL, `pg_type.oid`. */
@@ -51,17 +58,48 @@ function parseInt8Array(text: string): (number | null)[] {
     .map((item) => (item === 'NULL' ? null : Number(item)));
 }
 
+/** A peer that vanished while a statement runs is noticed after some 20 s. */
+const keepAlive = { keepAlive: true, keepAliveInitialDelayMillis: 10_000 };
+
 /**
- * The one set of TypeORM options, for the service and for the TypeORM command line.
+ * The TypeORM options of a service.
  *
- * A caller waits at most 3 s for a connection and 15 s for a statement, so that a stalled database answers with errors
- * instead of a queue. Broken idle connections are dropped and replaced; they never end the process.
+ * A caller waits at most 3 s for a connection, so that a stalled database answers with errors instead of a queue. The
+ * limits of statements and transactions are settings of the role, made by `runMigrations`: a pooler in transaction mode
+ * passes none on. Broken idle connections are dropped and replaced; they never end the process. `openDatabase` also ends
+ * connections on which the server is silent.
  */
-export function dataSourceOptions({
+export function dataSourceOptions(settings: DatabaseSettings): PostgresDataSourceOptions {
+  const { poolSize = 20 } = settings;
+  return {
+    ...commonOptions(settings),
+    poolSize,
+    extra: {
+      connectionTimeoutMillis: 3000,
+      idleTimeoutMillis: 60_000,
+      ...keepAlive,
+      types: typeParsers,
+    },
+  };
+}
+
+/**
+ * The TypeORM options of migrations and tasks, and of the TypeORM command line: past a pooler, and without limits of
+ * time on our side, as changing a large table takes as long as it takes.
+ */
+export function directDataSourceOptions(settings: DatabaseSettings): PostgresDataSourceOptions {
+  return {
+    ...commonOptions(settings),
+    url: settings.directUrl ?? settings.url,
+    poolSize: 2,
+    extra: { connectionTimeoutMillis: 10_000, ...keepAlive, types: typeParsers },
+  };
+}
+
+function commonOptions({
   url,
   entities,
   migrations,
-  poolSize = 20,
   applicationName = 'mentorhub',
 }: DatabaseSettings): PostgresDataSourceOptions {
   const logger = new Logger('Database');
@@ -77,20 +115,8 @@ export function dataSourceOptions({
     synchronize: false,
     namingStrategy: new SnakeNamingStrategy(),
     logger: new DatabaseLogger(),
-    poolSize,
     applicationName,
     poolErrorHandler: (error: Error) =>
       logger.warn(`An idle connection was lost and will be replaced: ${error.message}`),
-    extra: {
-      connectionTimeoutMillis: 3000,
-      idleTimeoutMillis: 60_000,
-      keepAlive: true,
-      statement_timeout: 15_000,
-      // Ends a transaction whose owner hangs, so that its locks do not hang the others.
-      idle_in_transaction_session_timeout: 30_000,
-      // Catches a server that vanished without closing the connection; above statement_timeout, which is the rule.
-      query_timeout: 20_000,
-      types: typeParsers,
-    },
   };
 }

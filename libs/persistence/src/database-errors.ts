@@ -40,6 +40,11 @@ export function isSerializationFailure(error: unknown): boolean {
   return violates(error, '40P01') || violates(error, '40001');
 }
 
+/** A lock was not to be had within `lock_timeout`: the same work may succeed when run again. */
+export function isLockTimeout(error: unknown): boolean {
+  return violates(error, '55P03');
+}
+
 const networkCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -97,7 +102,7 @@ export function classifyDatabaseError(error: unknown): ApplicationError | undefi
     );
   }
   // statement_timeout, and lock_timeout
-  if (violates(error, '57014') || violates(error, '55P03')) {
+  if (violates(error, '57014') || isLockTimeout(error)) {
     return new ApplicationError('OVERLOADED', 'The service is too busy: try again in a moment.', {
       retryAfterSeconds: 2,
       cause: error,

@@ -1,6 +1,7 @@
 export { SnakeNamingStrategy } from './snake-naming-strategy.js';
 export {
   dataSourceOptions,
+  directDataSourceOptions,
   type DatabaseSettings,
   type DatabaseSchema,
   type MigrationClass,
@@ -9,13 +10,19 @@ export {
   classifyDatabaseError,
   isCheckViolation,
   isExclusionViolation,
+  isLockTimeout,
   isSerializationFailure,
   isUniqueViolation,
   unavailable,
 } from './database-errors.js';
 export { DatabaseHealth } from './database-health.js';
-export { migrationsLeft, runMigrations, withAdvisoryLock } from './migrations.js';
-export { openDatabase } from './open-database.js';
+export {
+  type MigrationOptions,
+  migrationsLeft,
+  runMigrations,
+  withAdvisoryLock,
+} from './migrations.js';
+export { openDatabase, withDirectDatabase } from './open-database.js';
 export { PersistenceModule, type PersistenceOptions } from './persistence.module.js';
 export { Periodic, type PeriodicWork } from './periodic.js';
 export { poolState, type PoolState } from './pool-state.js';

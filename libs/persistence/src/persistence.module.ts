@@ -18,23 +18,22 @@ export interface PersistenceOptions extends DatabaseSettings {
   runMigrations?: boolean;
 }
 
-/** Opens, and with `runMigrations` updates, the database before any other provider can ask for it. */
+/** Updates, with `runMigrations`, and opens the database before any other provider can ask for it. */
 async function openService({
   runMigrations: update,
   ...settings
 }: PersistenceOptions): Promise<DataSource> {
+  if (update) {
+    const done = await runMigrations(settings);
+    if (done.length > 0) new Logger('Database').log(`Ran ${done.length} migrations.`);
+  }
   const dataSource = await openDatabase(settings);
   try {
-    if (update) {
-      const done = await runMigrations(dataSource);
-      if (done.length > 0) new Logger('Database').log(`Ran ${done.length} migrations.`);
-    } else {
-      const left = await migrationsLeft(dataSource);
-      if (left.length > 0) {
-        throw new Error(
-          `The database lacks ${left.length} migrations (${left.join(', ')}): run migrate.js, or start with RUN_MIGRATIONS=true.`,
-        );
-      }
+    const left = await migrationsLeft(dataSource);
+    if (left.length > 0) {
+      throw new Error(
+        `The database lacks ${left.length} migrations (${left.join(', ')}): run migrate.js, or start with RUN_MIGRATIONS=true.`,
+      );
     }
     return dataSource;
   } catch (error) {

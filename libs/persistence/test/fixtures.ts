@@ -1,6 +1,11 @@
 import { testDatabase, type TestDatabase } from '@mentorhub/testing';
 import type { DataSource, MigrationInterface, QueryRunner } from 'typeorm';
-import { idempotencyMigrations, type MigrationClass, openDatabase } from '../src/index.js';
+import {
+  type DatabaseSettings,
+  idempotencyMigrations,
+  type MigrationClass,
+  openDatabase,
+} from '../src/index.js';
 
 class CreateCounters1790000009000 implements MigrationInterface {
   readonly name = 'CreateCounters1790000009000';
@@ -18,13 +23,18 @@ class CreateCounters1790000009000 implements MigrationInterface {
 
 export const migrations: MigrationClass[] = [CreateCounters1790000009000, ...idempotencyMigrations];
 
-export async function emptyDatabase(
-  name: string,
-): Promise<{ database: TestDatabase; connect: (poolSize?: number) => Promise<DataSource> }> {
+export interface EmptyDatabase {
+  database: TestDatabase;
+  settings: DatabaseSettings;
+  connect(poolSize?: number): Promise<DataSource>;
+}
+
+export async function emptyDatabase(name: string): Promise<EmptyDatabase> {
   const database = await testDatabase(name);
+  const settings = { url: database.url, entities: [], migrations };
   return {
     database,
-    connect: (poolSize = 10) =>
-      openDatabase({ url: database.url, entities: [], migrations, poolSize }),
+    settings,
+    connect: (poolSize = 10) => openDatabase({ ...settings, poolSize }),
   };
 }

@@ -19,8 +19,8 @@ describe('Idempotency', () => {
   beforeAll(async () => {
     const empty = await emptyDatabase('idempotency');
     database = empty.database;
+    await runMigrations(empty.settings);
     dataSource = await empty.connect();
-    await runMigrations(dataSource);
     transactions = new Transactions(dataSource);
   });
 

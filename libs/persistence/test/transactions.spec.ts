@@ -19,8 +19,8 @@ describe('a database connection', () => {
   beforeAll(async () => {
     const empty = await emptyDatabase('transactions');
     database = empty.database;
+    await runMigrations(empty.settings);
     dataSource = await empty.connect();
-    await runMigrations(dataSource);
     transactions = new Transactions(dataSource);
   });
 

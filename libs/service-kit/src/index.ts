@@ -16,7 +16,7 @@ export {
   configurationErrorExitCode,
   readEnvironment,
 } from './config/read-environment.js';
-export { databaseSettings, natsConnection } from './config/settings.js';
+export { databaseSettings, eventSettings, natsConnection } from './config/settings.js';
 export {
   address,
   choice,

@@ -7,6 +7,7 @@ import {
   list,
   port,
   type RawEnvironment,
+  type Source,
   text,
   type Variables,
   webAddress,
@@ -78,24 +79,44 @@ function commonVariables({ managementPort = 8010 }: CommonVariablesOptions) {
 
 /** DATABASE_URL names the server; each service has its own database there. */
 function ownDatabase(service: string): (url: string) => string {
-  return (url) => {
-    const parsed = URL.parse(url);
-    if (!parsed) return url;
-    parsed.pathname = `/${service.toLowerCase()}`;
-    return parsed.href;
+  return (url) => withPath(url, `/${service.toLowerCase()}`);
+}
+
+/** DATABASE_DIRECT_URL names the server; the database has the name by which it is reached otherwise. */
+function sameDatabase(ownName: string, service: string): NonNullable<Source['derive']> {
+  return (url, environment) => {
+    const own = environment[ownName]?.trim();
+    const path = own ? URL.parse(own)?.pathname : undefined;
+    return withPath(url, path ?? `/${service.toLowerCase()}`);
   };
+}
+
+function withPath(url: string, path: string): string {
+  const parsed = URL.parse(url);
+  if (!parsed) return url;
+  parsed.pathname = path;
+  return parsed.href;
 }
 
 /** The variables that every service has. `service` names its own database variable: `DATABASE_URL_IDENTITY`. */
 export function serviceVariables(service: string, options: CommonVariablesOptions = {}) {
+  const suffix = service.toUpperCase().replaceAll('-', '_');
+  const ownName = `DATABASE_URL_${suffix}`;
   return {
     ...commonVariables(options),
     DATABASE_URL: address(['postgres', 'postgresql'])({
-      readFrom: [
-        { name: `DATABASE_URL_${service.toUpperCase().replaceAll('-', '_')}` },
-        { name: 'DATABASE_URL', derive: ownDatabase(service) },
-      ],
+      readFrom: [{ name: ownName }, { name: 'DATABASE_URL', derive: ownDatabase(service) }],
       desc: `The PostgreSQL database; with DATABASE_URL alone, the database “${service.toLowerCase()}” of that server`,
+      example: 'postgres://user:password@host:5432/database',
+      secret: true,
+    }),
+    DATABASE_DIRECT_URL: address(['postgres', 'postgresql'])({
+      readFrom: [
+        { name: `DATABASE_DIRECT_URL_${suffix}` },
+        { name: 'DATABASE_DIRECT_URL', derive: sameDatabase(ownName, service) },
+      ],
+      optional: true,
+      desc: 'The same database and role without a connection pooler in between, for migrations and the lock that chooses which process handles events; without it, the other address is used',
       example: 'postgres://user:password@host:5432/database',
       secret: true,
     }),

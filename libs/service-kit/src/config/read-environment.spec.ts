@@ -23,6 +23,8 @@ function problemsOf(read: () => unknown): readonly string[] {
 const read = (environment: RawEnvironment) =>
   readEnvironment(environment, serviceVariables('IDENTITY', { managementPort: 8011 }));
 
+const direct = (environment: RawEnvironment) => read(environment).DATABASE_DIRECT_URL;
+
 describe('readEnvironment', () => {
   it('fills in defaults', () => {
     expect(read(needed)).toMatchObject({
@@ -55,6 +57,24 @@ describe('readEnvironment', () => {
         DATABASE_URL: 'postgres://u:p@db/postgres?sslmode=require',
       }).DATABASE_URL,
     ).toBe('postgres://u:p@db/identity?sslmode=require');
+  });
+
+  it('reaches the same database past a pooler', () => {
+    expect(direct(needed)).toBeUndefined();
+    expect(direct({ ...needed, DATABASE_DIRECT_URL: 'postgres://u:p@primary:5433' })).toBe(
+      'postgres://u:p@primary:5433/people',
+    );
+    expect(
+      direct({
+        ...needed,
+        DATABASE_URL_IDENTITY: undefined,
+        DATABASE_URL: 'postgres://u:p@pooler:6432',
+        DATABASE_DIRECT_URL: 'postgres://u:p@primary',
+      }),
+    ).toBe('postgres://u:p@primary/identity');
+    expect(direct({ ...needed, DATABASE_DIRECT_URL_IDENTITY: 'postgres://u:p@one/other' })).toBe(
+      'postgres://u:p@one/other',
+    );
   });
 
   it('names every bad variable at once, with the fix', () => {

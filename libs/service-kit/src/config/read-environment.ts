@@ -26,7 +26,7 @@ function rawValue(
 ): string | undefined {
   for (const source of readFrom ?? [{ name }]) {
     const value = environment[source.name]?.trim();
-    if (value) return source.derive ? source.derive(value) : value;
+    if (value) return source.derive ? source.derive(value, environment) : value;
   }
   return undefined;
 }

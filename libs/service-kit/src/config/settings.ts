@@ -13,11 +13,25 @@ export function natsConnection(
 
 /** How to connect to the database: goes into `PersistenceModule.forRoot` beside the schema. */
 export function databaseSettings(
-  config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_POOL_SIZE' | 'RUN_MIGRATIONS'>,
-): { url: string; poolSize: number; runMigrations: boolean } {
+  config: Pick<
+    ServiceConfig,
+    'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_POOL_SIZE' | 'RUN_MIGRATIONS'
+  >,
+): { url: string; directUrl: string; poolSize: number; runMigrations: boolean } {
   return {
     url: config.DATABASE_URL,
+    directUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     runMigrations: config.RUN_MIGRATIONS,
+  };
+}
+
+/** What the configuration says about events: goes into `ServiceMessagingModule.forRoot`. */
+export function eventSettings(
+  config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DEAD_LETTER_DAYS'>,
+): { deadLetterDays: number; directDatabaseUrl: string } {
+  return {
+    deadLetterDays: config.DEAD_LETTER_DAYS,
+    directDatabaseUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
   };
 }

@@ -24,7 +24,7 @@ export interface Variable<T> {
 /** Another variable that a value may come from, and how to derive it. */
 export interface Source {
   readonly name: string;
-  readonly derive?: (value: string) => string;
+  readonly derive?: (value: string, environment: RawEnvironment) => string;
 }
 
 export type Variables = Readonly<Record<string, Variable<unknown>>>;

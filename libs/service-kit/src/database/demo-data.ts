@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { DatabaseSchema } from '@mentorhub/persistence';
 import type { EntityManager } from 'typeorm';
 import type { ServiceConfig } from '../config/common-variables.js';
+import { databaseSettings } from '../config/settings.js';
 import { runTask } from './run-task.js';
 
 const migrationsLimitMs = 60_000;
@@ -26,33 +27,27 @@ export function demoDataMain<C extends ServiceConfig>({
   seed,
 }: DemoDataOptions<C>): Promise<void> {
   return runTask(name, config, async (read) => {
-    const { migrationsLeft, openDatabase, withAdvisoryLock } =
+    const { migrationsLeft, withAdvisoryLock, withDirectDatabase } =
       await import('@mentorhub/persistence');
-    const dataSource = await openDatabase({
+    const settings = {
       ...schema,
-      url: read.DATABASE_URL,
-      poolSize: 2,
+      ...databaseSettings(read),
       applicationName: `${name} demo-data`,
-    });
-    const migrated = async (): Promise<void> => {
+    };
+    await withDirectDatabase(settings, async (dataSource) => {
       const deadline = Date.now() + migrationsLimitMs;
       for (;;) {
         const left = await migrationsLeft(dataSource);
-        if (left.length === 0) return;
+        if (left.length === 0) break;
         if (Date.now() > deadline) {
           throw new Error(`The database lacks ${left.join(', ')}: run migrate.js first.`);
         }
         await delay(250);
       }
-    };
-    try {
-      await migrated();
       const result = await withAdvisoryLock(dataSource, 'demo-data', (connection) =>
         connection.manager.transaction((tx) => seed(tx, read)),
       );
       process.stdout.write(`${JSON.stringify(result)}\n`);
-    } finally {
-      await dataSource.destroy();
-    }
+    });
   });
 }
