@@ -2,6 +2,7 @@ import { messagingMigrations } from '@mentorhub/messaging';
 import type { DatabaseSchema } from '@mentorhub/persistence';
 import { CreateIdentity1795230000000 } from './migrations/1795230000000-create-identity.js';
 import { RenameRequestedRole1796000000000 } from './migrations/1796000000000-rename-requested-role.js';
+import { RefreshSuccessorsAndKeyLead1796000000001 } from './migrations/1796000000001-refresh-successors-and-key-lead.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -12,5 +13,6 @@ export const schema: DatabaseSchema = {
     ...messagingMigrations,
     CreateIdentity1795230000000,
     RenameRequestedRole1796000000000,
+    RefreshSuccessorsAndKeyLead1796000000001,
   ],
 };

@@ -1,4 +1,5 @@
 import { Auth, Keys, Users } from '@mentorhub/contracts';
+import { decodeProtectedHeader } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { seedPeople } from '../src/demo-data/seed-people.js';
 import { demoPassword, demoPeople } from '../src/demo-data/people.js';
@@ -7,6 +8,7 @@ import { actorOf, IdentityFixture, laptop } from './fixture.js';
 let identity: IdentityFixture;
 afterEach(() => identity.stop());
 
+const minute = 60_000;
 const day = 86_400_000;
 
 function login(email: string, password: string) {
@@ -34,24 +36,51 @@ describe('signing keys', () => {
     expect(row?.private_key.toString('latin1')).not.toContain('PRIVATE KEY');
   });
 
-  it('are replaced after 90 days; the old one is published until its tokens have expired', async () => {
+  it('are published before they sign, and until their tokens have expired', async () => {
     identity = await IdentityFixture.start('identity_rotation');
-    const { user } = await identity.signUp();
-    const kids = async () =>
+    const { user, access_token } = await identity.signUp();
+    const published = async () =>
       (await identity.request(Keys.list, undefined, {})).keys.map(({ kid }) => kid);
-    const [first] = await kids();
+    const signer = async () =>
+      decodeProtectedHeader((await identity.signIn(user.email)).access_token).kid;
+    const first = decodeProtectedHeader(access_token).kid;
+    expect(await published()).toEqual([first]);
 
-    identity.clock.advance(90 * day);
-    await identity.signIn(user.email);
-    const [second, ...older] = await kids();
+    identity.clock.advance(90 * day - 15 * minute);
+    expect(await signer()).toBe(first);
+    const [second, ...older] = await published();
     expect(second).not.toBe(first);
     expect(older).toEqual([first]);
 
-    identity.clock.advance(3_600_000);
-    expect(await kids()).toEqual([second]);
+    identity.clock.advance(15 * minute - 1);
+    expect(await signer()).toBe(first);
+    identity.clock.advance(1);
+    expect(await signer()).toBe(second);
+    expect(await published()).toEqual([second, first]);
+
+    identity.clock.advance(60 * minute);
+    expect(await published()).toEqual([second]);
   });
 
-  it('do not open with another SECRET_KEY, which ends the start with the way out', async () => {
+  it('are published for 15 minutes first also when nobody signed in at the time of the rotation', async () => {
+    identity = await IdentityFixture.start('identity_late_rotation');
+    const { user } = await identity.signUp();
+    identity.clock.advance(200 * day);
+    const old = decodeProtectedHeader((await identity.signIn(user.email)).access_token).kid;
+    const { keys } = await identity.request(Keys.list, undefined, {});
+    expect(keys.map(({ kid }) => kid)).toEqual([expect.not.stringMatching(old!), old]);
+  });
+
+  it('are made by one of several replicas when the time has come', async () => {
+    identity = await IdentityFixture.start('identity_rotation_race');
+    await identity.addReplica();
+    const { user } = await identity.signUp();
+    identity.clock.advance(90 * day);
+    await Promise.all(Array.from({ length: 6 }, () => identity.signIn(user.email)));
+    expect((await identity.request(Keys.list, undefined, {})).keys).toHaveLength(2);
+  });
+
+  it('do not open with another SECRET_KEY, which ends the start with the remedy', async () => {
     identity = await IdentityFixture.start('identity_secret');
     await expect(
       identity.addReplica({ SECRET_KEY: 'quite another secret key, 32 characters' }),

@@ -21,16 +21,24 @@ import {
 } from './token-rules.js';
 
 const mostRemembered = 10_000;
-const keyRefreshMs = 5 * 60_000;
+/** Far shorter than the time for which identity publishes a key before it signs with it. */
+const keyRefreshMs = 60_000;
+
+/** A token that was verified. */
+interface VerifiedToken extends TokenFacts {
+  /** Id of the key that signed it. */
+  kid: string;
+}
 
 /**
  * Decides whose an access token is. A token that was verified is remembered until it expires, so that a client's
- * further requests cost no signature check; whether its session has ended is looked up every time.
+ * further requests cost no signature check; whether its key is still published and its session goes on is checked
+ * every time.
  */
 @Injectable()
 export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdown {
   private readonly logger = new Logger(AccessTokens.name);
-  private readonly verified = new LRUCache<string, TokenFacts>({ max: mostRemembered });
+  private readonly verified = new LRUCache<string, VerifiedToken>({ max: mostRemembered });
   private timer?: NodeJS.Timeout;
 
   constructor(
@@ -39,7 +47,7 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => void this.dropWithdrawnKeys(), keyRefreshMs);
+    this.timer = setInterval(() => void this.refreshKeys(), keyRefreshMs);
     this.timer.unref();
   }
 
@@ -59,15 +67,19 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
     return this.admit(token, checkSignature(token, key));
   }
 
-  /** The caller of a token that was verified before and still holds; `undefined` when it has to be verified. */
+  /** The caller of a token that was verified before and is still valid; `undefined` when it has to be verified. */
   recall(token: string): Caller | undefined {
-    const facts = this.verified.get(token);
-    if (!facts || !this.revoked.loaded) return undefined;
-    if (facts.expiresAt <= Date.now() || this.revoked.has(facts.caller.session_id)) {
+    const known = this.verified.get(token);
+    if (!known || !this.revoked.loaded) return undefined;
+    if (
+      known.expiresAt <= Date.now() ||
+      !this.keys.has(known.kid) ||
+      this.revoked.has(known.caller.session_id)
+    ) {
       this.verified.delete(token);
       return undefined;
     }
-    return facts.caller;
+    return known.caller;
   }
 
   /**
@@ -85,13 +97,14 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
   admit(token: string, claims: JwtPayload | string | undefined): Caller {
     const facts = factsOf(claims);
     if (this.revoked.has(facts.caller.session_id)) throw endedSession();
-    this.verified.set(token, facts);
+    this.verified.set(token, { ...facts, kid: keyIdOf(token) });
     return facts.caller;
   }
 
-  private async dropWithdrawnKeys(): Promise<void> {
+  /** Fetches new keys before they sign, and drops withdrawn ones. */
+  private async refreshKeys(): Promise<void> {
     try {
-      if (await this.keys.refresh()) this.verified.clear();
+      await this.keys.refresh();
     } catch (error) {
       this.logger.debug('The signing keys could not be fetched; the known ones stay.', error);
     }

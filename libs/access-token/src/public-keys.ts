@@ -34,14 +34,17 @@ export class PublicKeys {
     return fetched;
   }
 
+  /** Whether identity published the key when it was asked last. */
+  has(kid: string): boolean {
+    return this.keys.has(kid);
+  }
+
   /**
-   * Asks identity for its keys; those it no longer publishes are dropped. Resolves to whether any were.
+   * Asks identity for its keys; those it no longer publishes are dropped.
    * @throws ApplicationError when identity does not answer; the known keys stay
    */
-  async refresh(): Promise<boolean> {
-    const before = this.keys;
-    await this.fetch();
-    return [...before.keys()].some((kid) => !this.keys.has(kid));
+  refresh(): Promise<void> {
+    return this.fetch();
   }
 
   private fetch(): Promise<void> {

@@ -137,6 +137,23 @@ describe('a valid token', () => {
   });
 });
 
+describe('a withdrawn signing key', () => {
+  beforeEach(startReadyGateway);
+
+  it('is not trusted any more, also for tokens that were verified before', async () => {
+    const token = await makeToken(key);
+    await tokens.verify(token);
+    const next = await makeKey();
+    identity.keys = [next];
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10_000 });
+    // Whatever makes the gateway fetch the keys: here a token of the new one.
+    expect(await tokens.verify(await makeToken(next))).toEqual(caller);
+    expect(tokens.recall(token)).toBeUndefined();
+    expect(await refusal(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    expect(await authenticate(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+});
+
 describe('a forged token', () => {
   beforeEach(startReadyGateway);
 

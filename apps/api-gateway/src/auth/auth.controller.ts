@@ -46,7 +46,7 @@ export class AuthController {
   @Anonymous()
   @Summary(
     'Get new tokens',
-    'Takes the refresh token as the bearer token or in the body. It works once; a reused one ends its session.',
+    'Takes the refresh token as the bearer token or in the body. It works once: within ten seconds it gives the same pair again, a later reuse ends its session.',
   )
   @ApiBearerAuth('refresh_token')
   @Answers(200, TokenPair)

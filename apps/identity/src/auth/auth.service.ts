@@ -19,7 +19,7 @@ import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
 import { rolesOf, toUserView } from '../users/user.views.js';
 import { LoginThrottle } from './login-throttle.js';
-import { RefreshTokens } from './refresh-tokens.js';
+import { RefreshTokens, type Successor } from './refresh-tokens.js';
 
 const dayMs = 86_400_000;
 
@@ -27,7 +27,7 @@ const dayMs = 86_400_000;
 interface Grant {
   caller: Caller;
   refreshToken: string;
-  accessExpiresAt: Date;
+  issuedAt: Date;
 }
 
 @Injectable()
@@ -71,28 +71,26 @@ export class AuthService {
   }
 
   /**
-   * Exchanges a refresh token for a new pair. A token that turns up again after its use was stolen from one side or the
-   * other: its session ends (RFC 9700 §4.14.2).
+   * Exchanges a refresh token for a new pair, and for the same pair again within ten seconds of its use. A token that
+   * turns up later was stolen from one side or the other: its session ends (RFC 9700 §4.14.2).
    * @throws ApplicationError INVALID_REFRESH_TOKEN
    */
   async refresh(request: { refresh_token: string; device: Device }): Promise<TokenPair> {
+    const { refresh_token: token, device } = request;
     const { grant, ended } = await this.transactions.run(async (tx) => {
-      const redemption = await this.refreshTokens.redeem(
-        tx,
-        request.refresh_token,
-        this.clock.now(),
-      );
-      // No error here, which would undo the end of the session.
-      return {
-        grant:
-          redemption.outcome === 'redeemed'
-            ? await this.renew(tx, redemption.sessionId, request.device)
-            : undefined,
-        ended:
-          redemption.outcome === 'reused'
-            ? await this.revocation.endIn(tx, { id: redemption.sessionId })
-            : [],
-      };
+      const redemption = await this.refreshTokens.redeem(tx, token, this.clock.now());
+      switch (redemption.outcome) {
+        case 'redeemed':
+          return { grant: await this.renew(tx, redemption.sessionId, token, device), ended: [] };
+        case 'repeated':
+          return { grant: await this.repeat(tx, redemption), ended: [] };
+        case 'reused':
+          // No error here, which would undo the end of the session.
+          return { ended: await this.revocation.endIn(tx, { id: redemption.sessionId }) };
+        case 'unknown':
+          break;
+      }
+      return { ended: [] };
     });
     if (ended.length > 0) {
       this.revocation.announce(ended);
@@ -118,52 +116,60 @@ export class AuthService {
   }
 
   private async open(tx: EntityManager, user: User, device: Device): Promise<Grant> {
-    const createdAt = this.clock.now();
-    const accessExpiresAt = this.signer.expiry();
-    const expiresAt = new Date(createdAt.getTime() + this.config.REFRESH_TOKEN_TTL_DAYS * dayMs);
+    const issuedAt = this.clock.now();
+    const expiresAt = new Date(issuedAt.getTime() + this.config.REFRESH_TOKEN_TTL_DAYS * dayMs);
     const session = await this.sessions.insert(
       tx,
-      { userId: user.id, createdAt, expiresAt, accessExpiresAt },
+      {
+        userId: user.id,
+        createdAt: issuedAt,
+        expiresAt,
+        accessExpiresAt: this.signer.expiry(issuedAt),
+      },
       device,
     );
-    return this.grant(tx, user, session.id, accessExpiresAt);
+    const refreshToken = await this.refreshTokens.issue(tx, session.id, issuedAt);
+    return { caller: callerOf(user, session.id), refreshToken, issuedAt };
   }
 
   /** Nothing, when the session has ended or its user may not sign in any more. */
   private async renew(
     tx: EntityManager,
     sessionId: number,
+    token: string,
     device: Device,
   ): Promise<Grant | undefined> {
-    const accessExpiresAt = this.signer.expiry();
+    const issuedAt = this.clock.now();
     const session = await this.sessions.touch(tx, sessionId, {
-      now: this.clock.now(),
-      accessExpiresAt,
+      now: issuedAt,
+      accessExpiresAt: this.signer.expiry(issuedAt),
       device,
     });
     const user = session && (await tx.findOneBy(User, { id: session.userId, isActive: true }));
-    return user ? this.grant(tx, user, sessionId, accessExpiresAt) : undefined;
+    if (!user) return undefined;
+    const refreshToken = await this.refreshTokens.issue(tx, sessionId, issuedAt, token);
+    return { caller: callerOf(user, sessionId), refreshToken, issuedAt };
   }
 
-  private async grant(
+  /** What `renew` granted a moment ago: the same times make the same access token. */
+  private async repeat(
     tx: EntityManager,
-    user: User,
-    sessionId: number,
-    accessExpiresAt: Date,
-  ): Promise<Grant> {
-    return {
-      caller: { user_id: user.id, roles: rolesOf(user), session_id: sessionId },
-      refreshToken: await this.refreshTokens.issue(tx, sessionId, this.clock.now()),
-      accessExpiresAt,
-    };
+    { sessionId, successor }: { sessionId: number; successor: Successor },
+  ): Promise<Grant | undefined> {
+    const session = await this.sessions.active(tx, sessionId, this.clock.now());
+    const user = session && (await tx.findOneBy(User, { id: session.userId, isActive: true }));
+    if (!user) return undefined;
+    const { token: refreshToken, issuedAt } = successor;
+    return { caller: callerOf(user, sessionId), refreshToken, issuedAt };
   }
 
-  private async toTokenPair(grant: Grant) {
+  private async toTokenPair({ caller, refreshToken, issuedAt }: Grant) {
+    const now = Math.floor(this.clock.now().getTime() / 1000);
     return {
-      access_token: await this.signer.sign(grant.caller, grant.accessExpiresAt),
-      refresh_token: grant.refreshToken,
+      access_token: await this.signer.sign(caller, issuedAt),
+      refresh_token: refreshToken,
       token_type: 'bearer' as const,
-      expires_in: this.config.ACCESS_TOKEN_TTL_SECONDS,
+      expires_in: this.signer.expiry(issuedAt).getTime() / 1000 - now,
     };
   }
 
@@ -171,4 +177,8 @@ export class AuthService {
     const renewed = await this.passwords.rehash(password, user.passwordHash);
     if (renewed !== undefined) await this.users.replaceHash(user.id, user.passwordHash, renewed);
   }
+}
+
+function callerOf(user: User, sessionId: number): Caller {
+  return { user_id: user.id, roles: rolesOf(user), session_id: sessionId };
 }

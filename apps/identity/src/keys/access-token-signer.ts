@@ -1,5 +1,5 @@
 import type { Caller } from '@mentorhub/contracts';
-import { Clock, CONFIG } from '@mentorhub/service-kit';
+import { CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import { SignJWT } from 'jose';
 import type { IdentityConfig } from '../config.js';
@@ -11,24 +11,27 @@ export class AccessTokenSigner {
   constructor(
     @Inject(CONFIG) private readonly config: IdentityConfig,
     private readonly keys: SigningKeys,
-    private readonly clock: Clock,
   ) {}
 
-  /** When a token made now expires. */
-  expiry(): Date {
-    const seconds = Math.floor(this.clock.now().getTime() / 1000);
-    return new Date((seconds + this.config.ACCESS_TOKEN_TTL_SECONDS) * 1000);
+  /** When a token that is issued at an instant expires. */
+  expiry(issuedAt: Date): Date {
+    return new Date((secondsOf(issuedAt) + this.config.ACCESS_TOKEN_TTL_SECONDS) * 1000);
   }
 
-  async sign(caller: Caller, expiresAt: Date): Promise<string> {
+  /** A token issued at an instant. While the key is the same, so is the token of the same instant. */
+  async sign(caller: Caller, issuedAt: Date): Promise<string> {
     const { kid, privateKey } = await this.keys.current();
     return new SignJWT({ sid: caller.session_id, roles: caller.roles })
       .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid })
       .setSubject(String(caller.user_id))
       .setIssuer('mentorhub')
       .setAudience('mentorhub-api')
-      .setIssuedAt(Math.floor(this.clock.now().getTime() / 1000))
-      .setExpirationTime(Math.floor(expiresAt.getTime() / 1000))
+      .setIssuedAt(secondsOf(issuedAt))
+      .setExpirationTime(secondsOf(this.expiry(issuedAt)))
       .sign(privateKey);
   }
+}
+
+function secondsOf(instant: Date): number {
+  return Math.floor(instant.getTime() / 1000);
 }

@@ -16,8 +16,13 @@ import { SecretBox } from '../secrets/secret-box.js';
 
 const algorithm = 'RS256';
 const dayMs = 86_400_000;
-/** For how long a replica may go on signing with the key it knows before it looks whether there is a newer one. */
+/** How often a replica looks whether there is a newer key. */
 const lookAgainMs = 5 * 60_000;
+/**
+ * How long a key is published before it signs: every gateway has fetched it by then, also one that could not for a few
+ * minutes, and no request waits for a key.
+ */
+const publishedAheadMs = 15 * 60_000;
 
 interface SigningKey {
   kid: string;
@@ -27,12 +32,14 @@ interface SigningKey {
 interface KeyRow {
   kid: string;
   private_key: Buffer;
-  created_at: Date;
+  signs_from: Date;
+  superseded_at: Date | null;
 }
 
 /**
  * The keys that access tokens are signed with. All replicas share them through the database, where the private halves
- * rest encrypted. One is current; those before it are published until the last token they signed has expired.
+ * rest encrypted. One signs at a time. Its successor is published 15 minutes before it takes over; those before it are
+ * published until the last token they signed has expired.
  */
 @Injectable()
 export class SigningKeys implements OnModuleInit {
@@ -55,7 +62,7 @@ export class SigningKeys implements OnModuleInit {
     await this.current();
   }
 
-  /** The key to sign with; made at the first start, and anew every `KEY_ROTATION_DAYS`. */
+  /** The key to sign with; made at the first start, and replaced every `KEY_ROTATION_DAYS`. */
   current(): Promise<SigningKey> {
     const now = this.clock.now().getTime();
     if (!this.known || now >= this.lookAgainAt) {
@@ -69,42 +76,65 @@ export class SigningKeys implements OnModuleInit {
     return this.known;
   }
 
-  /** The public keys of every access token that may still be valid, newest first. */
+  /** The public keys of every access token that may still be valid, and of the next ones, newest first. */
   async list(): Promise<PublicKey[]> {
     const ttlMs = this.config.ACCESS_TOKEN_TTL_SECONDS * 1000;
     const stillUsed = new Date(this.clock.now().getTime() - ttlMs - 2 * lookAgainMs);
     const rows = await this.dataSource.query<{ public_key: PublicKey }[]>(
       `SELECT public_key FROM signing_keys
        WHERE superseded_at IS NULL OR superseded_at > $1
-       ORDER BY created_at DESC`,
+       ORDER BY signs_from DESC`,
       [stillUsed],
     );
     return rows.map((row) => row.public_key);
   }
 
   private async load(): Promise<SigningKey> {
-    const row = (await this.fresh(this.dataSource.manager)) ?? (await this.rotate());
+    const usable = await this.usable(this.dataSource.manager);
+    const row = this.isDue(usable) ? await this.makeNext() : this.signing(usable);
+    if (!row) throw new Error('There is no key to sign with although one was just made.');
+    this.lookAgainAt = Math.min(
+      this.lookAgainAt,
+      row.superseded_at?.getTime() ?? Number.POSITIVE_INFINITY,
+    );
     return { kid: row.kid, privateKey: await this.open(row) };
   }
 
-  /** The current key unless it is due to be replaced. */
-  private async fresh(manager: EntityManager): Promise<KeyRow | undefined> {
-    const oldest = new Date(this.clock.now().getTime() - this.config.KEY_ROTATION_DAYS * dayMs);
-    const [row] = await manager.query<KeyRow[]>(
-      `SELECT kid, private_key, created_at FROM signing_keys
-       WHERE superseded_at IS NULL AND created_at > $1`,
-      [oldest],
+  /** The key that signs now and the one that follows it, if there is one. */
+  private usable(manager: EntityManager): Promise<KeyRow[]> {
+    return manager.query<KeyRow[]>(
+      `SELECT kid, private_key, signs_from, superseded_at FROM signing_keys
+       WHERE superseded_at IS NULL OR superseded_at > $1
+       ORDER BY signs_from`,
+      [this.clock.now()],
     );
-    return row;
   }
 
-  /** Makes the next key; of several replicas one does, and the others take what it made. */
-  private rotate(): Promise<KeyRow> {
+  private signing(usable: readonly KeyRow[]): KeyRow | undefined {
+    const now = this.clock.now();
+    return usable.find(({ signs_from }) => signs_from <= now);
+  }
+
+  /** Whether the next key has to be made: early enough to be published before the newest one is too old. */
+  private isDue(usable: readonly KeyRow[]): boolean {
+    const newest = usable.at(-1);
+    if (!newest || !this.signing(usable)) return true;
+    const replacedAt = newest.signs_from.getTime() + this.config.KEY_ROTATION_DAYS * dayMs;
+    return this.clock.now().getTime() >= replacedAt - publishedAheadMs;
+  }
+
+  /**
+   * Makes the next key and resolves to the one that signs now. Of several replicas one makes it, and the others find
+   * it. Without a key that signs already, as at the first start, the new one does so at once.
+   */
+  private makeNext(): Promise<KeyRow | undefined> {
     return this.transactions.run(async (tx) => {
       await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended('mentorhub:signing-keys', 0))`);
-      const made = await this.fresh(tx);
-      if (made) return made;
+      const usable = await this.usable(tx);
+      const signing = this.signing(usable);
+      if (!this.isDue(usable)) return signing;
       const now = this.clock.now();
+      const signsFrom = signing ? new Date(now.getTime() + publishedAheadMs) : now;
       const { publicKey, privateKey } = await generateKeyPair(algorithm, {
         modulusLength: 2048,
         extractable: true,
@@ -113,14 +143,21 @@ export class SigningKeys implements OnModuleInit {
       const kid = await calculateJwkThumbprint(jwk);
       const sealed = this.box.seal(await exportPKCS8(privateKey), kid);
       await tx.query(`UPDATE signing_keys SET superseded_at = $1 WHERE superseded_at IS NULL`, [
-        now,
+        signsFrom,
       ]);
       await tx.query(
-        `INSERT INTO signing_keys (kid, public_key, private_key, created_at) VALUES ($1, $2, $3, $4)`,
-        [kid, { kty: jwk.kty, kid, alg: algorithm, use: 'sig', n: jwk.n, e: jwk.e }, sealed, now],
+        `INSERT INTO signing_keys (kid, public_key, private_key, created_at, signs_from)
+         VALUES ($1, $2, $3, $4, $5)`,
+        [
+          kid,
+          { kty: jwk.kty, kid, alg: algorithm, use: 'sig', n: jwk.n, e: jwk.e },
+          sealed,
+          now,
+          signsFrom,
+        ],
       );
-      this.logger.log(`Access tokens are signed with a new key from now on: ${kid}`);
-      return { kid, private_key: sealed, created_at: now };
+      this.logger.log(`Key ${kid} signs access tokens from ${signsFrom.toISOString()} on.`);
+      return this.signing(await this.usable(tx));
     });
   }
 

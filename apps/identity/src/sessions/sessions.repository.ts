@@ -54,6 +54,15 @@ export class SessionsRepository {
     return rows[0] && { userId: rows[0].user_id };
   }
 
+  /** A session that has not ended, locked against its end until the transaction is over. */
+  async active(tx: EntityManager, id: number, now: Date): Promise<{ userId: number } | undefined> {
+    const [row] = await tx.query<{ user_id: number }[]>(
+      `SELECT user_id FROM sessions WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2 FOR SHARE`,
+      [id, now],
+    );
+    return row && { userId: row.user_id };
+  }
+
   /** Ends what is chosen and has not ended yet. */
   async end(tx: EntityManager, choice: SessionChoice, now: Date): Promise<EndedSession[]> {
     const [rows] = await tx.query<[EndedRow[], number]>(

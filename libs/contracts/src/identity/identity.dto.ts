@@ -168,7 +168,10 @@ export class TokenPair {
   @Text({ max: 4096, description: 'JWT, sent as `Authorization: Bearer …`.' })
   access_token: string;
 
-  @Text({ max: 512, description: 'Works once; a reused one ends the session it belongs to.' })
+  @Text({
+    max: 512,
+    description: 'Works once; reused after more than ten seconds, it ends its session.',
+  })
   refresh_token: string;
 
   @Choice(['bearer'])
