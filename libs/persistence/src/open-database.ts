@@ -1,13 +1,27 @@
 import { DataSource } from 'typeorm';
+import { ConnectionGuard } from './connection-guard.js';
 import {
   dataSourceOptions,
   type DatabaseSettings,
   directDataSourceOptions,
 } from './data-source-options.js';
+import { poolOf } from './pool-state.js';
+
+const DEFAULT_SILENCE_LIMIT_MS = 20_000;
+
+const guards = new WeakMap<DataSource, ConnectionGuard>();
 
 /** Connects to a database for the life of a service or a test. The caller destroys the data source. */
-export function openDatabase(settings: DatabaseSettings): Promise<DataSource> {
-  return new DataSource(dataSourceOptions(settings)).initialize();
+export async function openDatabase(settings: DatabaseSettings): Promise<DataSource> {
+  const dataSource = await new DataSource(dataSourceOptions(settings)).initialize();
+  const limitMs = settings.silenceLimitMs ?? DEFAULT_SILENCE_LIMIT_MS;
+  guards.set(dataSource, new ConnectionGuard(poolOf(dataSource), limitMs));
+  return dataSource;
+}
+
+/** What ends the silent connections of a data source made by `openDatabase`. */
+export function guardOf(dataSource: DataSource): ConnectionGuard | undefined {
+  return guards.get(dataSource);
 }
 
 /**

@@ -1,3 +1,4 @@
+import type { Pool } from 'pg';
 import type { DataSource } from 'typeorm';
 
 export interface PoolState {
@@ -9,13 +10,14 @@ export interface PoolState {
   waiting: number;
 }
 
-interface PgPool {
-  totalCount: number;
-  idleCount: number;
-  waitingCount: number;
+/** The pool behind a data source. @throws when its driver is not that of PostgreSQL, or it is closed */
+export function poolOf({ driver }: DataSource): Pool {
+  const pool: unknown = 'master' in driver ? driver.master : undefined;
+  if (!isPgPool(pool)) throw new Error('The data source has no pool of PostgreSQL connections.');
+  return pool;
 }
 
-function isPgPool(value: unknown): value is PgPool {
+function isPgPool(value: unknown): value is Pool {
   return typeof value === 'object' && value !== null && 'waitingCount' in value;
 }
 

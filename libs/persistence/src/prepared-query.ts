@@ -1,5 +1,6 @@
 import type { Pool, QueryConfig } from 'pg';
 import { DataSource, type EntityManager } from 'typeorm';
+import { poolOf } from './pool-state.js';
 
 type Statement = Required<Pick<QueryConfig, 'name' | 'text' | 'values'>>;
 
@@ -15,11 +16,6 @@ export async function preparedQuery<Row extends object>(
   const client = where instanceof DataSource ? poolOf(where) : await clientOf(where);
   const { rows } = await client.query<Row>(statement);
   return rows;
-}
-
-function poolOf({ driver }: DataSource): Pick<Pool, 'query'> {
-  if (!('master' in driver)) throw new Error('Prepared statements need the PostgreSQL driver.');
-  return driver.master as Pool;
 }
 
 async function clientOf({ queryRunner }: EntityManager): Promise<Pick<Pool, 'query'>> {

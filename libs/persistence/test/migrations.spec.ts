@@ -84,7 +84,7 @@ describe('a migration', () => {
     ({ database } = empty);
     await runMigrations(empty.settings);
     settings = { ...empty.settings, silenceLimitMs: 200 };
-    service = await openDatabase(settings);
+    service = await openDatabase(empty.settings);
     await service.query(
       `ALTER ROLE CURRENT_USER IN DATABASE ${new URL(database.url).pathname.slice(1)} SET statement_timeout = '200ms'`,
     );

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { connectNats } from '@mentorhub/messaging';
-import { testDatabase, type TestDatabase, testNats } from '@mentorhub/testing';
+import { tcpProxy, testDatabase, type TestDatabase, testNats } from '@mentorhub/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { Child } from './child.js';
@@ -81,6 +81,8 @@ describe('an app as a process', () => {
     const reply = await client.request(subject, JSON.stringify(data), { timeout: 10_000 });
     return reply.data.length === 0 ? undefined : reply.json();
   };
+
+  const say = () => ask('rpc.echo.texts.say', { text: 'a', ms: 0 });
 
   it('exits with 78 and lists every error of its configuration', async () => {
     const child = start('echo.main.js', { NATS_URL: 'nonsense', LOG_LEVEL: 'x', REPEAT: '10' });
@@ -171,6 +173,30 @@ describe('an app as a process', () => {
       checks: { nats: { status: 'up' }, database: { status: 'up' } },
     });
   });
+
+  it('answers 503 while PostgreSQL is silent, says so, and recovers by itself', async () => {
+    const proxy = await tcpProxy(database.url);
+    const { management } = await started('echo.main.js', { DATABASE_URL_ECHO: proxy.url });
+    const metrics = async (): Promise<string> => (await fetch(`${management}/metrics`)).text();
+    expect(await say()).toEqual({ text: 'a' });
+    expect(await metrics()).toMatch(/^db_up 1$/m);
+
+    proxy.silence();
+    const unavailable = expect.objectContaining({ code: 'SERVICE_UNAVAILABLE' });
+    const silentAt = Date.now();
+    expect(await Promise.all([say(), say(), say()])).toEqual(Array(3).fill(unavailable));
+    expect(Date.now() - silentAt).toBeLessThan(5000);
+    await expect.poll(() => status(`${management}/health/ready`), ready).toBe(503);
+    expect(await metrics()).toMatch(/^db_up 0$/m);
+
+    proxy.forward();
+    const recovery = { timeout: 15_000, interval: 100 };
+    await expect.poll(() => status(`${management}/health/ready`), recovery).toBe(200);
+    await expect.poll(say, recovery).toEqual({ text: 'a' });
+    await expect.poll(metrics, recovery).toMatch(/^events_active 1$/m);
+    expect(await metrics()).toMatch(/^db_up 1$/m);
+    await proxy.close();
+  }, 40_000);
 
   it('fits into 160 MB when it has nothing to do', async () => {
     const { management } = await started('echo.main.js', { NODE_ENV: 'production' });

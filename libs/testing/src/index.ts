@@ -1,4 +1,5 @@
 export { type TestDatabase, testDatabase } from './database.js';
+export { tcpProxy, type TcpProxy } from './tcp-proxy.js';
 export { testNats, type TestNatsOptions } from './nats.js';
 export {
   Actor,

@@ -1,4 +1,4 @@
-import { type PoolState, poolState } from '@mentorhub/persistence';
+import { type DatabaseHealth, type PoolState, poolState } from '@mentorhub/persistence';
 import { Gauge, register } from 'prom-client';
 import type { DataSource } from 'typeorm';
 
@@ -21,6 +21,25 @@ function gauge(name: string, help: string, key: keyof PoolState): Gauge {
       this.set(sum);
     },
   });
+}
+
+const databases = new Set<DatabaseHealth>();
+
+const databaseUp = () =>
+  new Gauge({
+    name: 'db_up',
+    help: 'Whether the database answered when it was last asked, at most some seconds ago.',
+    registers: [],
+    collect() {
+      this.set([...databases].every(({ answers }) => answers) ? 1 : 0);
+    },
+  });
+
+/** Reports whether the database answers, until the returned function is called. */
+export function observeDatabase(database: DatabaseHealth): () => void {
+  databases.add(database);
+  if (!register.getSingleMetric('db_up')) register.registerMetric(databaseUp());
+  return () => databases.delete(database);
 }
 
 /** Reports how busy a pool is, until the returned function is called. */

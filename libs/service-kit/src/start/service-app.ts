@@ -8,7 +8,7 @@ import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
 import { DataSource } from 'typeorm';
 import type { ServiceConfig } from '../config/common-variables.js';
 import { Health } from '../health/health.js';
-import { observePool } from '../metrics/pool-metrics.js';
+import { observeDatabase, observePool } from '../metrics/pool-metrics.js';
 import type { AppOptions, RunningApp } from './app-options.js';
 import { assemble } from './assemble.js';
 
@@ -44,11 +44,18 @@ export function createServiceApp<C extends ServiceConfig>(
   });
 }
 
-/** Makes readiness depend on the database, and reports how busy its pool is. */
+/** Makes readiness depend on the database, and reports whether it answers and how busy its pool is. */
 function observe(app: INestMicroservice, health: Health): () => void {
   const { database, dataSource } = app.get(DatabaseDependency);
-  if (database) health.register('database', () => database.check());
-  return dataSource ? observePool(dataSource) : () => undefined;
+  const ends: (() => void)[] = [];
+  if (database) {
+    health.register('database', () => database.check());
+    ends.push(observeDatabase(database));
+  }
+  if (dataSource) ends.push(observePool(dataSource));
+  return () => {
+    for (const end of ends) end();
+  };
 }
 
 /** Answers the gateway's `/health/detailed`; why a dependency is down stays on the management port. */
