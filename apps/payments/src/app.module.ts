@@ -9,11 +9,13 @@ import { Ledger } from './ledger/ledger.js';
 import { AmountsDueController } from './amounts-due/amounts-due.controller.js';
 import { AmountsDueEvents } from './amounts-due/amounts-due.events.js';
 import { AmountsDue } from './amounts-due/amounts-due.service.js';
+import { PaymentIntents } from './payments/payment-intents.js';
 import { PaymentExpiry } from './payments/payment-expiry.js';
 import { PaymentsController } from './payments/payments.controller.js';
 import { PaymentsService } from './payments/payments.service.js';
 import { Captures } from './payments/capture.service.js';
 import { PaymentProvider } from './providers/payment-provider.js';
+import { ProviderCalls } from './providers/provider-calls.js';
 import { SandboxProvider } from './providers/sandbox-provider.js';
 import { schema } from './schema.js';
 
@@ -24,6 +26,8 @@ import { schema } from './schema.js';
     Ledger,
     Captures,
     PaymentsService,
+    PaymentIntents,
+    ProviderCalls,
     PaymentExpiry,
     CheckoutService,
     { provide: PaymentProvider, useClass: SandboxProvider },

@@ -14,7 +14,7 @@ describe('the configuration of payments', () => {
     );
   });
 
-  it('allows them there when told so', () => {
+  it('allows them there when a variable says so', () => {
     const config = readConfig({ ...environment, SANDBOX_PAYMENTS_IN_PRODUCTION: 'yes' });
     expect(config.PAYMENT_PROVIDER).toBe('sandbox');
   });

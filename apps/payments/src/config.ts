@@ -2,6 +2,7 @@ import {
   choice,
   ConfigurationError,
   type Environment,
+  integer,
   type RawEnvironment,
   readEnvironment,
   serviceVariables,
@@ -12,6 +13,12 @@ export const variables = {
   PAYMENT_PROVIDER: choice(['sandbox'])({
     default: 'sandbox',
     desc: 'Who takes the money; `sandbox` moves none, and whoever pays chooses how a payment ends',
+  }),
+  PAYMENT_PROVIDER_TIMEOUT_MS: integer({
+    default: 3000,
+    min: 100,
+    max: 4500,
+    desc: 'How long one call to the payment provider may take, in milliseconds; a request ends after 5000',
   }),
   SANDBOX_PAYMENTS_IN_PRODUCTION: choice(['yes', 'no'])({
     default: 'no',

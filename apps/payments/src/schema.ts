@@ -2,6 +2,7 @@ import { messagingMigrations } from '@mentorhub/messaging';
 import { type DatabaseSchema, idempotencyMigrations } from '@mentorhub/persistence';
 import { CreatePayments1790000010000 } from './migrations/1790000010000-create-payments.js';
 import { RenameAmountsDue1796000000000 } from './migrations/1796000000000-rename-amounts-due.js';
+import { PaymentIntents1796000000010 } from './migrations/1796000000010-payment-intents.js';
 import { AmountDue } from './amounts-due/amount-due.entity.js';
 import { Payment } from './payments/payment.entity.js';
 import { Refund } from './payments/refund.entity.js';
@@ -13,5 +14,6 @@ export const schema: DatabaseSchema = {
     ...idempotencyMigrations,
     CreatePayments1790000010000,
     RenameAmountsDue1796000000000,
+    PaymentIntents1796000000010,
   ],
 };

@@ -186,7 +186,7 @@ describe('payments', () => {
     const payment = await data.manager.findOneByOrFail(Payment, { id });
     return {
       provider: 'sandbox',
-      reference: payment.providerReference,
+      reference: payment.providerReference ?? 'not registered',
       outcome,
       amountMinor: payment.amountMinor,
       currency: payment.currency,
@@ -227,7 +227,7 @@ describe('payments', () => {
     );
 
   describe('creating a payment', () => {
-    it('a mentee gets a payment with the page to pay it at, once the booking is heard of', async () => {
+    it('a mentee gets a payment with the page to pay it at, once the event of the booking has arrived', async () => {
       const booking = due();
       await neighbours.tell(bookingRequested, booking.booking_id, {
         ...fact(booking),
@@ -249,7 +249,7 @@ describe('payments', () => {
       expect(await eventsOf(created.payment_id)).toEqual(['created']);
     });
 
-    it('works before the event of the booking has arrived, by asking mentorship', async () => {
+    it('works before the event of the booking has arrived, by a request to mentorship', async () => {
       const booking = due();
       await expect(pay(booking)).resolves.toMatchObject({ status: 'pending', amount: 3000 });
     });
@@ -267,7 +267,7 @@ describe('payments', () => {
       expect(created).toMatchObject({ amount, currency });
     });
 
-    it('a second call returns the payment that waits', async () => {
+    it('a second call returns the pending payment', async () => {
       const booking = due();
       const [first, second] = await Promise.all([pay(booking), pay(booking)]);
       const third = await pay(booking);
@@ -313,7 +313,7 @@ describe('payments', () => {
       await expect(pay(late)).rejects.toMatchObject({ code: 'WRONG_STATE' });
     });
 
-    it('a session that ended before payments heard of it cannot be paid', async () => {
+    it('a session that ended before its event arrived cannot be paid', async () => {
       const booking = due({ due: false });
       await expect(pay(booking)).rejects.toMatchObject({ code: 'WRONG_STATE' });
       await expect(
@@ -394,8 +394,8 @@ describe('payments', () => {
     });
   });
 
-  describe('settling', () => {
-    it('a payment that succeeds is booked to the mentor and told', async () => {
+  describe('capturing', () => {
+    it('a payment that succeeds is booked to the mentor and published', async () => {
       const { payment_id: id } = await pay(due());
       await expect(complete(id, 'succeed')).resolves.toMatchObject({ id, status: 'succeeded' });
       expect(await ledgerOf(id)).toEqual([
@@ -452,7 +452,7 @@ describe('payments', () => {
       });
     });
 
-    it('a payment whose time is over expires, is told, and cannot be paid in the sandbox', async () => {
+    it('a payment whose time is over expires, is published, and cannot be paid in the sandbox', async () => {
       const { payment_id: id } = await pay(due());
       clock.set(deadline);
       await expect(complete(id, 'succeed')).rejects.toMatchObject({ code: 'WRONG_STATE' });
@@ -501,7 +501,7 @@ describe('payments', () => {
       });
     });
 
-    it('the payment that waits expires', async () => {
+    it('the pending payment expires', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
       await neighbours.tell(bookingExpired, booking.booking_id, {
@@ -534,7 +534,7 @@ describe('payments', () => {
       });
     });
 
-    it('a payment that mentorship had not heard of when the booking ended goes back in full', async () => {
+    it('a payment whose event had not reached mentorship when the booking ended goes back in full', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
       await complete(id, 'succeed');
@@ -548,7 +548,7 @@ describe('payments', () => {
       });
     });
 
-    it('an end that is heard of before the beginning keeps the booking from being paid', async () => {
+    it('an end that arrives before the beginning keeps the booking from being paid', async () => {
       const booking = due();
       await neighbours.tell(bookingCancelled, booking.booking_id, cancelled(booking, 0));
       await closed(booking);
@@ -562,7 +562,7 @@ describe('payments', () => {
       await expect(pay(booking)).rejects.toMatchObject({ code: 'WRONG_STATE' });
     });
 
-    it('the end is handled once, however often it is told', async () => {
+    it('the end is handled once, however often it is published', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
       await complete(id, 'succeed');
@@ -582,7 +582,7 @@ describe('payments', () => {
   });
 
   describe('closing the amount due of a hold that is over', () => {
-    it('expires the payment that waits and refunds what is captured later', async () => {
+    it('expires the pending payment and refunds what is captured later', async () => {
       const booking = due();
       const { payment_id } = await pay(booking);
       expect(await close(booking)).toEqual({ outcome: 'closed' });
@@ -670,7 +670,7 @@ describe('payments', () => {
       ).rejects.toMatchObject({ code: 'WRONG_STATE' });
     });
 
-    it('opens for everyone who asks at once for what payments has not heard of', async () => {
+    it('opens for everyone who asks at once before the event of the booking has arrived', async () => {
       for (let round = 0; round < 20; round++) {
         const page = { checkout_id: due().checkout_id };
         const views = await Promise.all(
@@ -760,7 +760,7 @@ describe('payments', () => {
       const captures = service.app.get(Captures);
       type Step =
         | { do: 'pay' | 'succeed' | 'fail' | 'expire' }
-        | { do: 'end'; refundMinor: number; heardOfPayment: boolean };
+        | { do: 'end'; refundMinor: number; paymentKnown: boolean };
       const step: fc.Arbitrary<Step> = fc.oneof(
         { weight: 3, arbitrary: fc.record({ do: fc.constant('pay' as const) }) },
         { weight: 3, arbitrary: fc.record({ do: fc.constant('succeed' as const) }) },
@@ -773,7 +773,7 @@ describe('payments', () => {
           arbitrary: fc.record({
             do: fc.constant('end' as const),
             refundMinor: fc.integer({ min: 0, max: 400_000 }),
-            heardOfPayment: fc.boolean(),
+            paymentKnown: fc.boolean(),
           }),
         },
       );
@@ -792,7 +792,7 @@ describe('payments', () => {
               await data.transaction((tx) =>
                 captures.close(
                   tx,
-                  fact(booking, { payment_status: todo.heardOfPayment ? 'paid' : 'unpaid' }),
+                  fact(booking, { payment_status: todo.paymentKnown ? 'paid' : 'unpaid' }),
                   todo.refundMinor,
                   'booking_cancelled',
                 ),

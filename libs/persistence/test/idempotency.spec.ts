@@ -9,6 +9,13 @@ interface Answer {
   id: number;
 }
 
+const attempt = (request: unknown = { amount: 5 }) => ({
+  userId: 1,
+  operation: 'payments.create',
+  key: 'k1',
+  request,
+});
+
 describe('Idempotency', () => {
   let database: TestDatabase;
   let dataSource: DataSource;
@@ -42,6 +49,10 @@ describe('Idempotency', () => {
     transactions.run((tx) =>
       idempotency.run(tx, { userId: 1, operation: 'payments.create', key, request }, work),
     );
+
+  const begin = (request?: unknown) =>
+    transactions.run((tx) => idempotency.begin<Answer>(tx, attempt(request)));
+  const complete = (answer: Answer) => idempotency.complete(dataSource.manager, attempt(), answer);
 
   it('answers a repetition with the first answer and does nothing', async () => {
     expect(await pay('k1', { amount: 5, currency: 'EUR' })).toEqual({ id: 1 });
@@ -85,6 +96,35 @@ describe('Idempotency', () => {
 
   it('refuses a key that is too long', async () => {
     await expect(pay('x'.repeat(256))).rejects.toMatchObject({ code: 'VALIDATION_FAILED' });
+  });
+
+  describe('of work in several transactions', () => {
+    it('answers with the first answer once the work is completed', async () => {
+      expect(await begin()).toBeUndefined();
+      expect(await complete({ id: 1 })).toEqual({ id: 1 });
+      expect(await begin()).toEqual({ answer: { id: 1 } });
+    });
+
+    it('lets a repetition go on with work that was left, and refuses another request', async () => {
+      await begin();
+      expect(await begin()).toBeUndefined();
+      await expect(begin({ amount: 6 })).rejects.toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
+    });
+
+    it('gives twins that both complete the answer of the first', async () => {
+      await begin();
+      expect(await complete({ id: 1 })).toEqual({ id: 1 });
+      expect(await complete({ id: 2 })).toEqual({ id: 1 });
+    });
+
+    it('leaves the key free when the first step fails', async () => {
+      const failing = transactions.run(async (tx) => {
+        await idempotency.begin<Answer>(tx, attempt());
+        throw new Error('declined');
+      });
+      await expect(failing).rejects.toThrow('declined');
+      expect(await begin({ amount: 6 })).toBeUndefined();
+    });
   });
 
   it('forgets a key after 24 hours, and the cleaner deletes it', async () => {

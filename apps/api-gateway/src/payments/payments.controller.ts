@@ -27,9 +27,9 @@ export class PaymentsController {
   @Post('create')
   @Authenticated()
   @AcceptsIdempotencyKey()
-  @Summary('Pay for a session', 'A second call for the same session returns the live payment.')
+  @Summary('Pay for a session', 'A second call for the same session returns the pending payment.')
   @Answers(201, CreatedPayment)
-  @Fails('AMOUNT_MISMATCH', 'NOT_FOUND', 'WRONG_STATE')
+  @Fails('AMOUNT_MISMATCH', 'NOT_FOUND', 'PROVIDER_UNAVAILABLE', 'WRONG_STATE')
   create(@Actor() actor: Caller, @Body() request: CreatePayment): Promise<RawReply> {
     return this.requests.forward(Payments.create, actor, request);
   }
@@ -54,7 +54,7 @@ export class PaymentsController {
   @Authenticated()
   @Summary('Decide a payment of the sandbox provider', 'Exists only with the sandbox provider.')
   @Answers(200, PaymentView)
-  @Fails('WRONG_STATE')
+  @Fails('PROVIDER_UNAVAILABLE', 'WRONG_STATE')
   complete(
     @Actor() actor: Caller,
     @Key(paymentId) id: string,

@@ -3,11 +3,11 @@ import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 /**
  * - `open`: can be paid until `expiresAt`
  * - `paid`: money was taken for it
- * - `closed`: what it was due for has ended; money that still comes goes back
+ * - `closed`: what it was due for has ended; later money goes back
  */
 export type AmountDueState = 'open' | 'paid' | 'closed';
 
-/** What a user owes for a booking, as mentorship said. */
+/** What a user owes for a booking, as mentorship published it. */
 @Entity('amounts_due')
 export class AmountDue {
   @PrimaryGeneratedColumn('identity', { generatedIdentity: 'BY DEFAULT' })
@@ -16,7 +16,7 @@ export class AmountDue {
   @Column({ type: 'integer' })
   bookingId: number;
 
-  /** Unguessable; names the checkout page. Null when the booking's end was heard of before its beginning. */
+  /** Unguessable; names the checkout page. Null when the event of the booking's end arrived before that of its beginning. */
   @Column({ type: 'text', nullable: true })
   checkoutId: string | null;
 

@@ -10,7 +10,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AmountDue } from './amount-due.entity.js';
 
-/** What users owe. Known from mentorship's events; asked for when the event has not arrived yet. */
+/** What users owe: from mentorship's events, or by request when the event has not arrived yet. */
 @Injectable()
 export class AmountsDue {
   constructor(
@@ -29,7 +29,7 @@ export class AmountsDue {
     return this.find({ checkoutId }, { checkout_id: checkoutId }, 'The checkout');
   }
 
-  /** Stores a amount due; does nothing to one that is known, except giving it the checkout id it may lack. */
+  /** Stores an amount due; does nothing to one that is known, except giving it the checkout id it may lack. */
   async open(tx: EntityManager, due: BookingAmountDue): Promise<void> {
     // No conflict target: of two that come at once, the second may meet the first at either of the two unique keys.
     await tx.query(

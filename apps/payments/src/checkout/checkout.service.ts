@@ -12,6 +12,7 @@ import type { AmountDue } from '../amounts-due/amount-due.entity.js';
 import { AmountsDue } from '../amounts-due/amounts-due.service.js';
 import { Payment } from '../payments/payment.entity.js';
 import { isCaptured } from '../payments/payment.state-machine.js';
+import { PaymentIntents } from '../payments/payment-intents.js';
 import { PaymentsService } from '../payments/payments.service.js';
 import { PaymentProvider } from '../providers/payment-provider.js';
 import { SandboxProvider } from '../providers/sandbox-provider.js';
@@ -22,23 +23,24 @@ export class CheckoutService {
   constructor(
     private readonly transactions: Transactions,
     private readonly amountsDue: AmountsDue,
+    private readonly intents: PaymentIntents,
     private readonly payments: PaymentsService,
     private readonly provider: PaymentProvider,
     private readonly clock: Clock,
   ) {}
 
   /**
-   * What the page shows. Opening it makes the payment when none waits; after a failed one, a new one to try again with.
+   * What the page shows. Opening it makes the payment when none is pending; after a failed one, a new one to try again with.
    * @throws ApplicationError `NOT_FOUND`
    */
   async view(checkoutId: string): Promise<CheckoutView> {
     this.sandbox();
     const { id } = await this.amountsDue.byCheckout(checkoutId);
-    return this.transactions.run(async (tx) => {
-      const amountDue = await this.payments.lock(tx, id);
-      if (this.canBePaid(amountDue)) await this.payments.findOrCreate(tx, amountDue, 'card');
-      return checkoutView(amountDue, await this.status(tx, amountDue));
+    await this.transactions.run(async (tx) => {
+      const amountDue = await this.intents.lock(tx, id);
+      if (this.canBePaid(amountDue)) await this.intents.findOrCreate(tx, amountDue, 'card');
     });
+    return this.show(id);
   }
 
   /**
@@ -49,16 +51,20 @@ export class CheckoutService {
     const sandbox = this.sandbox();
     const { id } = await this.amountsDue.byCheckout(checkoutId);
     const payment = await this.transactions.run(async (tx) => {
-      const amountDue = await this.payments.lock(tx, id);
+      const amountDue = await this.intents.lock(tx, id);
       const latest = await this.latest(tx, amountDue);
       const ended = latest !== null && latest.status !== 'pending';
       const repeated = ended && latest.status === (outcome === 'succeed' ? 'succeeded' : 'failed');
       if (repeated) return latest;
-      return this.payments.findOrCreate(tx, amountDue, 'card');
+      return this.intents.findOrCreate(tx, amountDue, 'card');
     });
     await this.payments.completeInSandbox(sandbox, payment, outcome);
+    return this.show(id);
+  }
+
+  private show(id: number): Promise<CheckoutView> {
     return this.transactions.run(async (tx) => {
-      const amountDue = await this.payments.lock(tx, id);
+      const amountDue = await this.intents.lock(tx, id);
       return checkoutView(amountDue, await this.status(tx, amountDue));
     });
   }
@@ -78,7 +84,7 @@ export class CheckoutService {
     return this.canBePaid(amountDue) ? (latest?.status ?? 'pending') : 'expired';
   }
 
-  /** The captured payment if there is one, else the one that waits, else the newest. */
+  /** The captured payment if there is one, else the pending one, else the newest. */
   private latest(tx: EntityManager, { id }: AmountDue): Promise<Payment | null> {
     return tx
       .createQueryBuilder(Payment, 'payment')

@@ -37,7 +37,7 @@ export function paymentFact(amountDue: AmountDue, payment: Payment): PaymentFact
 }
 
 /**
- * Money coming in and going back. Every way of it locks the amount due first and its payment second, so that whatever is
+ * Money coming in and going back. Each of them locks the amount due first and its payment second, so that whatever is
  * reported at the same time is decided one after the other.
  */
 @Injectable()
@@ -51,8 +51,8 @@ export class Captures {
   ) {}
 
   /**
-   * Takes note of what a provider reports; the one way in, for the sandbox as for webhooks. Reports that were heard
-   * before, and failures that come after anything else, change nothing. Money that comes for a booking that has ended,
+   * Records what a provider reports: the single entry point, for the sandbox as for webhooks. Repeated reports, and
+   * failures that come after anything else, change nothing. Money that comes for a booking that has ended,
    * or has been paid already, is captured and goes back in full.
    *
    * Resolves to the payment as it is afterwards.
@@ -104,7 +104,7 @@ export class Captures {
   }
 
   /**
-   * Closes the amount due of a booking whose hold is over, unless it is paid: payments that wait expire, and whatever
+   * Closes the amount due of a booking whose hold is over, unless it is paid: pending payments expire, and whatever
    * is captured later is refunded as too late. The amount due's lock decides between this and a capture.
    */
   closeUnpaid(fact: BookingFact): Promise<AmountDueClosing> {
@@ -120,7 +120,7 @@ export class Captures {
   }
 
   /**
-   * Closes the amount due of a booking that has ended: a payment that waits expires, and of a captured one
+   * Closes the amount due of a booking that has ended: its pending payment expires, and of a captured one
    * `refundMinor` is refunded. When mentorship did not know of the payment yet, all of it is: it bought nothing.
    */
   async close(
@@ -142,7 +142,7 @@ export class Captures {
     await tx.update(AmountDue, amountDue.id, { state: 'closed' });
   }
 
-  /** Ends a payment that waited too long; the row must be locked. */
+  /** Expires a pending payment; the row must be locked. */
   async expire(tx: EntityManager, amountDue: AmountDue, payment: Payment): Promise<void> {
     const status = nextPaymentState(payment.status, 'expire');
     if (!status) return;

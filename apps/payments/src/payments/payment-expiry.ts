@@ -9,7 +9,7 @@ import { Captures } from './capture.service.js';
 const everyMs = 5000;
 const batch = 100;
 
-/** Expires payments that waited too long. Any replica may sweep; none waits for another. */
+/** Expires pending payments whose time is over. Any replica may sweep; none waits for another. */
 @Injectable()
 export class PaymentExpiry implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly periodic = new Periodic({

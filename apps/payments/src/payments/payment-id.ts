@@ -10,5 +10,5 @@ function randomText(): string {
 /** A new payment's id, `pm_…`: nobody can guess another's. */
 export const newPaymentId = (): string => `pm_${randomText()}`;
 
-/** A reference of the sandbox provider, `sb_…`. */
-export const newSandboxReference = (): string => `sb_${randomText()}`;
+/** The sandbox provider's reference of a payment, `sb_…`: always the same, as the sandbox remembers nothing. */
+export const sandboxReference = (paymentId: string): string => paymentId.replace(/^pm_/, 'sb_');

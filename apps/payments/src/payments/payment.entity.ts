@@ -1,7 +1,7 @@
-import type { PaymentState } from '@mentorhub/contracts';
+import type { PaymentMethod, PaymentState } from '@mentorhub/contracts';
 import { Column, Entity, PrimaryColumn } from 'typeorm';
 
-/** One attempt to pay a amount due. */
+/** One attempt to pay an amount due. */
 @Entity('payments')
 export class Payment {
   /** `pm_…`. */
@@ -18,9 +18,13 @@ export class Payment {
   @Column({ type: 'text' })
   provider: string;
 
-  /** How the provider names the payment. */
-  @Column({ type: 'text' })
-  providerReference: string;
+  /** How the provider names the payment; null until the provider has prepared it. */
+  @Column({ type: 'text', nullable: true })
+  providerReference: string | null;
+
+  /** How it is to be paid. */
+  @Column({ type: 'text', default: 'card' })
+  method: PaymentMethod;
 
   /** Minor units. */
   @Column({ type: 'integer' })
@@ -46,3 +50,6 @@ export class Payment {
   @Column({ type: 'timestamptz' })
   updatedAt: Date;
 }
+
+/** A payment that the provider knows. */
+export type RegisteredPayment = Payment & { providerReference: string };

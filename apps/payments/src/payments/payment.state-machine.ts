@@ -4,7 +4,7 @@ export type PaymentAction = 'succeed' | 'fail' | 'expire' | 'refund' | 'refundPa
 
 /**
  * What may happen to a payment. Providers report late and out of order: a success that arrives after a failure or after
- * the expiry is money that was taken, so it counts; a failure that arrives after anything else is old news.
+ * the expiry is money that was taken, so it counts; a failure that arrives after anything else is outdated.
  */
 export const paymentTransitions: Record<
   PaymentState,

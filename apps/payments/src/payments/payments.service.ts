@@ -4,8 +4,6 @@ import {
   type CreatedPayment,
   type CreatePayment,
   type PageQuery,
-  type PaymentMethod,
-  paymentCreated,
   type PaymentPage,
   type PaymentView,
   paging,
@@ -13,20 +11,20 @@ import {
   toMajor,
   toPage,
 } from '@mentorhub/contracts';
-import { Outbox, requestContext } from '@mentorhub/messaging';
+import { requestContext } from '@mentorhub/messaging';
 import { Idempotency, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager, In } from 'typeorm';
+import { DataSource, In } from 'typeorm';
 import type { PaymentsConfig } from '../config.js';
 import { AmountDue } from '../amounts-due/amount-due.entity.js';
 import { AmountsDue } from '../amounts-due/amounts-due.service.js';
 import { PaymentProvider } from '../providers/payment-provider.js';
 import { SandboxProvider } from '../providers/sandbox-provider.js';
-import { newPaymentId } from './payment-id.js';
+import { hasEnded, PaymentIntents } from './payment-intents.js';
 import { Payment } from './payment.entity.js';
 import { createdPayment, paymentView } from './payment-views.js';
-import { paymentFact, Captures } from './capture.service.js';
+import { Captures } from './capture.service.js';
 
 @Injectable()
 export class PaymentsService {
@@ -36,16 +34,17 @@ export class PaymentsService {
     private readonly transactions: Transactions,
     private readonly idempotency: Idempotency,
     private readonly amountsDue: AmountsDue,
+    private readonly intents: PaymentIntents,
     private readonly captures: Captures,
     private readonly provider: PaymentProvider,
-    private readonly outbox: Outbox,
     private readonly clock: Clock,
   ) {}
 
   /**
-   * The payment to make for a session: the one that waits already, else a new one.
+   * The payment to make for a session: the pending one, else a new one. Calling it again after it failed goes on where
+   * it was left.
    * @throws ApplicationError `NOT_FOUND` for a session that is not the actor's, `AMOUNT_MISMATCH`, `WRONG_STATE` when it is
-   *   paid, has ended or its time to pay is over
+   *   paid, has ended or its time to pay is over, `PROVIDER_UNAVAILABLE`
    */
   async create(actor: Caller, request: CreatePayment): Promise<CreatedPayment> {
     const { id, userId } = await this.amountsDue.byBooking(request.session_id);
@@ -56,18 +55,22 @@ export class PaymentsService {
       key: requestContext.current()?.idempotencyKey,
       request,
     };
-    return this.transactions.run((tx) =>
-      this.idempotency.run(tx, attempt, async () => {
-        const amountDue = await this.lock(tx, id);
-        if (request.amount !== toMajor(amountDue.amountMinor, amountDue.currency)) {
-          throw amountMismatch(amountDue);
-        }
-        const payment = await this.findOrCreate(tx, amountDue, request.payment_method);
-        return createdPayment(
-          payment,
-          `${this.config.PUBLIC_URL}/checkout/${amountDue.checkoutId ?? ''}`,
-        );
-      }),
+    const begun = await this.transactions.run(async (tx) => {
+      const stored = await this.idempotency.begin<CreatedPayment>(tx, attempt);
+      if (stored) return stored;
+      const amountDue = await this.intents.lock(tx, id);
+      if (request.amount !== toMajor(amountDue.amountMinor, amountDue.currency)) {
+        throw amountMismatch(amountDue);
+      }
+      const payment = await this.intents.findOrCreate(tx, amountDue, request.payment_method);
+      return { payment, page: `${this.config.PUBLIC_URL}/checkout/${amountDue.checkoutId ?? ''}` };
+    });
+    if ('answer' in begun) return begun.answer;
+    const payment = await this.intents.register(begun.payment);
+    return this.idempotency.complete(
+      this.dataSource.manager,
+      attempt,
+      createdPayment(payment, begun.page),
     );
   }
 
@@ -111,7 +114,7 @@ export class PaymentsService {
   }
 
   /**
-   * Completes a payment that waits, as the sandbox provider would. A real provider's report is a fact; the sandbox's is
+   * Completes a pending payment, as the sandbox provider would. A real provider's report is a fact; the sandbox's is
    * a wish, which is refused when the payment has ended in another way.
    */
   async completeInSandbox(
@@ -121,72 +124,13 @@ export class PaymentsService {
   ): Promise<Payment> {
     const wanted = outcome === 'succeed' ? 'succeeded' : 'failed';
     if (payment.status === 'pending' && payment.expiresAt > this.clock.now()) {
-      const captured = await this.captures.capture(sandbox.report(payment, outcome));
+      const registered = await this.intents.register(payment);
+      const captured = await this.captures.capture(sandbox.report(registered, outcome));
       if (captured.status === wanted) return captured;
-      throw ended(captured.status);
+      throw hasEnded(captured.status);
     }
     if (payment.status === wanted) return payment;
-    throw ended(payment.status === 'pending' ? 'expired' : payment.status);
-  }
-
-  /**
-   * The payment of a amount due that waits to be paid, made when there is none. The amount due must be locked.
-   * @throws ApplicationError `WRONG_STATE` when the amount due cannot be paid any more
-   */
-  async findOrCreate(
-    tx: EntityManager,
-    amountDue: AmountDue,
-    method: PaymentMethod,
-  ): Promise<Payment> {
-    if (amountDue.state === 'paid') {
-      throw new ApplicationError(
-        'WRONG_STATE',
-        'The session is paid already: there is nothing to pay.',
-      );
-    }
-    const now = this.clock.now();
-    if (amountDue.state === 'closed' || amountDue.expiresAt <= now) {
-      throw new ApplicationError(
-        'WRONG_STATE',
-        'The time to pay this session is over: book a session again.',
-      );
-    }
-    const waiting = await tx.findOne(Payment, {
-      where: { amountDueId: amountDue.id, status: 'pending' },
-      lock: { mode: 'pessimistic_write' },
-    });
-    if (waiting) return waiting;
-
-    const { amountMinor, currency } = amountDue;
-    const id = newPaymentId();
-    const { reference } = await this.provider.open({
-      paymentId: id,
-      method,
-      amountMinor,
-      currency,
-    });
-    const payment = tx.create(Payment, {
-      id,
-      amountDueId: amountDue.id,
-      userId: amountDue.userId,
-      provider: this.provider.name,
-      providerReference: reference,
-      amountMinor,
-      refundedMinor: 0,
-      currency,
-      status: 'pending',
-      expiresAt: amountDue.expiresAt,
-      createdAt: now,
-      updatedAt: now,
-    });
-    await tx.insert(Payment, payment);
-    await this.outbox.add(tx, paymentCreated, payment.id, paymentFact(amountDue, payment));
-    return payment;
-  }
-
-  /** Locks a amount due until the end of the transaction. */
-  lock(tx: EntityManager, id: number): Promise<AmountDue> {
-    return tx.findOneOrFail(AmountDue, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    throw hasEnded(payment.status === 'pending' ? 'expired' : payment.status);
   }
 
   private async own(actor: Caller, id: string): Promise<Payment> {
@@ -211,11 +155,4 @@ function amountMismatch({ amountMinor, currency }: AmountDue): ApplicationError 
   return new ApplicationError('AMOUNT_MISMATCH', `The session costs ${price}.`, {
     errors: [{ field: 'amount', message: `amount must be the price of the session, ${price}.` }],
   });
-}
-
-function ended(status: string): ApplicationError {
-  return new ApplicationError(
-    'WRONG_STATE',
-    `The payment is ${status}: create a new one if the session is still to be paid.`,
-  );
 }

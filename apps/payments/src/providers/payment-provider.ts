@@ -13,6 +13,7 @@ export interface ProviderEvent {
 }
 
 export interface PaymentOrder {
+  /** The idempotency key with the provider as well. */
   paymentId: string;
   method: PaymentMethod;
   /** Minor units. */
@@ -26,6 +27,12 @@ export abstract class PaymentProvider {
   /** Goes into payments and ledger accounts; never changes. */
   abstract readonly name: string;
 
-  /** Prepares a payment with the provider; resolves to the provider's name for it. Takes no money. */
-  abstract open(order: PaymentOrder): Promise<{ reference: string }>;
+  /**
+   * Prepares a payment with the provider; resolves to the provider's name for it. Takes no money. Idempotent: an order
+   * that was opened before, however its answer was lost, gets the same reference.
+   *
+   * @param signal fires when the answer is no longer waited for
+   * @throws anything when the provider did not prepare it; the same order is tried again later
+   */
+  abstract open(order: PaymentOrder, signal: AbortSignal): Promise<{ reference: string }>;
 }

@@ -1,7 +1,7 @@
 import type { SandboxOutcome } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
-import { newSandboxReference } from '../payments/payment-id.js';
-import { PaymentProvider, type ProviderEvent } from './payment-provider.js';
+import { sandboxReference } from '../payments/payment-id.js';
+import { type PaymentOrder, PaymentProvider, type ProviderEvent } from './payment-provider.js';
 
 interface SandboxPayment {
   providerReference: string;
@@ -14,8 +14,8 @@ interface SandboxPayment {
 export class SandboxProvider extends PaymentProvider {
   override readonly name = 'sandbox';
 
-  override open(): Promise<{ reference: string }> {
-    return Promise.resolve({ reference: newSandboxReference() });
+  override open({ paymentId }: PaymentOrder): Promise<{ reference: string }> {
+    return Promise.resolve({ reference: sandboxReference(paymentId) });
   }
 
   /** What a real provider would report of a payment that ends this way. */

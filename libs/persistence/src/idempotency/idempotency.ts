@@ -40,7 +40,55 @@ export class Idempotency {
     { userId, operation, key, request }: IdempotentRequest,
     work: () => Promise<T>,
   ): Promise<T> {
-    if (key === undefined) return work();
+    const attempt = { userId, operation, key, request };
+    const stored = await this.take(tx, attempt);
+    if (stored) return stored.response as T;
+    const answer = await work();
+    if (key === undefined) return answer;
+    await tx.query(
+      'UPDATE idempotency_keys SET response = $4 WHERE user_id = $1 AND operation = $2 AND key = $3',
+      [userId, operation, key, answer === undefined ? null : JSON.stringify(answer)],
+    );
+    return answer;
+  }
+
+  /**
+   * For work that calls a provider, which no transaction may wait for: takes the key in the transaction of the work's
+   * first step. Resolves to the stored answer when the work was completed before; else the work is to be done, or to go
+   * on where an earlier attempt ended, and its answer given to `complete`. Each step of such work must do nothing when
+   * it is repeated, also by a twin at the same time.
+   *
+   * @throws ApplicationError as `run` does
+   */
+  async begin<T extends object>(
+    tx: EntityManager,
+    attempt: IdempotentRequest,
+  ): Promise<{ answer: T } | undefined> {
+    const stored = await this.take(tx, attempt);
+    return stored && stored.response !== null ? { answer: stored.response as T } : undefined;
+  }
+
+  /** Stores the answer of work that `begin` began; resolves to the answer of the attempt that was completed first. */
+  async complete<T extends object>(
+    tx: EntityManager,
+    { userId, operation, key }: IdempotentRequest,
+    answer: T,
+  ): Promise<T> {
+    if (key === undefined) return answer;
+    const [[stored]] = await tx.query<[{ response: T }[], number]>(
+      `UPDATE idempotency_keys SET response = coalesce(response, $4)
+       WHERE user_id = $1 AND operation = $2 AND key = $3 RETURNING response`,
+      [userId, operation, key, JSON.stringify(answer)],
+    );
+    return stored?.response ?? answer;
+  }
+
+  /** Takes a key; resolves to what is stored under it when it is taken already. */
+  private async take(
+    tx: EntityManager,
+    { userId, operation, key, request }: IdempotentRequest,
+  ): Promise<StoredAnswer | undefined> {
+    if (key === undefined) return undefined;
     if (key.length < 1 || key.length > 255 || key.includes('\0')) {
       throw ApplicationError.invalid(
         'Idempotency-Key',
@@ -57,7 +105,7 @@ export class Idempotency {
          ON CONFLICT DO NOTHING RETURNING 1`,
         [...place, hash],
       );
-      if (inserted.length > 0) break;
+      if (inserted.length > 0) return undefined;
       const [stored] = await tx.query<StoredAnswer[]>(
         `SELECT request_hash, response, created_at < now() - interval '${keptFor}' AS expired
          FROM idempotency_keys WHERE user_id = $1 AND operation = $2 AND key = $3 FOR UPDATE`,
@@ -77,14 +125,7 @@ export class Idempotency {
           'This Idempotency-Key was used for a different request: send a new key with each new request.',
         );
       }
-      return stored.response as T;
+      return stored;
     }
-
-    const answer = await work();
-    await tx.query(
-      'UPDATE idempotency_keys SET response = $4 WHERE user_id = $1 AND operation = $2 AND key = $3',
-      [...place, answer === undefined ? null : JSON.stringify(answer)],
-    );
-    return answer;
   }
 }
