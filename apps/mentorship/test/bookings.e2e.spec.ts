@@ -9,6 +9,8 @@ import {
   type SessionView,
 } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { BookingsRepository } from '../src/bookings/bookings.repository.js';
+import { HoldExpiry } from '../src/bookings/hold-expiry.js';
 import { bookingOf, MentorshipFixture, startOfTest, type TestMentor } from './fixture.js';
 
 let mentorship: MentorshipFixture;
@@ -192,7 +194,7 @@ describe('booking', () => {
     expect((await mentorship.ask(Bookings.list, mentee, upcoming)).total).toBe(0);
   });
 
-  it('gives mentees whose registration has not been heard of their name', async () => {
+  it('gives mentees whose registration event has not arrived their name', async () => {
     await fresh();
     expect((await mentorship.book(mentor, mentee)).student.full_name).toBe(
       `Person ${mentee.user_id}`,
@@ -223,7 +225,7 @@ describe('booking', () => {
 });
 
 describe('strangers', () => {
-  it('are told that a booking does not exist', async () => {
+  it('see no booking', async () => {
     await fresh();
     const { id } = await mentorship.book(mentor, mentee);
     const stranger = mentorship.newUser();
@@ -464,7 +466,7 @@ describe('payments', () => {
     const session = await mentorship.book(mentor, mentee);
     mentorship.clock.advance(15 * 60_000);
     await mentorship.sweep();
-    const payment = await mentorship.pay(session);
+    const payment = await mentorship.pay(session, { kept: false });
     expect(await get(session)).toMatchObject({ booking_status: 'expired', payment_status: 'paid' });
     expect(await mentorship.events('mentorship.booking.paid', session.id)).toEqual([]);
     await mentorship.refund(session, payment, 300_000);
@@ -523,6 +525,118 @@ describe('time', () => {
     expect(winner.status).toBe('scheduled');
     expect(await get(overdue)).toMatchObject({ status: 'expired' });
     expect(await mentorship.events('mentorship.booking.expired', overdue.id)).toHaveLength(1);
+  });
+
+  it('leaves a hold alone that was paid in time, although the event comes later', async () => {
+    await fresh();
+    const session = await mentorship.book(mentor, mentee);
+    mentorship.clock.advance(14 * 60_000);
+    mentorship.paidBookings.add(session.id);
+    mentorship.clock.advance(2 * 60_000);
+    await mentorship.sweep();
+    expect(await get(session)).toMatchObject({ booking_status: 'pending' });
+    const refusal = await mentorship.failure(
+      SessionBookings.book,
+      mentorship.newUser(),
+      bookingOf(mentor),
+    );
+    expect(refusal).toMatchObject({ code: 'BOOKING_SLOT_TAKEN' });
+    expect(refusal.data?.['alternatives']).not.toContainEqual(
+      expect.objectContaining({ starts_at: session.scheduled_at }),
+    );
+    await mentorship.pay(session);
+    expect(await get(session)).toMatchObject({ booking_status: 'pending', payment_status: 'paid' });
+    expect(await mentorship.events('mentorship.booking.expired', session.id)).toEqual([]);
+  });
+
+  it('keeps holds as long as payments does not answer, and the next sweep expires them', async () => {
+    await fresh();
+    const session = await mentorship.book(mentor, mentee);
+    const other = await mentorship.mentor();
+    const unconfirmed = await mentorship.confirmed(other, mentorship.newUser(), {
+      scheduled_at: '2026-11-23T09:00:00Z',
+    });
+    await mentorship.stopPayments();
+    mentorship.clock.set('2026-11-24T10:00:00Z');
+    await mentorship.sweep();
+    expect(await get(session)).toMatchObject({ booking_status: 'pending' });
+    expect(await get(unconfirmed, other.actor)).toMatchObject({ booking_status: 'completed' });
+    expect(
+      await mentorship.failure(SessionBookings.book, mentorship.newUser(), bookingOf(mentor)),
+    ).toMatchObject({ code: 'BOOKING_SLOT_TAKEN' });
+
+    await mentorship.startPayments();
+    await mentorship.sweep();
+    expect(await get(session)).toMatchObject({ booking_status: 'expired' });
+    expect(mentorship.closedBookings).toContain(session.id);
+  });
+
+  it('expires the other holds when payments fails for one of them', async () => {
+    await fresh();
+    const sessions = [];
+    for (const hour of ['08', '09', '10', '11', '12', '13', '14']) {
+      const at = `2026-11-25T${hour}:00:00Z`;
+      sessions.push(await mentorship.book(mentor, mentorship.newUser(), { scheduled_at: at }));
+    }
+    const [first, ...others] = sessions;
+    mentorship.failingBookings.add(first!.id);
+    mentorship.clock.advance(15 * 60_000);
+    await mentorship.sweep();
+    const statuses = await Promise.all(
+      sessions.map(async (session) => (await get(session, mentor.actor)).booking_status),
+    );
+    expect(statuses).toEqual(['pending', ...others.map(() => 'expired')]);
+    mentorship.failingBookings.clear();
+    await mentorship.sweep();
+    expect(await get(first!, mentor.actor)).toMatchObject({ booking_status: 'expired' });
+  });
+
+  it('does not expire what was cancelled while payments was asked', async () => {
+    await fresh();
+    const session = await mentorship.book(mentor, mentee);
+    mentorship.clock.advance(15 * 60_000);
+    const overdue = await mentorship.service
+      .get(BookingsRepository)
+      .overdueHolds(mentorship.clock.now(), session.id - 1, 1);
+    await mentorship.ask(SessionBookings.cancel, mentee, { id: session.id });
+    await mentorship.service.get(HoldExpiry).expire(overdue);
+    expect(await get(session)).toMatchObject({ booking_status: 'cancelled_by_mentee' });
+    expect(await mentorship.events('mentorship.booking.expired', session.id)).toEqual([]);
+  });
+
+  it('never takes a payment that is refunded as too late for one that pays the booking', async () => {
+    await fresh();
+    const session = await mentorship.book(mentor, mentee);
+    const late = await mentorship.pay(session, { kept: false });
+    await mentorship.refund(session, late, 300_000);
+    expect(await get(session)).toMatchObject({
+      booking_status: 'pending',
+      payment_status: 'unpaid',
+    });
+    expect(await mentorship.events('mentorship.booking.paid', session.id)).toEqual([]);
+  });
+
+  it('sweeps on while identity does not answer for one of the people', async () => {
+    await fresh(0);
+    const session = await mentorship.book(mentor, mentee);
+    const nameless = await mentorship.book(mentor, mentorship.newUser(), {
+      scheduled_at: '2026-11-25T11:00:00Z',
+    });
+    await mentorship.dataSource.query('DELETE FROM people WHERE user_id = $1', [
+      nameless.student.id,
+    ]);
+    await mentorship.stopIdentity();
+    mentorship.clock.set('2026-11-25T12:00:00Z');
+    await mentorship.sweep();
+    const expired = (id: number) => mentorship.events('mentorship.booking.expired', id);
+    expect(await expired(session.id)).toHaveLength(1);
+    expect(await expired(nameless.id)).toEqual([]);
+
+    await mentorship.startIdentity();
+    await mentorship.sweep();
+    expect(await expired(nameless.id)).toMatchObject([
+      { mentee_name: `Person ${nameless.student.id}` },
+    ]);
   });
 
   it('gives everything back when the mentor never confirmed', async () => {

@@ -1,5 +1,6 @@
 import {
   type Access,
+  AmountsDue,
   type ApplyAsMentor,
   type BookSession,
   type Caller,
@@ -9,6 +10,7 @@ import {
   type PaymentFact,
   paymentRefunded,
   paymentSucceeded,
+  type PaymentSucceeded,
   type RequestContract,
   SessionBookings,
   type SessionView,
@@ -46,6 +48,13 @@ export class MentorshipFixture {
   readonly askedIdentity: string[] = [];
   private neighbours: Neighbours;
   private silenceIdentity: () => void = () => {};
+  private silencePayments: () => void = () => {};
+  /** Bookings whose amount due payments reports as paid. */
+  readonly paidBookings = new Set<number>();
+  /** Bookings for which payments answers with an error. */
+  readonly failingBookings = new Set<number>();
+  /** Bookings whose amount due payments has closed. */
+  readonly closedBookings = new Set<number>();
   private cleanUps: (() => Promise<unknown>)[] = [];
   private environment: Record<string, string>;
   private lastUserId = 100;
@@ -76,6 +85,7 @@ export class MentorshipFixture {
     fixture.neighbours = await Neighbours.connect(nats.url);
     fixture.cleanUps.push(() => fixture.neighbours.close());
     await fixture.startIdentity();
+    await fixture.startPayments();
     return fixture;
   }
 
@@ -130,6 +140,24 @@ export class MentorshipFixture {
 
   async stopIdentity(): Promise<void> {
     this.silenceIdentity();
+    await this.neighbours.flush();
+  }
+
+  /** Lets payments answer that an amount due is closed, unless the test has put it among `paidBookings`. */
+  async startPayments(): Promise<void> {
+    this.silencePayments = this.neighbours.answer(AmountsDue.close, ({ booking_id }) => {
+      if (this.failingBookings.has(booking_id)) {
+        throw new ApplicationError('INTERNAL', 'The amount due cannot be closed.');
+      }
+      if (this.paidBookings.has(booking_id)) return { outcome: 'paid' };
+      this.closedBookings.add(booking_id);
+      return { outcome: 'closed' };
+    });
+    await this.neighbours.flush();
+  }
+
+  async stopPayments(): Promise<void> {
+    this.silencePayments();
     await this.neighbours.flush();
   }
 
@@ -211,9 +239,9 @@ export class MentorshipFixture {
     return this.ask(SessionBookings.confirm, mentor.actor, { id: session.id });
   }
 
-  /** Tells that a session was paid, as payments does, and waits until the booking knows. Returns the payment's id. */
-  async pay(session: SessionView, changes: Partial<PaymentFact> = {}): Promise<string> {
-    const payment = this.payment(session, changes);
+  /** Publishes that a session was paid, as payments does, and waits until that is handled. Returns the payment's id. */
+  async pay(session: SessionView, changes: Partial<PaymentSucceeded> = {}): Promise<string> {
+    const payment = { kept: true, ...this.payment(session), ...changes };
     await this.tell(paymentSucceeded, payment.payment_id, payment);
     return payment.payment_id;
   }
@@ -237,7 +265,7 @@ export class MentorshipFixture {
     };
   }
 
-  /** Tells a fact as another service does, and waits until it is handled or has failed once. */
+  /** Publishes an event as another service does, and waits until it is handled or has failed once. */
   async tell<Data>(
     event: EventContract<Data>,
     aggregateId: string | number,
@@ -258,7 +286,7 @@ export class MentorshipFixture {
     return this.service.get(BookingSweeper).sweep();
   }
 
-  /** What has been told about an aggregate, oldest first. */
+  /** The payloads of an aggregate's events of a type, oldest first. */
   async events(type: string, aggregateId: number): Promise<Record<string, unknown>[]> {
     const rows = await this.dataSource.query<{ payload: Record<string, unknown> }[]>(
       'SELECT payload FROM outbox WHERE type = $1 AND aggregate_id = $2 ORDER BY id',

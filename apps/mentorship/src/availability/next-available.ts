@@ -48,7 +48,7 @@ export class NextAvailable {
     const schedules = await this.schedules.load(this.dataSource.manager, ids, {
       from: now,
       to,
-      now,
+      holdsOverAt: now,
     });
     const computed = [...schedules.values()].map((schedule) => compute(schedule, now.getTime()));
     for (const { mentorId, at } of computed) answers.set(mentorId, at);

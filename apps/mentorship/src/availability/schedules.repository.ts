@@ -48,10 +48,18 @@ interface BusyRow {
   hold_end: Date | null;
 }
 
-/** Which bookings count as busy: live ones, unless they wait for a payment that is overdue at `$now`. */
-const takesTime = (now: string): string =>
-  `b.status IN ('pending', 'confirmed')
-   AND NOT (b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= ${now})`;
+/** The bookings that a schedule considers. */
+interface BusySpan {
+  from: Date;
+  to: Date;
+  /** Unpaid bookings whose hold is over at this instant count as free; without it, none does. */
+  holdsOverAt: Date | undefined;
+}
+
+/** Which bookings count as busy: live ones, unless they wait for a payment and their hold is over. */
+const takesTime = (holdsOverAt: string): string =>
+  `b.status IN ('pending', 'confirmed') AND NOT coalesce(
+     b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= ${holdsOverAt}, false)`;
 
 @Injectable()
 export class SchedulesRepository {
@@ -62,7 +70,7 @@ export class SchedulesRepository {
   async load(
     tx: EntityManager,
     mentorIds: readonly number[],
-    { from, to, now }: { from: Date; to: Date; now: Date },
+    { from, to, holdsOverAt }: BusySpan,
   ): Promise<Map<number, MentorSchedule>> {
     // The revision is read before the bookings, so that one that comes in between makes it outdated.
     const mentors = await tx.query<MentorRow[]>(
@@ -81,7 +89,7 @@ export class SchedulesRepository {
          CASE WHEN b.status = 'pending' AND b.payment_status = 'unpaid' THEN b.hold_expires_at END AS hold_end
        FROM bookings b
        WHERE b.mentor_id = ANY ($1::integer[]) AND b.blocked && tstzrange($2, $3) AND ${takesTime('$4')}`,
-      [mentorIds, from, to, now],
+      [mentorIds, from, to, holdsOverAt],
     );
     const busyOf = Map.groupBy(busy, (row) => row.mentor_id);
     return new Map(
@@ -128,12 +136,12 @@ export class SchedulesRepository {
   async sessionsOfMentee(
     tx: EntityManager,
     userId: number,
-    { from, to, now }: { from: Date; to: Date; now: Date },
+    { from, to, holdsOverAt }: BusySpan,
   ): Promise<Interval[]> {
     const rows = await tx.query<{ starts_at: Date; ends_at: Date }[]>(
       `SELECT b.starts_at, b.ends_at FROM bookings b
        WHERE b.mentee_user_id = $1 AND b.during && tstzrange($2, $3) AND ${takesTime('$4')}`,
-      [userId, from, to, now],
+      [userId, from, to, holdsOverAt],
     );
     return rows.map(({ starts_at, ends_at }) => ({
       start: starts_at.getTime(),

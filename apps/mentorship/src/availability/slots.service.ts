@@ -64,7 +64,7 @@ export class SlotsService {
     const schedules = await this.schedules.load(this.dataSource.manager, [id], {
       from: new Date(from - longestSession),
       to: new Date(to + 2 * longestSession),
-      now: this.clock.now(),
+      holdsOverAt: this.clock.now(),
     });
     const schedule = schedules.get(id);
     if (schedule?.status !== 'approved') throw ApplicationError.notFound('The mentor');

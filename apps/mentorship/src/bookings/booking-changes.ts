@@ -20,7 +20,7 @@ import { BookingsRepository } from './bookings.repository.js';
 import { refundOnCancellation } from './domain/refund.js';
 
 /**
- * Every change of a booking with the event that tells it, whoever causes it: a party, a payment or the clock. The
+ * Every change of a booking with its event, whoever causes it: a party, a payment or the clock. The
  * booking must be locked by the transaction; mentors are locked after bookings, never before.
  */
 @Injectable()
@@ -67,7 +67,7 @@ export class BookingChanges {
     await this.schedules.changed(tx, [booking.mentorId]);
   }
 
-  /** Gives the time of bookings back; whatever was paid goes back in full. */
+  /** Frees the time of bookings; whatever was paid is refunded in full. */
   async expire(tx: EntityManager, bookings: readonly BookingRecord[]): Promise<void> {
     for (const booking of bookings) {
       await this.bookings.update(tx, booking, {
@@ -120,7 +120,7 @@ export class BookingChanges {
     await this.outbox.add(tx, bookingMeetingLinkAdded, booking.id, bookingFact(booking));
   }
 
-  /** Takes note of a payment; a booking that still waits for it is paid now, and no longer a hold. */
+  /** Records a payment; a booking that still waits for it is paid now, and no longer a hold. */
   async markPaid(tx: EntityManager, booking: BookingRecord, paymentId: string): Promise<void> {
     await this.bookings.update(tx, booking, {
       paymentStatus: 'paid',
@@ -132,7 +132,7 @@ export class BookingChanges {
     }
   }
 
-  /** Takes note of money that went back. */
+  /** Records a refund. */
   async markRefunded(
     tx: EntityManager,
     booking: BookingRecord,

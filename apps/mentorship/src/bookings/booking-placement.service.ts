@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { bookingRequested, type Caller, ApplicationError } from '@mentorhub/contracts';
 import { Outbox, requestContext } from '@mentorhub/messaging';
-import { People } from '@mentorhub/people';
 import { Idempotency, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
@@ -11,11 +10,11 @@ import { type MentorSchedule, SchedulesRepository } from '../availability/schedu
 import { checkDuration } from '../availability/slots.service.js';
 import type { MentorshipConfig } from '../config.js';
 import { rfc3339 } from '../instants.js';
-import { BookingChanges } from './booking-changes.js';
 import { bookingFact, type BookingRecord, amountDueOf } from './booking.record.js';
 import type { Present } from './booking-views.js';
 import { BookingsRepository, type NewBooking } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
+import { HoldExpiry } from './hold-expiry.js';
 import { priceOf } from './domain/refund.js';
 import type { RequestedTime } from './domain/requested-time.js';
 
@@ -40,6 +39,16 @@ export interface BookingRequest {
   notes?: string;
 }
 
+/** Ends an attempt whose time is held by somebody else. */
+class TimeTaken extends Error {
+  constructor(
+    /** Unpaid bookings in the way whose hold is over; empty when another booking was faster. */
+    readonly holds: readonly BookingRecord[],
+  ) {
+    super('The time is taken.');
+  }
+}
+
 /** How a repeated request is recognised. */
 export interface Attempt {
   /** `session_bookings.book`. */
@@ -56,9 +65,8 @@ export class BookingPlacement {
     private readonly idempotency: Idempotency,
     private readonly schedules: SchedulesRepository,
     private readonly bookings: BookingsRepository,
-    private readonly changes: BookingChanges,
+    private readonly holds: HoldExpiry,
     private readonly service: BookingsService,
-    private readonly people: People,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: MentorshipConfig,
@@ -78,16 +86,32 @@ export class BookingPlacement {
     present: Present<View>,
   ): Promise<View> {
     const userId = actor.user_id;
-    // Asks identity when the event of a new user has not arrived, so not while the transaction holds locks.
-    await this.people.ensure([userId]);
+    // Before the transaction: nobody is asked while it holds locks.
+    await this.bookings.resolvePeople(requested.mentorId, userId);
     const key = requestContext.current()?.idempotencyKey;
-    return this.transactions.run(async (tx) => {
-      await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfUser, userId]);
-      return this.idempotency.run(tx, { userId, operation, key, request }, async () => {
-        const booking = await this.book(tx, userId, requested);
-        return this.service.show(booking, actor, present);
+    const attempt = (): Promise<View> =>
+      this.transactions.run(async (tx) => {
+        await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfUser, userId]);
+        return this.idempotency.run(tx, { userId, operation, key, request }, async () => {
+          const booking = await this.book(tx, userId, requested);
+          return this.service.show(booking, actor, present);
+        });
       });
+    return this.retryAfterHolds(attempt).catch(async (error: unknown) => {
+      throw error instanceof TimeTaken ? await this.refusal(userId, requested) : error;
     });
+  }
+
+  /** Tries again once, when only holds that are over are in the way and payments lets one of them expire. */
+  private async retryAfterHolds<Result>(attempt: () => Promise<Result>): Promise<Result> {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (!(error instanceof TimeTaken) || error.holds.length === 0) throw error;
+      const { expired } = await this.holds.expire(error.holds);
+      if (expired === 0) throw error;
+    }
+    return attempt();
   }
 
   private async book(
@@ -107,20 +131,26 @@ export class BookingPlacement {
     if (!isBookable(schedule, { ...time, now: now.getTime() })) throw taken(schedule, time, now);
 
     const booking = this.draft(schedule, userId, requested, time, now);
-    await this.changes.expire(tx, await this.bookings.overdueHolds(tx, booking, now));
+    const holds = await this.bookings.overdueHoldsInTheWay(tx, booking, now);
+    if (holds.length > 0) throw new TimeTaken(holds);
     const id = await this.bookings.insert(tx, booking);
-    if (id === undefined) {
-      throw taken(await this.calendar(tx, userId, requested.mentorId, now), time, now);
-    }
+    if (id === undefined) throw new TimeTaken([]);
 
-    const placed = await this.bookings.find(tx, id);
-    if (!placed) throw new Error(`Booking ${id} vanished inside its own transaction.`);
+    const placed = await this.bookings.written(tx, id);
     await this.outbox.add(tx, bookingRequested, id, {
       ...bookingFact(placed),
       amount_due: amountDueOf(placed, now),
     });
     await this.schedules.changed(tx, [requested.mentorId]);
     return placed;
+  }
+
+  /** The refusal of a time that somebody else holds, with alternatives; holds that are over count as taken. */
+  private async refusal(userId: number, requested: BookingRequest): Promise<ApplicationError> {
+    const now = this.clock.now();
+    const { manager } = this.dataSource;
+    const schedule = await this.calendar(manager, userId, requested.mentorId, now, 'taken');
+    return taken(schedule, requested.time(schedule.rules.timeZone), now);
   }
 
   private async checkRate(tx: EntityManager, userId: number, now: Date): Promise<void> {
@@ -143,11 +173,12 @@ export class BookingPlacement {
     userId: number,
     mentorId: number,
     now: Date,
+    overdueHolds: 'free' | 'taken' = 'free',
   ): Promise<MentorSchedule> {
     const span = {
       from: new Date(now.getTime() - reach),
       to: new Date(now.getTime() + farthest),
-      now,
+      holdsOverAt: overdueHolds === 'free' ? now : undefined,
     };
     const schedule = (await this.schedules.load(tx, [mentorId], span)).get(mentorId);
     if (schedule?.status !== 'approved') throw ApplicationError.notFound('The mentor');

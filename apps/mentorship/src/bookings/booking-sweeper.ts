@@ -1,8 +1,10 @@
+import { ApplicationError } from '@mentorhub/contracts';
 import { Periodic, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import {
   Inject,
   Injectable,
+  Logger,
   type OnApplicationBootstrap,
   type OnModuleDestroy,
 } from '@nestjs/common';
@@ -11,6 +13,7 @@ import type { MentorshipConfig } from '../config.js';
 import { BookingChanges } from './booking-changes.js';
 import type { BookingRecord } from './booking.record.js';
 import { BookingsRepository } from './bookings.repository.js';
+import { HoldExpiry } from './hold-expiry.js';
 
 /** Small, so that locks are short and replicas share the work. */
 const batch = 20;
@@ -25,17 +28,15 @@ interface Rule {
   ) => Promise<void>;
 }
 
-/** What happens to bookings by the mere passing of time. */
-const rules: Record<string, Rule> = {
-  unpaidHoldExpires: {
-    due: `b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= $1`,
+/** What happens to bookings by the mere passing of time, apart from holds that nobody pays: see `HoldExpiry`. */
+const rules: readonly Rule[] = [
+  {
+    // Not confirmed by its start. An unpaid one is an overdue hold by then.
+    due: `b.status = 'pending' AND b.payment_status <> 'unpaid' AND b.starts_at <= $1`,
     apply: (changes, tx, bookings) => changes.expire(tx, bookings),
   },
-  unconfirmedExpiresAtItsStart: {
-    due: `b.status = 'pending' AND b.starts_at <= $1`,
-    apply: (changes, tx, bookings) => changes.expire(tx, bookings),
-  },
-  unclosedCompletesADayAfterItsEnd: {
+  {
+    // Not closed by anyone a day after its end.
     due: `b.status = 'confirmed' AND b.ends_at <= $1::timestamptz - interval '24 hours'`,
     apply: async (changes, tx, bookings) => {
       // Mentors are locked one after the other: in the order of their ids, as everywhere.
@@ -44,41 +45,58 @@ const rules: Record<string, Rule> = {
       }
     },
   },
-};
+];
 
-/** Lets time act on bookings, every few seconds. Every replica sweeps; each booking is claimed by one. */
+/**
+ * Lets time act on bookings, every few seconds. Every replica sweeps; each booking is claimed by one. Holds have a
+ * period of their own, because a payments that does not answer must not delay the rest.
+ */
 @Injectable()
 export class BookingSweeper implements OnApplicationBootstrap, OnModuleDestroy {
-  private readonly periodic: Periodic;
+  private readonly logger = new Logger(BookingSweeper.name);
+  private readonly periods: readonly Periodic[];
 
   constructor(
     private readonly transactions: Transactions,
     private readonly bookings: BookingsRepository,
     private readonly changes: BookingChanges,
+    private readonly holds: HoldExpiry,
     private readonly clock: Clock,
     @Inject(CONFIG) config: MentorshipConfig,
   ) {
-    this.periodic = new Periodic({
-      name: BookingSweeper.name,
-      everyMs: config.SWEEP_INTERVAL_MS,
-      atOnce: true,
-      turn: (stopping) => this.sweep(stopping),
-      failure: 'Bookings whose time has come could not be changed',
-    });
+    const period = { everyMs: config.SWEEP_INTERVAL_MS, atOnce: true };
+    this.periods = [
+      new Periodic({
+        ...period,
+        name: BookingSweeper.name,
+        turn: (stopping) => this.applyRules(stopping),
+        failure: 'Bookings whose time has come could not be changed',
+      }),
+      new Periodic({
+        ...period,
+        name: HoldExpiry.name,
+        turn: (stopping) => this.holds.sweep(stopping),
+        failure: 'Unpaid holds could not be expired',
+      }),
+    ];
   }
 
   onApplicationBootstrap(): void {
-    this.periodic.start();
+    for (const period of this.periods) period.start();
   }
 
-  onModuleDestroy(): Promise<void> {
-    return this.periodic.stop();
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.periods.map((period) => period.stop()));
   }
 
-  /** Applies every rule to all bookings it is time for. Resolves to how many there were. */
+  /** Lets time act once on every booking it is time for. Resolves to how many were changed. */
   async sweep(stopping: AbortSignal = new AbortController().signal): Promise<number> {
+    return (await this.applyRules(stopping)) + (await this.holds.sweep(stopping));
+  }
+
+  private async applyRules(stopping: AbortSignal): Promise<number> {
     let swept = 0;
-    for (const rule of Object.values(rules)) {
+    for (const rule of rules) {
       let claimed: number;
       do {
         claimed = await this.apply(rule);
@@ -88,11 +106,32 @@ export class BookingSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     return swept;
   }
 
-  private apply(rule: Rule): Promise<number> {
+  private async apply({ due: condition, apply }: Rule): Promise<number> {
+    const instant = this.clock.now();
+    const resolved = await this.resolvePeople(condition, instant);
     return this.transactions.run(async (tx) => {
-      const due = await this.bookings.claim(tx, rule.due, this.clock.now(), batch);
-      await rule.apply(this.changes, tx, due);
+      const due = await this.bookings.claim(tx, {
+        condition,
+        instant,
+        limit: batch,
+        named: !resolved,
+      });
+      await apply(this.changes, tx, due);
       return due.length;
     });
+  }
+
+  /** Whether all names are here that there are. Otherwise bookings without names wait for the next sweep. */
+  private async resolvePeople(condition: string, instant: Date): Promise<boolean> {
+    try {
+      await this.bookings.resolvePeopleWhere(condition, instant);
+      return true;
+    } catch (error) {
+      if (!(error instanceof ApplicationError)) throw error;
+      this.logger.warn('Bookings whose people have no names here wait for the next sweep.', {
+        reason: error.code,
+      });
+      return false;
+    }
   }
 }

@@ -2,7 +2,7 @@ import type { BookingFact, Caller, Party, BookingAmountDue } from '@mentorhub/co
 import { rfc3339 } from '../instants.js';
 import type { Booking } from './booking.entity.js';
 
-/** A booking with what its views and events tell of the two people. */
+/** A booking with what its views and events say of the two people. */
 export interface BookingRecord extends Omit<Booking, 'blockedFrom' | 'blockedUntil'> {
   mentorUserId: number;
   /** The mentor's IANA zone. */
@@ -29,13 +29,23 @@ export function isDue(booking: BookingRecord, now: Date): boolean {
   );
 }
 
-/** What was paid and has not gone back, in minor units. */
+/** Whether it still waits for a payment although its hold is over. */
+export function isOverdueHold(booking: BookingRecord, now: Date): boolean {
+  return (
+    booking.status === 'pending' &&
+    booking.paymentStatus === 'unpaid' &&
+    booking.holdExpiresAt !== null &&
+    booking.holdExpiresAt <= now
+  );
+}
+
+/** What was paid and is not refunded, in minor units. */
 export function paidMinor(booking: BookingRecord): number {
   const paid = booking.paymentStatus === 'paid' || booking.paymentStatus === 'partially_refunded';
   return paid ? booking.priceMinor - booking.refundedMinor : 0;
 }
 
-/** The booking as events tell it. */
+/** The booking as events carry it. */
 export function bookingFact(booking: BookingRecord): BookingFact {
   return {
     booking_id: booking.id,

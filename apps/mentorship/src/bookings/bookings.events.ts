@@ -4,6 +4,7 @@ import {
   type PaymentFact,
   paymentRefunded,
   paymentSucceeded,
+  type PaymentSucceeded,
 } from '@mentorhub/contracts';
 import { OnEvent } from '@mentorhub/messaging';
 import { Controller, Logger } from '@nestjs/common';
@@ -23,17 +24,20 @@ export class BookingsEvents {
   ) {}
 
   /**
-   * A payment that comes while the booking still holds its slot pays for it, even if the hold is overdue but nobody
-   * has needed the slot yet. One that comes too late is only noted: payments gives it back by itself, because the
-   * expiry or cancellation it was told said that nothing had been paid; `paymentRefunded` then closes the account
-   * here. So does a second payment for the same booking, which changes nothing.
+   * A payment that payments keeps pays for the booking, even if its hold is over: as long as payments has not closed
+   * the amount due, nobody else gets the slot. One that is not kept came too late or after another one. It never pays
+   * for a booking that still waits; on one that has ended it is recorded, and so is its refund.
    *
-   * An amount other than the price is refused: the event is retried, then parked for an operator.
+   * An amount other than the price is refused: the event is retried, then dead-lettered.
    */
   @OnEvent(paymentSucceeded)
-  async markBookingPaid({ data }: EventEnvelope<PaymentFact>, tx: EntityManager): Promise<void> {
+  async markBookingPaid(
+    { data }: EventEnvelope<PaymentSucceeded>,
+    tx: EntityManager,
+  ): Promise<void> {
     const booking = await this.lock(tx, data);
     if (!booking || booking.paymentStatus !== 'unpaid') return;
+    if (data.kept === false && booking.status === 'pending') return;
     if (data.amount_minor !== booking.priceMinor || data.currency !== booking.currency) {
       throw new ApplicationError(
         'AMOUNT_MISMATCH',

@@ -9,6 +9,7 @@ import { BookingsController } from './bookings.controller.js';
 import { BookingsEvents } from './bookings.events.js';
 import { BookingsRepository } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
+import { HoldExpiry } from './hold-expiry.js';
 import { SessionBookingsController } from './session-bookings.controller.js';
 
 @Module({
@@ -20,6 +21,7 @@ import { SessionBookingsController } from './session-bookings.controller.js';
     BookingSweeper,
     BookingsRepository,
     BookingsService,
+    HoldExpiry,
   ],
 })
 export class BookingsModule {}

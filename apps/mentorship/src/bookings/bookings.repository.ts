@@ -1,12 +1,12 @@
 import type { BookingStatus, Party } from '@mentorhub/contracts';
-import { People } from '@mentorhub/people';
+import { People, type UserSummary } from '@mentorhub/people';
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { Booking } from './booking.entity.js';
 import type { BookingRecord } from './booking.record.js';
 
-/** A record whose people may not be known here yet. */
-type Nameable = Omit<BookingRecord, 'mentorName' | 'menteeName'> & {
+/** A booking as it is stored: the rows of its people may be missing. */
+type BookingRow = Omit<BookingRecord, 'mentorName' | 'menteeName'> & {
   mentorName: string | null;
   menteeName: string | null;
 };
@@ -61,18 +61,62 @@ const select = `
   LEFT JOIN people mp ON mp.user_id = m.user_id
   LEFT JOIN people sp ON sp.user_id = b.mentee_user_id`;
 
+/** Unpaid bookings whose hold is over at `now`. */
+const overdueHold = (now: string): string =>
+  `b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= ${now}`;
+
 @Injectable()
 export class BookingsRepository {
-  constructor(private readonly people: People) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly people: People,
+  ) {}
 
-  async find(tx: EntityManager, id: number): Promise<BookingRecord | undefined> {
-    const [booking] = await this.query(tx, 'WHERE b.id = $1', [id]);
+  /** Asks identity for names that are missing here, so never call it inside a transaction. */
+  async find(id: number): Promise<BookingRecord | undefined> {
+    const [booking] = await this.named(
+      await this.rows(this.dataSource.manager, 'WHERE b.id = $1', [id]),
+    );
     return booking;
   }
 
-  async findByCheckout(tx: EntityManager, checkoutId: string): Promise<BookingRecord | undefined> {
-    const [booking] = await this.query(tx, 'WHERE b.checkout_id = $1', [checkoutId]);
+  /** With the names that are stored here: asks nobody. */
+  async stored(
+    by: { booking_id: number } | { checkout_id: string },
+  ): Promise<BookingRecord | undefined> {
+    const [condition, value] =
+      'booking_id' in by ? ['b.id', by.booking_id] : ['b.checkout_id', by.checkout_id];
+    const [booking] = await this.query(this.dataSource.manager, `WHERE ${condition} = $1`, [value]);
     return booking;
+  }
+
+  /** A booking that the transaction has written, with the names that are known here. */
+  async written(tx: EntityManager, id: number): Promise<BookingRecord> {
+    const [booking] = await this.query(tx, 'WHERE b.id = $1', [id]);
+    if (!booking) throw new Error(`Booking ${id} is missing in the transaction that wrote it.`);
+    return booking;
+  }
+
+  /**
+   * Makes sure that the names of a mentor and a user are stored here, so that no transaction has to ask identity.
+   *
+   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
+   */
+  async resolvePeople(mentorId: number, userId: number): Promise<void> {
+    await this.ensureAll(`SELECT user_id FROM mentors WHERE id = $1 UNION SELECT $2::integer`, [
+      mentorId,
+      userId,
+    ]);
+  }
+
+  /** The same for the two people of a booking. */
+  async resolvePeopleOf(bookingId: number): Promise<void> {
+    await this.ensureAll(partiesWhere('b.id = $1'), [bookingId]);
+  }
+
+  /** The same for the bookings for which `condition` holds at `$1`; at most 200 people. */
+  async resolvePeopleWhere(condition: string, instant: Date): Promise<void> {
+    await this.ensureAll(`${partiesWhere(condition)} LIMIT 200`, [instant]);
   }
 
   /** The booking, locked until the end of the transaction. */
@@ -83,33 +127,46 @@ export class BookingsRepository {
 
   /**
    * Locks up to `limit` bookings for which `condition` holds at `$1` and that nobody else works on, so that replicas
-   * share the work.
+   * share the work. With `named`, only those whose people have names here.
    */
   claim(
     tx: EntityManager,
-    condition: string,
-    instant: Date,
-    limit: number,
+    {
+      condition,
+      instant,
+      limit,
+      named,
+    }: { condition: string; instant: Date; limit: number; named: boolean },
   ): Promise<BookingRecord[]> {
     return this.query(
       tx,
-      `WHERE ${condition} ORDER BY b.id LIMIT ${limit} FOR UPDATE OF b SKIP LOCKED`,
+      `WHERE ${condition} ${named ? 'AND mp.user_id IS NOT NULL AND sp.user_id IS NOT NULL' : ''}
+       ORDER BY b.id LIMIT ${limit} FOR UPDATE OF b SKIP LOCKED`,
       [instant],
     );
   }
 
-  /** Locks, in the order of their ids, the overdue unpaid bookings that stand in the way of a new one. */
-  overdueHolds(
+  /** Unpaid bookings whose hold is over, by id, after one of them. */
+  overdueHolds(now: Date, after: number, limit: number): Promise<BookingRecord[]> {
+    return this.query(
+      this.dataSource.manager,
+      `WHERE ${overdueHold('$1')} AND b.id > $2 ORDER BY b.id LIMIT $3`,
+      [now, after, limit],
+    );
+  }
+
+  /** The overdue unpaid bookings that stand in the way of a new one. */
+  overdueHoldsInTheWay(
     tx: EntityManager,
     { mentorId, menteeUserId, startsAt, endsAt, blockedFrom, blockedUntil }: NewBooking,
     now: Date,
   ): Promise<BookingRecord[]> {
     return this.query(
       tx,
-      `WHERE b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= $1
+      `WHERE ${overdueHold('$1')}
          AND ((b.mentor_id = $2 AND b.blocked && tstzrange($3, $4))
            OR (b.mentee_user_id = $5 AND b.during && tstzrange($6, $7)))
-       ORDER BY b.id FOR UPDATE OF b`,
+       ORDER BY b.id`,
       [now, mentorId, blockedFrom, blockedUntil, menteeUserId, startsAt, endsAt],
     );
   }
@@ -151,10 +208,8 @@ export class BookingsRepository {
     return rows.map(({ created_at }) => created_at);
   }
 
-  async search(
-    tx: EntityManager,
-    search: BookingSearch,
-  ): Promise<{ bookings: BookingRecord[]; total: number }> {
+  /** Asks identity for names that are missing here, so never call it inside a transaction. */
+  async search(search: BookingSearch): Promise<{ bookings: BookingRecord[]; total: number }> {
     const values: unknown[] = [];
     const value = (given: unknown): string => `$${values.push(given)}`;
     const user = value(search.userId);
@@ -168,17 +223,18 @@ export class BookingsRepository {
     if (search.endsAfter) conditions.push(`b.ends_at > ${value(search.endsAfter)}`);
     const where = `WHERE ${conditions.join(' AND ')}`;
     const direction = search.ascending ? 'ASC' : 'DESC';
-    const [count] = await tx.query<{ total: number }[]>(
+    const { manager } = this.dataSource;
+    const [count] = await manager.query<{ total: number }[]>(
       `SELECT count(*) AS total FROM bookings b ${where}`,
       values,
     );
-    const bookings = await this.query(
-      tx,
+    const rows = await this.rows(
+      manager,
       `${where} ORDER BY b.starts_at ${direction}, b.id ${direction}
        LIMIT ${value(search.limit)} OFFSET ${value(search.offset)}`,
       values,
     );
-    return { bookings, total: count?.total ?? 0 };
+    return { bookings: await this.named(rows), total: count?.total ?? 0 };
   }
 
   private async query(
@@ -186,27 +242,57 @@ export class BookingsRepository {
     rest: string,
     values: unknown[],
   ): Promise<BookingRecord[]> {
-    const bookings = await tx.query<Nameable[]>(`${select} ${rest}`, values);
-    return this.nameMissing(tx, bookings);
+    const rows = await this.rows(tx, rest, values);
+    return rows.map((row) => record(row));
   }
 
-  /** Fills in the names of people whose event has not arrived yet. */
-  private async nameMissing(tx: EntityManager, bookings: Nameable[]): Promise<BookingRecord[]> {
-    const nameless = bookings.flatMap((booking) => [
-      ...(booking.mentorName === null ? [booking.mentorUserId] : []),
-      ...(booking.menteeName === null ? [booking.menteeUserId] : []),
-    ]);
-    const people = await this.people.ensure(nameless);
-    return bookings.map((booking) => {
-      const mentor = people.get(booking.mentorUserId);
-      const mentee = people.get(booking.menteeUserId);
-      return {
-        ...booking,
-        mentorName: booking.mentorName ?? mentor?.full_name ?? '',
-        mentorAvatar: booking.mentorAvatar ?? mentor?.avatar_url ?? null,
-        menteeName: booking.menteeName ?? mentee?.full_name ?? '',
-        menteeAvatar: booking.menteeAvatar ?? mentee?.avatar_url ?? null,
-      };
-    });
+  private rows(tx: EntityManager, rest: string, values: unknown[]): Promise<BookingRow[]> {
+    return tx.query<BookingRow[]>(`${select} ${rest}`, values);
   }
+
+  /** Requests the people among those that `users` selects who have no row here. */
+  private async ensureAll(users: string, values: unknown[]): Promise<void> {
+    const missing = await this.dataSource.query<{ user_id: number }[]>(
+      `SELECT user_id FROM (${users}) AS users
+       WHERE NOT EXISTS (SELECT FROM people WHERE people.user_id = users.user_id)`,
+      values,
+    );
+    if (missing.length > 0) await this.people.ensure(missing.map(({ user_id }) => user_id));
+  }
+
+  /** The bookings with the names of people whose event has not arrived yet. */
+  private async named(rows: readonly BookingRow[]): Promise<BookingRecord[]> {
+    const people = await this.people.ensure(
+      rows.flatMap((row) => [
+        ...(row.mentorName === null ? [row.mentorUserId] : []),
+        ...(row.menteeName === null ? [row.menteeUserId] : []),
+      ]),
+    );
+    return rows.map((row) => record(row, people));
+  }
+}
+
+/** The users of the bookings for which a condition holds. */
+function partiesWhere(condition: string): string {
+  return `
+    SELECT DISTINCT parties.user_id
+    FROM bookings b
+    JOIN mentors m ON m.id = b.mentor_id
+    CROSS JOIN LATERAL (VALUES (m.user_id), (b.mentee_user_id)) AS parties (user_id)
+    WHERE ${condition}`;
+}
+
+function record(
+  row: BookingRow,
+  people: ReadonlyMap<number, UserSummary> = new Map(),
+): BookingRecord {
+  const mentor = people.get(row.mentorUserId);
+  const mentee = people.get(row.menteeUserId);
+  return {
+    ...row,
+    mentorName: row.mentorName ?? mentor?.full_name ?? '',
+    mentorAvatar: row.mentorAvatar ?? mentor?.avatar_url ?? null,
+    menteeName: row.menteeName ?? mentee?.full_name ?? '',
+    menteeAvatar: row.menteeAvatar ?? mentee?.avatar_url ?? null,
+  };
 }

@@ -15,7 +15,7 @@ import {
 import { Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { MentorshipConfig } from '../config.js';
 import { rfc3339 } from '../instants.js';
 import { ReviewsService } from '../reviews/reviews.service.js';
@@ -29,7 +29,6 @@ import { type BookingSearch, BookingsRepository } from './bookings.repository.js
 @Injectable()
 export class BookingsService {
   constructor(
-    private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
     private readonly bookings: BookingsRepository,
     private readonly changes: BookingChanges,
@@ -40,7 +39,7 @@ export class BookingsService {
 
   /** @throws ApplicationError `NOT_FOUND` */
   async get<View>(actor: Caller, id: number, present: Present<View>): Promise<View> {
-    const booking = await this.bookings.find(this.dataSource.manager, id);
+    const booking = await this.bookings.find(id);
     return this.show(this.own(actor, booking).booking, actor, present);
   }
 
@@ -52,7 +51,7 @@ export class BookingsService {
     present: Present<View>,
   ): Promise<Page<View>> {
     const { limit, offset } = paging(query);
-    const { bookings, total } = await this.bookings.search(this.dataSource.manager, {
+    const { bookings, total } = await this.bookings.search({
       ...filter,
       userId: actor.user_id,
       limit,
@@ -164,11 +163,7 @@ export class BookingsService {
 
   /** What is due, for payments. @throws ApplicationError `NOT_FOUND`, also for a session that is free */
   async amountDue(by: { booking_id: number } | { checkout_id: string }): Promise<BookingAmountDue> {
-    const { manager } = this.dataSource;
-    const booking =
-      'booking_id' in by
-        ? await this.bookings.find(manager, by.booking_id)
-        : await this.bookings.findByCheckout(manager, by.checkout_id);
+    const booking = await this.bookings.stored(by);
     const amountDue = booking && amountDueOf(booking, this.clock.now());
     if (!amountDue) throw ApplicationError.notFound('Anything to pay for this session');
     return amountDue;
@@ -242,11 +237,12 @@ export class BookingsService {
   }
 
   /** Runs a change of a locked booking by one of its parties. */
-  private change<Result>(
+  private async change<Result>(
     actor: Caller,
     { id, version }: { id: number; version?: number },
     work: (tx: EntityManager, booking: BookingRecord, party: Party) => Promise<Result>,
   ): Promise<Result> {
+    await this.bookings.resolvePeopleOf(id);
     return this.transactions.run(async (tx) => {
       const { booking, party } = this.own(actor, await this.bookings.lock(tx, id));
       if (version !== undefined && version !== booking.version) {

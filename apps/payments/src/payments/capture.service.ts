@@ -92,8 +92,12 @@ export class Captures {
           amountMinor: payment.amountMinor,
         }),
       });
-      await this.publish(tx, paymentSucceeded, amountDue, payment);
-      if (amountDue.state === 'open') {
+      const kept = amountDue.state === 'open';
+      await this.outbox.add(tx, paymentSucceeded, payment.id, {
+        ...paymentFact(amountDue, payment),
+        kept,
+      });
+      if (kept) {
         await tx.update(AmountDue, amountDue.id, { state: 'paid' });
       } else {
         const reason = amountDue.state === 'paid' ? 'paid_twice' : 'paid_too_late';

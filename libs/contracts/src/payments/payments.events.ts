@@ -13,7 +13,16 @@ export interface PaymentFact {
 }
 
 export const paymentCreated = event<PaymentFact>('payments.payment.created');
-export const paymentSucceeded = event<PaymentFact>('payments.payment.succeeded');
+
+export interface PaymentSucceeded extends PaymentFact {
+  /**
+   * Whether it pays the booking: false when it came too late, or after another payment, and is refunded at once. Absent
+   * in events of versions that did not say.
+   */
+  kept?: boolean;
+}
+
+export const paymentSucceeded = event<PaymentSucceeded>('payments.payment.succeeded');
 export const paymentFailed = event<PaymentFact>('payments.payment.failed');
 export const paymentExpired = event<PaymentFact>('payments.payment.expired');
 export const paymentRefunded = event<PaymentFact & { refunded_minor: number }>(
