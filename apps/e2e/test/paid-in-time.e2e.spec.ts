@@ -27,6 +27,20 @@ const caller = (user_id: number, role: 'student' | 'admin' = 'student'): Caller 
   session_id: 1,
 });
 
+/** Repeats a request until its service has started. */
+function whenReady<Out>(ask: () => Promise<Out>): Promise<Out> {
+  return eventually('the service', async (): Promise<Out | undefined> => {
+    try {
+      return await ask();
+    } catch (error) {
+      if (error instanceof ApplicationError && error.code === 'SERVICE_UNAVAILABLE') {
+        return undefined;
+      }
+      throw error;
+    }
+  });
+}
+
 /** Mentorship and payments as processes of their own; gateway and identity are the test. Needs a build. */
 describe('mentorship and payments', () => {
   const mentor = caller(2);
@@ -90,16 +104,6 @@ describe('mentorship and payments', () => {
     const ended = once(child, 'exit');
     child.kill('SIGTERM');
     await ended;
-  }
-
-  /** Repeats a request until its service has started. */
-  function whenReady<Out>(ask: () => Promise<Out>): Promise<Out> {
-    return eventually('the service', () =>
-      ask().catch((error: unknown) => {
-        if (error instanceof ApplicationError && error.code === 'SERVICE_UNAVAILABLE') return;
-        throw error;
-      }),
-    );
   }
 
   async function inMentorship<Row>(text: string, values: unknown[]): Promise<Row[]> {
