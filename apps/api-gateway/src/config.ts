@@ -15,9 +15,9 @@ export const variables = {
     desc: 'Addresses or networks of the proxies in front, whose X-Forwarded-For is believed',
   }),
   MAX_BODY_BYTES: integer({
-    default: 10 * 1024 * 1024,
+    default: 64 * 1024,
     min: 1024,
-    desc: 'The largest request body, in bytes',
+    desc: 'The largest request body, in bytes, of routes that do not allow more',
   }),
   REQUEST_TIMEOUT_MS: integer({
     default: 30_000,

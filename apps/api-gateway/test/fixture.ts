@@ -22,6 +22,7 @@ import {
   type LoggerService,
   type INestMicroservice,
   Module,
+  type Type,
 } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
@@ -148,6 +149,7 @@ export async function startSystem(
   logger: LoggerService = new ConsoleLogger({
     logLevels: process.env.TEST_LOG ? ['log', 'warn', 'error'] : [],
   }),
+  moreControllers: Type[] = [],
 ): Promise<System> {
   const nats = await testNats();
   const services = await startServices(nats.url, [...identity, ...responders]);
@@ -165,7 +167,10 @@ export async function startSystem(
       ALLOWED_ORIGINS: 'https://app.example',
       ...environment,
     }),
-    module: appModule,
+    module: (config) => {
+      const module = appModule(config);
+      return { ...module, controllers: [...(module.controllers ?? []), ...moreControllers] };
+    },
     fastify: fastifyOptions,
     configure: (app, config) => {
       const server = app.getHttpAdapter().getInstance();

@@ -125,6 +125,69 @@ describe('the list of mentors', () => {
     expect(await ids({ q: `'); DROP TABLE mentors --` })).toEqual([]);
   });
 
+  it('takes very short words of a search for names of skills', async () => {
+    const { id } = await mentorship.mentor({
+      title: 'Polyglot of the shortest names',
+      skills: ['Go', 'C#', '1С', 'C++'],
+    });
+    for (const q of ['Go', 'go polyglot', 'c#', '1с', 'C++', 'GO c++ C# 1С polyglot']) {
+      expect(await ids({ q })).toEqual([id]);
+    }
+    expect(await ids({ q: 'polyglot lo' })).toEqual([]);
+    expect(await ids({ q: 'th polyglot' })).toEqual([]);
+  });
+
+  it('shows a mentor whose stored zone nothing computes with any more', async () => {
+    const { id, actor } = await mentorship.mentor({ skills: ['Clocks'] });
+    const other = await mentorship.mentor({ skills: ['Clocks'] });
+    await mentorship.dataSource.query(
+      `UPDATE mentors SET timezone = 'PST', next_available_until = NULL WHERE id = $1`,
+      [id],
+    );
+    const { items } = await mentorship.ask(Mentors.list, undefined, { skill: 'clocks' });
+    expect(items.map((item) => [item.id, item.available])).toEqual([
+      [id, true],
+      [other.id, true],
+    ]);
+    const zone = 'America/Los_Angeles';
+    const { slots, timezone } = await mentorship.ask(Mentors.slots, undefined, { id });
+    expect(timezone).toBe(zone);
+    expect(slots[0]?.local_start).toMatch(/T09:00:00-08:00$/);
+    expect(await mentorship.ask(Mentors.get, undefined, { id })).toMatchObject({ timezone: zone });
+    expect(await mentorship.ask(MentorProfiles.availability, undefined, { id })).toMatchObject({
+      timezone: zone,
+    });
+    expect(await mentorship.ask(Availability.mine, actor, {})).toMatchObject({ timezone: zone });
+    const session = await mentorship.book({ id, actor }, mentorship.newUser(), {
+      scheduled_at: slots[0]!.starts_at,
+    });
+    expect(session.scheduled_at).toBe(slots[0]!.starts_at);
+  });
+
+  it('leaves out when a mentor is free whose calendar cannot be computed', async () => {
+    const broken = await mentorship.mentor({ skills: ['Chaos'] });
+    const sound = await mentorship.mentor({ skills: ['Chaos'] });
+    await mentorship.dataSource.query(
+      'ALTER TABLE availability_rules DROP CONSTRAINT availability_rules_range',
+    );
+    await mentorship.dataSource.query(
+      'UPDATE availability_rules SET end_minute = -90 WHERE mentor_id = $1',
+      [broken.id],
+    );
+    const { items } = await mentorship.ask(Mentors.list, undefined, { skill: 'chaos' });
+    expect(items.map((item) => [item.id, item.available])).toEqual([
+      [broken.id, false],
+      [sound.id, true],
+    ]);
+    await mentorship.dataSource.query('DELETE FROM availability_rules WHERE mentor_id = $1', [
+      broken.id,
+    ]);
+    await mentorship.dataSource.query(
+      `ALTER TABLE availability_rules ADD CONSTRAINT availability_rules_range CHECK (
+         0 <= start_minute AND start_minute < end_minute AND end_minute <= 1440)`,
+    );
+  });
+
   it('comes in pages', async () => {
     for (const _ of Array.from({ length: 3 })) await mentorship.mentor({ skills: ['Paging'] });
     const page = { skill: 'paging', limit: 2, sort: 'newest' } as const;

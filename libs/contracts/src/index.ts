@@ -3,6 +3,7 @@ export * from './identity/identity.requests.js';
 export * from './identity/identity.events.js';
 export * from './mentorship/mentorship.requests.js';
 export * from './mentorship/mentorship.events.js';
+export * from './mentorship/mentor-currency.js';
 export * from './chat/chat.requests.js';
 export * from './chat/chat.events.js';
 export * from './chat/chat.frames.js';

@@ -59,6 +59,16 @@ describe('classifyDatabaseError', () => {
     expect(classifyDatabaseError(withCode(code))?.code).toBe('OVERLOADED');
   });
 
+  it.each(['22003', '22021', '22007', '22P05', '23514'])(
+    'says of %s that a value cannot be stored',
+    (code) => {
+      expect(classifyDatabaseError(withCode(code))).toMatchObject({
+        code: 'VALIDATION_FAILED',
+        cause: { code },
+      });
+    },
+  );
+
   it('leaves a mistake in our code internal', () => {
     expect(classifyDatabaseError(withCode('42601'))).toBeUndefined();
   });

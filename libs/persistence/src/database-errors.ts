@@ -45,6 +45,12 @@ export function isLockTimeout(error: unknown): boolean {
   return violates(error, '55P03');
 }
 
+/** Whether a value was refused: class 22, data exceptions, such as a number out of range; 23514, a check. */
+function isUnstorable(error: unknown): boolean {
+  const code = details(error)?.code;
+  return typeof code === 'string' && /^(22...|23514)$/.test(code);
+}
+
 const networkCodes = new Set([
   'ECONNREFUSED',
   'ECONNRESET',
@@ -92,6 +98,9 @@ export function unavailable(error: unknown, depth = 0): boolean {
 /**
  * The answer to a request that failed because of the database: a coded error when trying again later helps, undefined
  * for every other error. Goes into `ServiceMessagingModule.forRoot({ classify: classifyDatabaseError })`.
+=======
+ * The answer to a request that failed because of the database: a coded error when trying again later or other values
+ * help, undefined for every other error. That a value got this far is a defect of whoever should have checked it. Goes into `MessagingModule.forService({ classify: classifyDatabaseError })`.
  */
 export function classifyDatabaseError(error: unknown): ApplicationError | undefined {
   if (unavailable(error)) {
@@ -108,10 +117,17 @@ export function classifyDatabaseError(error: unknown): ApplicationError | undefi
       cause: error,
     });
   }
-  return isSerializationFailure(error)
-    ? new ApplicationError('OVERLOADED', 'Too many changes at once: try again in a moment.', {
-        retryAfterSeconds: 1,
-        cause: error,
-      })
+  if (isSerializationFailure(error)) {
+    return new ApplicationError('OVERLOADED', 'Too many changes at once: try again in a moment.', {
+      retryAfterSeconds: 1,
+      cause: error,
+    });
+  }
+  return isUnstorable(error)
+    ? new ApplicationError(
+        'VALIDATION_FAILED',
+        'Some value cannot be stored. Send usual text, numbers and times.',
+        { cause: error },
+      )
     : undefined;
 }

@@ -3,10 +3,10 @@ import { CompleteSandboxPayment } from '@mentorhub/contracts/dto';
 import { RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post, Redirect } from '@nestjs/common';
 import { ApiConsumes, ApiResponse, ApiTags } from '@nestjs/swagger';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { Anonymous } from '../authentication/access.decorators.js';
 import { AnswersPage } from '../pages/page.js';
 import { Fails } from '../routing/answers.decorator.js';
+import { configureRoute } from '../routing/configure-route.js';
 import { Key } from '../routing/key.decorator.js';
 import { PreferredLocale } from '../routing/preferred-locale.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
@@ -31,7 +31,7 @@ export class CheckoutController {
 
   @Post(':id')
   @Anonymous()
-  @RouteConfig({ form: true })
+  @configureRoute({ form: true })
   @ApiConsumes('application/x-www-form-urlencoded')
   @Summary('Pay or decline on the checkout page')
   @Redirect(undefined, 303)

@@ -1,4 +1,4 @@
-import { type CheckoutView, type Locale, toMajor } from '@mentorhub/contracts';
+import { type CheckoutView, decimalsOf, type Locale, toMajor } from '@mentorhub/contracts';
 import { type Html, html } from '../pages/html.js';
 import { page } from '../pages/page.js';
 import { checkoutCatalogue } from './checkout.catalogue.js';
@@ -40,7 +40,13 @@ function button(outcome: string, label: string, kind: string): Html {
 }
 
 function money({ amount_minor, currency }: CheckoutView, locale: Locale): string {
-  const format = new Intl.NumberFormat(locale, { style: 'currency', currency });
+  const decimals = decimalsOf(currency);
+  const format = new Intl.NumberFormat(locale, {
+    style: 'currency',
+    currency,
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: decimals,
+  });
   return format.format(toMajor(amount_minor, currency));
 }
 

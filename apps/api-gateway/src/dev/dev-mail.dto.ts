@@ -1,13 +1,10 @@
 import type { CapturedMail as Mail } from '@mentorhub/contracts';
+import { Text } from '@mentorhub/contracts/fields';
 import { ApiProperty } from '@nestjs/swagger';
-import { IsOptional, IsString, MaxLength } from 'class-validator';
 
 /** Which mails to show. */
 export class FindMails {
-  @ApiProperty({ required: false, description: 'Only those to this address.' })
-  @IsOptional()
-  @IsString({ message: 'to must be a email address.' })
-  @MaxLength(254, { message: 'to must have at most 254 characters.' })
+  @Text({ max: 254, optional: true, description: 'Only those to this address.' })
   to?: string;
 }
 

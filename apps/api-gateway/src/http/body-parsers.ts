@@ -2,12 +2,14 @@ import { ApplicationError } from '@mentorhub/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { RawServerDefault } from 'fastify';
 import { parse } from 'fast-querystring';
-import { jsonText, malformed } from './json-body.js';
+import { parseJson } from './json-body.js';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
     /** The route takes the fields of an HTML form instead of JSON. */
     form?: boolean;
+    /** The largest body of the route, in bytes, where it needs more than others. */
+    maxBodyBytes?: number;
   }
 }
 
@@ -18,15 +20,18 @@ const form = 'application/x-www-form-urlencoded';
 export function addBodyParsers(app: NestFastifyApplication, maxBytes: number): void {
   const server = app.getHttpAdapter().getInstance();
   server.removeContentTypeParser('text/plain');
-  const parseJson = server.getDefaultJsonParser('error', 'error');
+  server.addHook('onRoute', (route) => {
+    route.bodyLimit = route.config?.maxBodyBytes ?? route.bodyLimit;
+  });
 
-  app.useBodyParser<RawServerDefault>(json, { bodyLimit: maxBytes }, (request, body, done) => {
+  app.useBodyParser<RawServerDefault>(json, { bodyLimit: maxBytes }, (_request, body, done) => {
     // Clients that always name a content type send none with an empty body.
     if (body.length === 0) return done(null);
-    void parseJson(request, jsonText(body), (error, value) => {
-      if (error) done(malformed('The body is not valid JSON.'));
-      else done(null, value);
-    });
+    try {
+      done(null, parseJson(body));
+    } catch (error) {
+      done(error as Error);
+    }
   });
 
   app.useBodyParser<RawServerDefault>(form, { bodyLimit: 16_384 }, (request, body, done) => {

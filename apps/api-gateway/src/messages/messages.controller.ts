@@ -7,7 +7,7 @@ import { Authenticated } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { AcceptsIdempotencyKey } from '../routing/idempotency-key.decorator.js';
-import { Id } from '../routing/id.decorator.js';
+import { LongId } from '../routing/id.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
 
 @ApiTags('Messages')
@@ -29,7 +29,7 @@ export class MessagesController {
   @Authenticated()
   @Summary('Read a message, and everything before it in its chat')
   @Answers(200, ReadResult)
-  read(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {
+  read(@Actor() actor: Caller, @LongId() id: number): Promise<RawReply> {
     return this.requests.forward(Messages.read, actor, { id });
   }
 }

@@ -1,11 +1,11 @@
 import { applyDecorators } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiHeader, ApiResponse } from '@nestjs/swagger';
+import { configureRoute } from './configure-route.js';
 
 /** The answer carries an `ETag`; a client that sends it back as `If-None-Match` gets 304 while nothing changed. */
 export const Conditional = (): MethodDecorator =>
   applyDecorators(
-    RouteConfig({ etag: true }),
+    configureRoute({ etag: true }),
     ApiHeader({
       name: 'If-None-Match',
       required: false,

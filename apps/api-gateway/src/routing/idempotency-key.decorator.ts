@@ -1,11 +1,11 @@
 import { applyDecorators } from '@nestjs/common';
-import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiHeader } from '@nestjs/swagger';
+import { configureRoute } from './configure-route.js';
 
 /** The route takes an `Idempotency-Key`, which travels to the service. */
 export const AcceptsIdempotencyKey = (): MethodDecorator =>
   applyDecorators(
-    RouteConfig({ idempotencyKey: true }),
+    configureRoute({ idempotencyKey: true }),
     ApiHeader({
       name: 'Idempotency-Key',
       required: false,

@@ -1,4 +1,4 @@
-import type { Locale, RoleAtRegistration } from '@mentorhub/contracts';
+import { type Locale, type RoleAtRegistration, timeZoneOf } from '@mentorhub/contracts';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 @Entity('users')
@@ -45,7 +45,7 @@ export class User {
   avatarUrl: string | null;
 
   /** IANA name. */
-  @Column('text')
+  @Column('text', { transformer: { to: (zone: string) => zone, from: timeZoneOf } })
   timezone: string;
 
   @Column('text')

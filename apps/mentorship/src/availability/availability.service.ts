@@ -5,6 +5,7 @@ import {
   ApplicationError,
   mentorUpdated,
   type ReplaceAvailability,
+  timeZoneOf,
 } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
@@ -37,7 +38,7 @@ export class AvailabilityService {
     tx: EntityManager,
     { id, timezone }: Pick<Mentor, 'id' | 'timezone'>,
   ): Promise<AvailabilityView> {
-    return { timezone, rules: await this.rules(tx, id) };
+    return { timezone: timeZoneOf(timezone), rules: await this.rules(tx, id) };
   }
 
   /**

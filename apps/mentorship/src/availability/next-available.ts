@@ -1,5 +1,5 @@
 import { Clock } from '@mentorhub/service-kit';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { bookableStarts, endOfBookingWindow, endOfToday } from './domain/slots.js';
 import { type MentorSchedule, SchedulesRepository } from './schedules.repository.js';
@@ -28,6 +28,8 @@ const farthest = 400 * 24 * 60 * minute;
  */
 @Injectable()
 export class NextAvailable {
+  private readonly logger = new Logger(NextAvailable.name);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly schedules: SchedulesRepository,
@@ -50,10 +52,22 @@ export class NextAvailable {
       to,
       holdsOverAt: now,
     });
-    const computed = [...schedules.values()].map((schedule) => compute(schedule, now.getTime()));
+    const computed = [...schedules.values()].flatMap((schedule) => this.computed(schedule, now));
     for (const { mentorId, at } of computed) answers.set(mentorId, at);
     await this.remember(computed);
     return answers;
+  }
+
+  /** Nothing, and a line in the log, for a calendar that cannot be computed: it must not fail a whole list. */
+  private computed(schedule: MentorSchedule, now: Date): Computed[] {
+    try {
+      return [compute(schedule, now.getTime())];
+    } catch (error) {
+      this.logger.error('The calendar of a mentor could not be computed.', error, {
+        mentor_id: schedule.mentorId,
+      });
+      return [];
+    }
   }
 
   /** Stores what was computed, unless the calendar has changed meanwhile or is being changed right now. */

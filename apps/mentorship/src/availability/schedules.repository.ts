@@ -1,3 +1,4 @@
+import { timeZoneOf } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { Interval } from './domain/interval.js';
@@ -108,7 +109,7 @@ export class SchedulesRepository {
             revision: mentor.availability_revision,
             nextHoldEnd: holdEnds.length > 0 ? Math.min(...holdEnds) : undefined,
             rules: {
-              timeZone: mentor.timezone,
+              timeZone: timeZoneOf(mentor.timezone),
               slotIntervalMinutes: mentor.slot_interval_minutes,
               bufferBeforeMinutes: mentor.buffer_before_minutes,
               bufferAfterMinutes: mentor.buffer_after_minutes,

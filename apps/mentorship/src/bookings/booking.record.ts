@@ -1,4 +1,10 @@
-import type { BookingFact, Caller, Party, BookingAmountDue } from '@mentorhub/contracts';
+import {
+  type BookingAmountDue,
+  type BookingFact,
+  type Caller,
+  type Party,
+  timeZoneOf,
+} from '@mentorhub/contracts';
 import { rfc3339 } from '../instants.js';
 import type { Booking } from './booking.entity.js';
 
@@ -56,7 +62,7 @@ export function bookingFact(booking: BookingRecord): BookingFact {
     mentee_name: booking.menteeName,
     starts_at: rfc3339(booking.startsAt),
     ends_at: rfc3339(booking.endsAt),
-    timezone: booking.timezone,
+    timezone: timeZoneOf(booking.timezone),
     topic: booking.topic,
     status: booking.status,
     payment_status: booking.paymentStatus,

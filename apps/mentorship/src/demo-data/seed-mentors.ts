@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { toMinor } from '@mentorhub/contracts';
+import { mentorCurrency, toMinor } from '@mentorhub/contracts';
 import type { EntityManager } from 'typeorm';
 import { AvailabilityRuleEntity } from '../availability/availability-rule.entity.js';
 import { readWeeklyAvailability } from '../availability/domain/availability-rules.js';
 import { Booking } from '../bookings/booking.entity.js';
 import { priceOf } from '../bookings/domain/refund.js';
-import { Mentor, mentorCurrency, searchColumns } from '../mentors/mentor.entity.js';
+import { Mentor, searchColumns } from '../mentors/mentor.entity.js';
 import { Review } from '../reviews/review.entity.js';
 import { type DemoProfile, demoProfiles } from './profiles.js';
 import { demoComments, demoTopics } from './reviews.js';

@@ -7,9 +7,11 @@ import {
   type MentorApplication,
   mentorApplied,
   mentorApproved,
+  mentorCurrency,
   mentorRejected,
   type MentorStatus,
   paging,
+  timeZoneOf,
   toMajor,
   toMinor,
   toPage,
@@ -25,7 +27,7 @@ import { AvailabilityService } from '../availability/availability.service.js';
 import { readWeeklyAvailability } from '../availability/domain/availability-rules.js';
 import { rfc3339 } from '../instants.js';
 import { applicationMessage } from './application-messages.js';
-import { Mentor, mentorCurrency, searchColumns } from './mentor.entity.js';
+import { Mentor, searchColumns } from './mentor.entity.js';
 import { decided, type Decision } from './mentor.state-machine.js';
 
 /** How users become mentors. */
@@ -191,7 +193,7 @@ export class ApplicationsService {
 
   private async zoneOf({ user_id }: Caller): Promise<string> {
     const { timezone } = await this.requests.request(Users.contact, undefined, { user_id });
-    return timezone;
+    return timeZoneOf(timezone);
   }
 
   private answer(id: number, status: MentorStatus): MentorApplication {

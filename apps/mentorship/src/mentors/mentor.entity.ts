@@ -1,8 +1,5 @@
-import type { MentorStatus } from '@mentorhub/contracts';
+import { mentorCurrency, type MentorStatus, timeZoneOf } from '@mentorhub/contracts';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
-
-/** What mentors are paid in, ISO 4217: nothing lets them choose. */
-export const mentorCurrency = 'RUB';
 
 /** A mentor's profile: born as an application, public once approved. */
 @Entity('mentors')
@@ -42,7 +39,7 @@ export class Mentor {
   currency: string;
 
   /** IANA zone of the availability. */
-  @Column({ type: 'text' })
+  @Column({ type: 'text', transformer: { to: (zone: string) => zone, from: timeZoneOf } })
   timezone: string;
 
   /** Lengths of sessions on offer, in minutes; the first is the usual one. */

@@ -41,7 +41,7 @@ export interface MentorSearch {
   minPriceMinor?: number;
   maxPriceMinor?: number;
   minRating?: number;
-  /** Words that must all occur in name, title, description or skills. */
+  /** Words that must all occur in name, title, description or skills; very short ones must be a skill. */
   words?: string[];
   order: MentorOrder;
   limit: number;
@@ -119,6 +119,11 @@ export class MentorsRepository {
     }
     if (search.minRating !== undefined) conditions.push(`m.rating >= ${value(search.minRating)}`);
     for (const word of search.words ?? []) {
+      // Without three letters in a row the trigram indexes are of no use; a name so short is that of a skill.
+      if (!/[\p{L}\p{N}]{3}/u.test(word)) {
+        conditions.push(`m.skill_keys @> ARRAY[${value(word.toLowerCase())}]`);
+        continue;
+      }
       const pattern = value(`%${word.toLowerCase().replaceAll(/[\\%_]/g, String.raw`\$&`)}%`);
       // A union, not OR: each side has its own trigram index.
       conditions.push(`m.id IN (

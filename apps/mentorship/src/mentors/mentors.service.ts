@@ -3,6 +3,7 @@ import {
   ApplicationError,
   type ListMentorProfiles,
   type ListMentors,
+  mentorCurrency,
   type MentorAvailability,
   type MentorDetails,
   type MentorItem,
@@ -11,6 +12,7 @@ import {
   type MentorProfilePage,
   type MentorUser,
   paging,
+  timeZoneOf,
   toMajor,
   toMinor,
   toPage,
@@ -24,7 +26,6 @@ import { AvailabilityService } from '../availability/availability.service.js';
 import { NextAvailable } from '../availability/next-available.js';
 import { SlotsService } from '../availability/slots.service.js';
 import { rfc3339 } from '../instants.js';
-import { mentorCurrency } from './mentor.entity.js';
 import { type MentorRecord, MentorsRepository } from './mentors.repository.js';
 
 /** A DTO as the plain object it is in services, where the classes are types alone. */
@@ -88,7 +89,7 @@ export class MentorsService {
     return {
       ...mentorItem(mentor, next.get(mentor.id) ?? null),
       user: { ...mentorUser(mentor), ...(email === undefined ? {} : { email }) },
-      timezone: mentor.timezone,
+      timezone: timeZoneOf(mentor.timezone),
       reviews: mentor.reviews.map(({ author_user_id, student_name, ...review }) => ({
         ...review,
         student_name: student_name ?? authors.get(author_user_id)?.full_name ?? '',
@@ -216,7 +217,7 @@ function mentorProfile(mentor: MentorRecord): MentorProfile {
     twitter_url: mentor.twitterUrl,
     rating: mentor.rating,
     total_sessions: mentor.completedSessions,
-    availability_timezone: mentor.timezone,
+    availability_timezone: timeZoneOf(mentor.timezone),
     is_approved: mentor.status === 'approved',
     version: mentor.version,
   };

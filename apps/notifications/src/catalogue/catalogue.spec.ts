@@ -139,5 +139,7 @@ describe('formats', () => {
     expect(new Formats('en', 'UTC').money(1250, 'EUR')).toBe('€12.50');
     expect(new Formats('en', 'UTC').money(1200, 'EUR')).toBe('€12');
     expect(new Formats('en', 'UTC').money(1200, 'JPY')).toBe('¥1,200');
+    expect(new Formats('en', 'UTC').money(1205, 'KWD')).toBe('KWD\u00A01.205');
+    expect(new Formats('en', 'UTC').money(1205, 'IQD')).toBe('IQD\u00A01.205');
   });
 });

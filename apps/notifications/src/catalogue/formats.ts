@@ -1,4 +1,4 @@
-import { type Locale, toMajor } from '@mentorhub/contracts';
+import { decimalsOf, type Locale, timeZoneOf, toMajor } from '@mentorhub/contracts';
 
 /** What makes a word fit a number; `other` also stands for forms a language does not have. */
 export type PluralForms = Partial<Record<Intl.LDMLPluralRule, string>> & { other: string };
@@ -9,10 +9,10 @@ export class Formats {
 
   constructor(
     readonly locale: Locale,
-    /** IANA; one that this machine does not know counts as UTC. */
+    /** IANA; one that nothing computes with counts as UTC. */
     timezone: string,
   ) {
-    this.zone = isTimeZone(timezone) ? timezone : 'UTC';
+    this.zone = timeZoneOf(timezone);
   }
 
   /** An instant in the reader's zone: `Wednesday, 25 November 2026 at 16:00 GMT+1`. */
@@ -34,6 +34,9 @@ export class Formats {
     return new Intl.NumberFormat(this.locale, {
       style: 'currency',
       currency,
+      // Those of the amount: ICU has another idea of some currencies.
+      minimumFractionDigits: decimalsOf(currency),
+      maximumFractionDigits: decimalsOf(currency),
       trailingZeroDisplay: 'stripIfInteger',
     }).format(toMajor(minor, currency));
   }
@@ -42,14 +45,5 @@ export class Formats {
   count(number: number, forms: PluralForms): string {
     const form = forms[new Intl.PluralRules(this.locale).select(number)] ?? forms.other;
     return `${new Intl.NumberFormat(this.locale).format(number)} ${form}`;
-  }
-}
-
-function isTimeZone(name: string): boolean {
-  try {
-    Intl.DateTimeFormat('en', { timeZone: name });
-    return true;
-  } catch {
-    return false;
   }
 }

@@ -1,9 +1,20 @@
-import { Type } from 'class-transformer';
-import { Flag, Instant, Integer, Items, Nested, Text, WebAddress } from '../core/fields.js';
+import {
+  Flag,
+  Id,
+  Instant,
+  Integer,
+  Items,
+  LongId,
+  Nested,
+  QueryInteger,
+  QueryLongId,
+  Text,
+  WebAddress,
+} from '../core/fields.js';
 import { PageOf } from '../core/page.dto.js';
 
 export class ChatParticipant {
-  @Integer({ example: 2 })
+  @Id({ example: 2 })
   id: number;
 
   @Text({ max: 32 })
@@ -17,10 +28,10 @@ export class ChatParticipant {
 }
 
 export class LastMessage {
-  @Integer()
+  @LongId()
   id: number;
 
-  @Integer()
+  @Id()
   sender_id: number;
 
   @Text({ max: 4000 })
@@ -31,7 +42,7 @@ export class LastMessage {
 }
 
 export class ChatItem {
-  @Integer()
+  @Id()
   id: number;
 
   @Nested(() => ChatParticipant, { description: 'The other side.' })
@@ -47,10 +58,10 @@ export class ChatItem {
 export class ChatPage extends PageOf(ChatItem) {}
 
 export class SendMessage {
-  @Integer({ min: 1, optional: true, description: 'User to write to; or `chat_id`.', example: 2 })
+  @Id({ optional: true, description: 'User to write to; or `chat_id`.', example: 2 })
   recipient_id?: number;
 
-  @Integer({ min: 1, optional: true })
+  @Id({ optional: true })
   chat_id?: number;
 
   @Text({ max: 4000, example: 'Hello! Ready for tomorrow.' })
@@ -65,16 +76,16 @@ export class SendMessage {
 }
 
 export class MessageView {
-  @Integer()
+  @LongId()
   id: number;
 
-  @Integer()
+  @Id()
   chat_id: number;
 
-  @Integer()
+  @Id()
   sender_id: number;
 
-  @Integer({ nullable: true, description: 'The other side of a chat of two.' })
+  @Id({ nullable: true, description: 'The other side of a chat of two.' })
   recipient_id: number | null;
 
   @Text({ max: 4000 })
@@ -88,16 +99,13 @@ export class MessageView {
 }
 
 export class ReadHistory {
-  @Integer({ min: 1, optional: true, description: 'Messages older than this id.' })
-  @Type(() => Number)
+  @QueryLongId({ optional: true, description: 'Messages older than this id.' })
   before?: number;
 
-  @Integer({ min: 0, optional: true, description: 'Messages newer than this id.' })
-  @Type(() => Number)
+  @QueryLongId({ min: 0, optional: true, description: 'Messages newer than this id.' })
   after?: number;
 
-  @Integer({ min: 1, max: 100, optional: true, description: 'Default 20.' })
-  @Type(() => Number)
+  @QueryInteger({ min: 1, max: 100, optional: true, description: 'Default 20.' })
   limit?: number;
 }
 
@@ -110,10 +118,10 @@ export class MessageHistory {
 }
 
 export class ReadResult {
-  @Integer()
+  @Id()
   chat_id: number;
 
-  @Integer({ description: 'Everything up to this message is read.' })
+  @LongId({ description: 'Everything up to this message is read.' })
   message_id: number;
 
   @Integer()
@@ -121,7 +129,7 @@ export class ReadResult {
 }
 
 export class OnlineUser {
-  @Integer()
+  @Id()
   id: number;
 
   @Text({ max: 32 })

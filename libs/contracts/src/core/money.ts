@@ -1,14 +1,11 @@
-const scales = new Map<string, number>();
+import { decimalsOf } from './currencies.js';
 
-/** How many minor units a major one has: 100 for RUB, 1 for JPY, 1000 for KWD. */
-function scaleOf(currency: string): number {
-  let scale = scales.get(currency);
-  if (scale === undefined) {
-    const format = new Intl.NumberFormat('en', { style: 'currency', currency });
-    scale = 10 ** (format.resolvedOptions().maximumFractionDigits ?? 2);
-    scales.set(currency, scale);
-  }
-  return scale;
+/** Most decimals of a currency that prices are named in. */
+export const mostDecimals = 3;
+
+/** Whether an amount needs no more than so many decimals: 0.29 needs two, 1e-9 nine. */
+export function hasDecimals(amount: number, decimals: number): boolean {
+  return Number.isFinite(amount) && Number(amount.toFixed(decimals)) === amount;
 }
 
 /**
@@ -16,13 +13,14 @@ function scaleOf(currency: string): number {
  * @param currency ISO 4217
  */
 export function toMajor(minor: number, currency: string): number {
-  return minor / scaleOf(currency);
+  return minor / 10 ** decimalsOf(currency);
 }
 
 /**
- * Major units, as on the wire, to minor units, as stored, rounded to the nearest: 3000 of RUB → 300000.
+ * Major units, as on the wire, to minor units, as stored, rounded to the nearest: 3000 of RUB → 300000. DTOs refuse what
+ * would be rounded.
  * @param currency ISO 4217
  */
 export function toMinor(major: number, currency: string): number {
-  return Math.round(major * scaleOf(currency));
+  return Math.round(major * 10 ** decimalsOf(currency));
 }

@@ -1,25 +1,27 @@
-import { Type } from 'class-transformer';
-import { Integer, Items } from './fields.js';
+import { Id, Integer, Items, QueryInteger } from './fields.js';
 import type { Page } from './paging.js';
 
 /** Asks for one page of a list. */
 export class PageQuery {
-  @Integer({ min: 1, max: 1_000_000, optional: true, description: 'Page, from 1.', example: 1 })
-  @Type(() => Number)
+  @QueryInteger({
+    min: 1,
+    max: 1_000_000,
+    optional: true,
+    description: 'Page, from 1.',
+    example: 1,
+  })
   page?: number;
 
-  @Integer({
+  @QueryInteger({
     min: 1,
     max: 100,
     optional: true,
     description: 'Items a page; default 20.',
     example: 20,
   })
-  @Type(() => Number)
   limit?: number;
 
-  @Integer({ min: 1, max: 100, optional: true, description: 'Alias of `limit`.' })
-  @Type(() => Number)
+  @QueryInteger({ min: 1, max: 100, optional: true, description: 'Alias of `limit`.' })
   size?: number;
 }
 
@@ -43,7 +45,6 @@ export function PageOf<Item extends object>(item: new () => Item): new () => Pag
 
 /** Names an entity by its id. */
 export class ById {
-  @Integer({ min: 1, max: 2_147_483_647, description: 'Id.', example: 42 })
-  @Type(() => Number)
+  @Id({ description: 'Id.' })
   id: number;
 }

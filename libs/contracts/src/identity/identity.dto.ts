@@ -2,6 +2,8 @@ import {
   Choice,
   Email,
   Flag,
+  GivenPassword,
+  Id,
   Instant,
   Integer,
   Items,
@@ -60,7 +62,7 @@ export class RegisterUser {
 
 /** A user as that user sees it. */
 export class UserView {
-  @Integer({ example: 1 })
+  @Id({ example: 1 })
   id: number;
 
   @Email()
@@ -132,7 +134,7 @@ export class UpdateProfile {
 
 /** What anyone signed in may see of a user. */
 export class UserCard {
-  @Integer({ example: 7 })
+  @Id({ example: 7 })
   id: number;
 
   @Text({ max: 32 })
@@ -155,7 +157,7 @@ export class Login {
   @Email()
   email: string;
 
-  @Text({ max: 256, example: 'correct horse battery staple' })
+  @GivenPassword()
   password: string;
 }
 
@@ -188,7 +190,7 @@ export class SignedIn extends TokenPair {
 
 /** A signed-in device. */
 export class SessionDevice {
-  @Integer()
+  @Id()
   id: number;
 
   @Text({ max: 512 })

@@ -1,11 +1,12 @@
-import { Type } from 'class-transformer';
 import {
   CalendarDate,
   ClockTime,
   Flag,
+  Id,
   Instant,
   Integer,
   Items,
+  QueryInteger,
   Text,
   Texts,
   TimeZone,
@@ -56,13 +57,12 @@ export class FindSlots {
   })
   to?: string;
 
-  @Integer({
+  @QueryInteger({
     min: 15,
     max: 480,
     optional: true,
     description: "Default: the mentor's first duration.",
   })
-  @Type(() => Number)
   duration_minutes?: number;
 
   @TimeZone({ optional: true, description: "Zone of `local_start`; default: the mentor's." })
@@ -128,7 +128,7 @@ export class ReplaceAvailability {
 }
 
 export class AvailabilityRuleView extends AvailabilityRule {
-  @Integer()
+  @Id()
   id: number;
 }
 

@@ -2,10 +2,12 @@ import {
   CalendarDate,
   Choice,
   ClockTime,
-  Flag,
+  Currency,
+  Id,
   Instant,
   Integer,
   Money,
+  QueryFlag,
   Text,
   TimeZone,
   WebAddress,
@@ -36,7 +38,7 @@ export const parties = ['mentor', 'mentee'] as const;
 export type Party = (typeof parties)[number];
 
 export class CreateBooking {
-  @Integer({ min: 1, example: 1 })
+  @Id({ example: 1 })
   mentor_id: number;
 
   @CalendarDate()
@@ -65,25 +67,25 @@ export class ListBookings extends PageQuery {
   @Choice(bookingStatuses, { optional: true })
   status?: BookingStatus;
 
-  @Flag({ optional: true, description: 'Only those that have not ended.' })
+  @QueryFlag({ optional: true, description: 'Only those that have not ended.' })
   upcoming?: boolean;
 }
 
 /** A booking as the Mansa surface shows it. */
 export class BookingView {
-  @Integer()
+  @Id()
   id: number;
 
-  @Integer()
+  @Id()
   mentor_id: number;
 
-  @Integer({ description: 'User id of the mentor.' })
+  @Id({ description: 'User id of the mentor.' })
   mentor_user_id: number;
 
   @Text({ max: 120 })
   mentor_name: string;
 
-  @Integer({ description: 'User id of the mentee.' })
+  @Id({ description: 'User id of the mentee.' })
   mentee_id: number;
 
   @Text({ max: 120 })
@@ -113,7 +115,7 @@ export class BookingView {
   @Money()
   price: number;
 
-  @Text({ max: 3, example: 'RUB' })
+  @Currency()
   currency: string;
 
   @WebAddress({ nullable: true, insecure: true })

@@ -1,13 +1,17 @@
-import { Type } from 'class-transformer';
 import {
   Choice,
+  Currency,
   Decimal,
   Flag,
+  Id,
   Instant,
   Integer,
   Items,
   Money,
   Nested,
+  QueryDecimal,
+  QueryMoney,
+  SearchWords,
   Text,
   Texts,
   TimeZone,
@@ -15,6 +19,7 @@ import {
 } from '../core/fields.js';
 import { PageOf, PageQuery } from '../core/page.dto.js';
 import { WeeklyAvailability } from './availability.dto.js';
+import { mentorCurrency } from './mentor-currency.js';
 
 export const mentorStatuses = ['pending', 'approved', 'rejected'] as const;
 export type MentorStatus = (typeof mentorStatuses)[number];
@@ -23,7 +28,7 @@ const mentorOrders = ['rating', 'price', '-price', 'sessions', 'newest'] as cons
 export type MentorOrder = (typeof mentorOrders)[number];
 
 export class MentorUser {
-  @Integer({ example: 2 })
+  @Id({ example: 2 })
   id: number;
 
   @Text({ max: 120, example: 'Grace Hopper' })
@@ -39,7 +44,7 @@ export class MentorUserDetails extends MentorUser {
 }
 
 export class MentorItem {
-  @Integer({ example: 1 })
+  @Id({ example: 1 })
   id: number;
 
   @Nested(() => MentorUser)
@@ -57,7 +62,7 @@ export class MentorItem {
   @Money()
   price_per_hour: number;
 
-  @Text({ max: 3, example: 'RUB', description: 'ISO 4217.' })
+  @Currency()
   currency: string;
 
   @Decimal({
@@ -78,7 +83,7 @@ export class MentorItem {
 }
 
 export class ReviewView {
-  @Integer()
+  @Id()
   id: number;
 
   @Text({ max: 120 })
@@ -111,19 +116,21 @@ export class ListMentors extends PageQuery {
   @Text({ max: 40, optional: true, example: 'python' })
   skill?: string;
 
-  @Money({ optional: true })
-  @Type(() => Number)
+  @QueryMoney({ optional: true, currency: mentorCurrency })
   min_price?: number;
 
-  @Money({ optional: true })
-  @Type(() => Number)
+  @QueryMoney({ optional: true, currency: mentorCurrency })
   max_price?: number;
 
-  @Decimal({ min: 1, max: 5, optional: true })
-  @Type(() => Number)
+  @QueryDecimal({ min: 1, max: 5, optional: true })
   min_rating?: number;
 
-  @Text({ max: 100, optional: true, description: 'Words of name, title, description or skills.' })
+  @SearchWords({
+    max: 100,
+    optional: true,
+    description:
+      'At most five words of name, title, description or skills; very short ones are names of skills, such as `Go` and `C#`.',
+  })
   q?: string;
 
   @Choice(mentorOrders, { optional: true, description: 'Default rating.' })
@@ -140,7 +147,7 @@ export class ApplyAsMentor {
   @Texts({ minItems: 1, maxItems: 20, max: 40, example: ['Python', 'Django'] })
   skills: string[];
 
-  @Money()
+  @Money({ currency: mentorCurrency })
   price_per_hour: number;
 
   @Nested(() => WeeklyAvailability, { optional: true })
@@ -154,7 +161,7 @@ export class ApplyAsMentor {
 }
 
 export class MentorApplication {
-  @Integer({ example: 1 })
+  @Id({ example: 1 })
   id: number;
 
   @Choice(mentorStatuses)
@@ -170,7 +177,7 @@ export class ListApplications extends PageQuery {
 }
 
 export class ApplicationItem {
-  @Integer()
+  @Id()
   id: number;
 
   @Nested(() => MentorUser)
@@ -206,19 +213,18 @@ export class ListMentorProfiles extends PageQuery {
   @Text({ max: 40, optional: true })
   expertise?: string;
 
-  @Text({ max: 100, optional: true })
+  @SearchWords({ max: 100, optional: true, description: 'As `q` of `/mentors`.' })
   search?: string;
 
-  @Decimal({ min: 1, max: 5, optional: true })
-  @Type(() => Number)
+  @QueryDecimal({ min: 1, max: 5, optional: true })
   min_rating?: number;
 }
 
 export class MentorProfile {
-  @Integer()
+  @Id()
   id: number;
 
-  @Integer()
+  @Id()
   user_id: number;
 
   @Text({ max: 120 })

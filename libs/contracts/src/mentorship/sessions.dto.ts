@@ -1,5 +1,15 @@
 import { Transform } from 'class-transformer';
-import { Choice, Instant, Integer, Money, Nested, Text, WebAddress } from '../core/fields.js';
+import {
+  Choice,
+  Currency,
+  Id,
+  Instant,
+  Integer,
+  Money,
+  Nested,
+  Text,
+  WebAddress,
+} from '../core/fields.js';
 import { PageOf, PageQuery } from '../core/page.dto.js';
 import {
   type BookingStatus,
@@ -21,7 +31,7 @@ export const sessionStatuses = [
 export type SessionStatus = (typeof sessionStatuses)[number];
 
 export class BookSession {
-  @Integer({ min: 1, example: 1 })
+  @Id({ example: 1 })
   mentor_id: number;
 
   @Instant({ description: 'Start of a free slot.' })
@@ -38,10 +48,10 @@ export class BookSession {
 }
 
 export class SessionMentor {
-  @Integer({ description: 'Id of the mentor profile.' })
+  @Id({ description: 'Id of the mentor profile.' })
   id: number;
 
-  @Integer()
+  @Id()
   user_id: number;
 
   @Text({ max: 120 })
@@ -52,7 +62,7 @@ export class SessionMentor {
 }
 
 export class SessionStudent {
-  @Integer()
+  @Id()
   id: number;
 
   @Text({ max: 120 })
@@ -64,7 +74,7 @@ export class SessionStudent {
 
 /** A booking as `/sessions` shows it. */
 export class SessionView {
-  @Integer({ example: 1 })
+  @Id({ example: 1 })
   id: number;
 
   @Nested(() => SessionMentor)
@@ -94,7 +104,7 @@ export class SessionView {
   @Money()
   price: number;
 
-  @Text({ max: 3, example: 'RUB' })
+  @Currency()
   currency: string;
 
   @Choice(paymentStatuses)
@@ -168,7 +178,7 @@ export class CompleteSession {
 }
 
 export class CompletedSession {
-  @Integer()
+  @Id()
   id: number;
 
   @Choice(sessionStatuses)

@@ -1,4 +1,4 @@
-import { Choice, Flag, Instant, Integer, Text } from '../core/fields.js';
+import { Choice, Flag, Id, Instant, Integer, QueryFlag, Text } from '../core/fields.js';
 import { PageOf, PageQuery } from '../core/page.dto.js';
 import { ApiProperty } from '@nestjs/swagger';
 
@@ -25,12 +25,12 @@ export class ListNotifications extends PageQuery {
   @Choice(notificationTypes, { optional: true })
   type?: NotificationType;
 
-  @Flag({ optional: true })
+  @QueryFlag({ optional: true })
   is_read?: boolean;
 }
 
 export class NotificationView {
-  @Integer()
+  @Id()
   id: number;
 
   @Choice(notificationTypes)

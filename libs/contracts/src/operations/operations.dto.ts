@@ -1,26 +1,33 @@
-import { Type } from 'class-transformer';
-import { ArrayMaxSize, IsArray, IsInt, IsOptional, Min } from 'class-validator';
 import { ApiProperty } from '@nestjs/swagger';
-import { Choice, Flag, Instant, Integer, Items, Text, Texts } from '../core/fields.js';
+import {
+  Choice,
+  Instant,
+  Integer,
+  Items,
+  LongId,
+  LongIds,
+  QueryFlag,
+  QueryInteger,
+  Text,
+  Texts,
+} from '../core/fields.js';
 import { PageOf } from '../core/page.dto.js';
 
 /** Asks for parked events, newest first. */
 export class DeadLetterQuery {
-  @Integer({ min: 1, max: 1_000_000, optional: true, description: 'Page, from 1.' })
-  @Type(() => Number)
+  @QueryInteger({ min: 1, max: 1_000_000, optional: true, description: 'Page, from 1.' })
   page?: number;
 
-  @Integer({ min: 1, max: 100, optional: true, description: 'Items a page; default 20.' })
-  @Type(() => Number)
+  @QueryInteger({ min: 1, max: 100, optional: true, description: 'Items a page; default 20.' })
   limit?: number;
 
-  @Flag({ optional: true, description: 'Also those that a retry has handled since.' })
+  @QueryFlag({ optional: true, description: 'Also those that a retry has handled since.' })
   retried?: boolean;
 }
 
 /** An event that a handler could not handle, parked after its last attempt. */
 export class DeadLetterView {
-  @Integer()
+  @LongId()
   id: number;
 
   @Text({ max: 36 })
@@ -55,17 +62,12 @@ export class DeadLetterPage extends PageOf(DeadLetterView) {}
 
 /** Names parked events by id; without ids, all that wait (at most 500 at once, oldest first). */
 export class RetryDeadLetters {
-  @ApiProperty({ type: 'integer', isArray: true, required: false, maxItems: 500 })
-  @IsOptional()
-  @IsArray({ message: '$property must be a list.' })
-  @ArrayMaxSize(500, { message: '$property must have at most 500 entries.' })
-  @IsInt({ each: true, message: 'each entry of $property must be a whole number.' })
-  @Min(1, { each: true, message: 'each entry of $property must be at least 1.' })
+  @LongIds({ maxItems: 500, optional: true })
   ids?: number[];
 }
 
 export class FailedRetry {
-  @Integer()
+  @LongId()
   id: number;
 
   @Text({ max: 4000 })
@@ -73,7 +75,7 @@ export class FailedRetry {
 }
 
 export class RetriedDeadLetters {
-  @ApiProperty({ type: 'integer', isArray: true, description: 'Ids of those handled now.' })
+  @ApiProperty({ type: 'integer', isArray: true, description: 'LongIds of those handled now.' })
   retried: number[];
 
   @Items(() => FailedRetry, { description: 'Those that failed again stay parked.' })

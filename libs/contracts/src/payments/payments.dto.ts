@@ -1,4 +1,4 @@
-import { Choice, Instant, Integer, Money, Text, WebAddress } from '../core/fields.js';
+import { Choice, Currency, Id, Instant, Money, Text, WebAddress } from '../core/fields.js';
 import { PageOf } from '../core/page.dto.js';
 
 const paymentMethods = ['card'] as const;
@@ -18,7 +18,7 @@ const sandboxOutcomes = ['succeed', 'fail'] as const;
 export type SandboxOutcome = (typeof sandboxOutcomes)[number];
 
 export class CreatePayment {
-  @Integer({ min: 1, example: 1, description: 'Id of the session to pay.' })
+  @Id({ example: 1, description: 'Id of the session to pay.' })
   session_id: number;
 
   @Money({ description: 'Must be the price of the session, which the server knows.' })
@@ -35,7 +35,7 @@ export class CreatedPayment {
   @Money()
   amount: number;
 
-  @Text({ max: 3, example: 'RUB' })
+  @Currency()
   currency: string;
 
   @Choice(paymentStates)
@@ -52,13 +52,13 @@ export class PaymentView {
   @Text({ max: 40, example: 'pm_123abc' })
   id: string;
 
-  @Integer({ nullable: true })
+  @Id({ nullable: true })
   session_id: number | null;
 
   @Money()
   amount: number;
 
-  @Text({ max: 3, example: 'RUB' })
+  @Currency()
   currency: string;
 
   @Choice(paymentStates)
