@@ -13,6 +13,7 @@ import { EventLog } from './event-log/event-log.js';
 import { LogInbox } from './event-log/log-inbox.js';
 import { LogTrimmer } from './event-log/log-trimmer.js';
 import { MessageSignals } from './messages/message-signals.js';
+import { MessageStore } from './messages/message-store.js';
 import { MessageWriter } from './messages/message-writer.js';
 import { MessagesController } from './messages/messages.controller.js';
 import { MessagesService } from './messages/messages.service.js';
@@ -54,6 +55,7 @@ export const appModule = (config: ChatConfig): DynamicModule => ({
     DirectChats,
     MessagesService,
     MessageSignals,
+    MessageStore,
     MessageWriter,
     ReceiptsService,
     TypingService,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   type DurableFrame,
   EventLog,
+  type LogCursor,
   Messages,
   notificationCreated,
   type NotificationView,
@@ -91,7 +92,13 @@ describe('the event log', () => {
     expect(mentee.frames).toEqual([frame]);
     const { epoch } = await chat.requests.request(EventLog.head, caller(1), {});
     const slice = await chat.requests.request(EventLog.read, caller(1), { epoch, offset: 0 });
-    expect(slice).toEqual({ epoch, offset: 1, recovered: true, frames: [frame], has_more: false });
+    expect(slice).toMatchObject({
+      epoch,
+      offset: 1,
+      recovered: true,
+      frames: [frame],
+      has_more: false,
+    });
   });
 
   it('starts empty and keeps its epoch', async () => {
@@ -154,6 +161,23 @@ describe('the event log', () => {
     }
   });
 
+  it('is read on from a page, also when the page before says where its messages ended', async () => {
+    const { epoch } = await chat.requests.request(EventLog.head, caller(21), {});
+    const frames: DurableFrame[] = [];
+    let from: LogCursor = { epoch, offset: 0 };
+    for (let page = 0; page < 4; page++) {
+      const slice = await chat.requests.request(EventLog.read, caller(21), { ...from, limit: 2 });
+      frames.push(...slice.frames);
+      expect(slice.has_more).toBe(page < 3);
+      from = {
+        epoch: slice.epoch,
+        offset: slice.offset,
+        after_message_id: slice.after_message_id,
+      };
+    }
+    expect(frames.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+  });
+
   it('begins after the old receipts and notifications, which are dropped', async () => {
     await chat.sql.query(
       `UPDATE log_entries SET logged_at = now() - interval '31 days' WHERE user_id = 21 AND "offset" = 3`,
@@ -171,6 +195,62 @@ describe('the event log', () => {
     const kept = await read(3);
     expect(kept.frames.map(({ offset }) => offset)).toEqual([4, 5, 6, 7]);
     expect(kept.recovered).toBe(true);
+  });
+
+  it('is read in pages of 600 KB, however long the messages are', async () => {
+    const texts = ['я'.repeat(4000), '😀'.repeat(2000), '"'.repeat(4000), '\u0001'.repeat(4000)];
+    const sent: string[] = [];
+    for (let number = 0; number < 96; number++) {
+      const text = texts[number % texts.length] ?? '';
+      sent.push(text);
+      await post(31, 32, text);
+    }
+    const { epoch } = await chat.requests.request(EventLog.head, caller(32), {});
+    const received: string[] = [];
+    let from: LogCursor = { epoch, offset: 0 };
+    let pages = 0;
+    for (let more = true; more; pages++) {
+      const slice = await chat.requests.request(EventLog.read, caller(32), { ...from, limit: 500 });
+      expect(slice.recovered).toBe(true);
+      expect(Buffer.byteLength(JSON.stringify(slice.frames))).toBeLessThanOrEqual(600_001);
+      received.push(
+        ...slice.frames.map((frame) => (frame.type === 'message' ? frame.content : '')),
+      );
+      more = slice.has_more;
+      from = {
+        epoch: slice.epoch,
+        offset: slice.offset,
+        after_message_id: slice.after_message_id,
+      };
+    }
+    expect(received).toEqual(sent);
+    expect(pages).toBe(2);
+    const one = await chat.requests.request(EventLog.read, caller(32), {
+      epoch,
+      offset: 0,
+      max_bytes: 1,
+    });
+    expect(one).toMatchObject({ offset: 1, has_more: true });
+  });
+
+  it('with a hole loses its reader once, who then goes on from the end', async () => {
+    await post(33, 34, 'first');
+    const { id } = await post(33, 34, 'lost');
+    await post(33, 34, 'last');
+    await chat.sql.query('DELETE FROM messages WHERE id = $1', [id]);
+    const { epoch } = await chat.requests.request(EventLog.head, caller(34), {});
+    const read = (offset: number) =>
+      chat.requests.request(EventLog.read, caller(34), { epoch, offset });
+
+    expect(await read(0)).toEqual({
+      epoch,
+      offset: 3,
+      recovered: false,
+      frames: [],
+      has_more: false,
+    });
+    await post(33, 34, 'next');
+    expect(await read(3)).toMatchObject({ recovered: true, frames: [{ content: 'next' }] });
   });
 
   it('tells where many logs end', async () => {

@@ -5,12 +5,16 @@ import {
   Chats,
   type DurableFrame,
   EventLog,
+  type LogCursor,
   Messages,
   type SocketPost,
   Typing,
 } from '@mentorhub/contracts';
 import { requestContext } from '@mentorhub/messaging';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import type { Pool } from 'pg';
+import { MessageStore } from '../src/messages/message-store.js';
+import { ReceiptsService } from '../src/messages/receipts.service.js';
 import { caller, startChat, type TestChat } from './harness.js';
 
 let chat: TestChat;
@@ -55,16 +59,20 @@ function sendWithKey(from: number, to: number, text: string) {
 
 async function readAll(userId: number): Promise<DurableFrame[]> {
   const frames: DurableFrame[] = [];
-  let from = { ...(await chat.requests.request(EventLog.head, caller(userId), {})), offset: 0 };
+  const { epoch } = await chat.requests.request(EventLog.head, caller(userId), {});
+  let from: LogCursor = { epoch, offset: 0 };
   for (;;) {
     const slice = await chat.requests.request(EventLog.read, caller(userId), {
-      epoch: from.epoch,
-      offset: from.offset,
+      ...from,
       limit: 70,
     });
     frames.push(...slice.frames);
     if (!slice.has_more) return frames;
-    from = slice;
+    from = {
+      epoch: slice.epoch,
+      offset: slice.offset,
+      after_message_id: slice.after_message_id,
+    };
   }
 }
 
@@ -232,6 +240,86 @@ it('stores what is new of many posts when some were stored before', async () => 
   expect(await log(74)).toMatchObject([{ content: 'from another', offset: 1 }]);
 });
 
+/** Locks the log of a user, as a stalled transaction does. */
+async function lockLog(userId: number): Promise<() => Promise<void>> {
+  const runner = chat.sql.createQueryRunner();
+  await runner.startTransaction();
+  await runner.query('SELECT FROM user_logs WHERE user_id = $1 FOR UPDATE', [userId]);
+  return async () => {
+    await runner.commitTransaction();
+    await runner.release();
+  };
+}
+
+describe('a locked log', () => {
+  it('holds up the messages of its user only, which follow in their order', async () => {
+    await post(81, 82, 'opens the chat');
+    const release = await lockLog(82);
+    const sockets = chat.listen(82);
+    const waiting: Promise<AckDetails>[] = [];
+    const settled: string[] = [];
+    for (let number = 0; number < 150; number++) {
+      const ack = post(81, 82, `m${number}`);
+      waiting.push(ack);
+      void ack.then(() => settled.push(`m${number}`));
+    }
+
+    for (let number = 0; number < 20; number++) await post(83, 84, `of others ${number}`);
+    const also = await post(81, 85, 'to another');
+
+    expect(settled).toEqual([]);
+    expect(also).toMatchObject({ offset: 2 });
+    await release();
+    const acks = await Promise.all(waiting);
+    expect(acks.map(({ offset }) => offset)).toEqual(acks.map((_, index) => index + 3));
+    await vi.waitFor(() => expect(sockets.messages).toHaveLength(150));
+    const texts = (await log(82)).map((frame) => (frame.type === 'message' ? frame.content : ''));
+    expect(texts).toEqual(['opens the chat', ...acks.map((_, index) => `m${index}`)]);
+  });
+
+  it('that stays locked has the message refused, and nothing stored', async () => {
+    await post(86, 87, 'opens the chat');
+    const release = await lockLog(86);
+    expect(await codeOf(post(86, 87, 'in vain'))).toBe('SERVICE_UNAVAILABLE');
+    await release();
+    expect(await log(87)).toHaveLength(1);
+    expect(await post(86, 87, 'again')).toMatchObject({ offset: 2 });
+  }, 10_000);
+});
+
+it('sorts out repeated client_ids before a statement fails, after the first one also those of another replica', async () => {
+  await Promise.all([post(91, 92, 'a', 'first'), post(93, 94, 'b', 'other')]);
+  const store = chat.service.app.get(MessageStore);
+  const insert = vi.spyOn(store, 'insert');
+  const failures = async () =>
+    (await Promise.allSettled(insert.mock.results.map(({ value }) => value))).filter(
+      ({ status }) => status === 'rejected',
+    ).length;
+  const batch = (from: number, to: number, known: string) =>
+    chat.requests.request(Messages.post, undefined, {
+      posts: [socketPost(from, to, 'known', known), socketPost(to, from, 'new')],
+    });
+
+  expect((await batch(91, 92, 'first')).answers).toMatchObject([
+    { ack: { duplicate: true } },
+    { ack: { offset: 2 } },
+  ]);
+  expect(await failures()).toBe(0);
+
+  // As if another replica had stored it: met once, and looked for in the batches that follow.
+  await chat.sql.query(
+    `UPDATE messages SET client_id = client_id || '-of-another' WHERE sender_id IN (91, 93)`,
+  );
+  await batch(91, 92, 'first-of-another');
+  expect(await failures()).toBe(1);
+  expect((await batch(93, 94, 'other-of-another')).answers).toMatchObject([
+    { ack: { duplicate: true } },
+    { ack: { offset: 2 } },
+  ]);
+  expect(await failures()).toBe(1);
+  insert.mockRestore();
+});
+
 it('keeps a message that the database refuses from taking others with it', async () => {
   // Both halves of a pair are stored as the same character, so the second is no duplicate before it is stored.
   const { answers } = await chat.requests.request(Messages.post, undefined, {
@@ -316,6 +404,80 @@ describe('reading', () => {
     expect(history.items.map(({ read }) => read)).toEqual([true, true, false]);
   });
 
+  it('counts as if each message were counted every time, whatever is read in whatever order', async () => {
+    const sent: { id: number; sender: number }[] = [];
+    let readTo = 0;
+    // The same numbers in every run.
+    let state = 7;
+    const random = (below: number): number => {
+      state = (state * 1_103_515_245 + 12_345) % 2_147_483_648;
+      return Math.floor((state / 2_147_483_648) * below);
+    };
+    for (let step = 0; step < 120; step++) {
+      const sender = random(3) === 0 ? 37 : 36;
+      sent.push({ id: (await post(sender, sender === 36 ? 37 : 36, `m${step}`)).id, sender });
+      if (random(3) > 0) continue;
+      const { id } = sent[random(sent.length)] ?? { id: 0 };
+      readTo = Math.max(readTo, id);
+      const unread = sent.filter((message) => message.id > readTo && message.sender === 36).length;
+      const result = await chat.requests.request(Messages.read, caller(37), { id });
+      expect(result).toMatchObject({ message_id: readTo, unread_count: unread });
+      const { items } = await chat.requests.request(Chats.list, caller(37), {});
+      expect(items[0]?.unread_count).toBe(unread);
+    }
+  });
+
+  it('goes on from a long count, and from the start where an older version has read', async () => {
+    const ids: number[] = [];
+    for (let round = 0; round < 6; round++) {
+      const acks = await Promise.all(Array.from({ length: 100 }, () => post(38, 39, 'm')));
+      ids.push(...acks.map(({ id }) => id).toSorted((one, other) => one - other));
+    }
+    const unread = async () =>
+      (await chat.requests.request(Chats.list, caller(39), {})).items[0]?.unread_count;
+    expect(await unread()).toBe(600);
+    const kept = 'SELECT unread_count FROM participants WHERE user_id = 39';
+    expect(await chat.sql.query(kept)).toEqual([{ unread_count: 600 }]);
+    await post(38, 39, 'one more');
+    expect(await unread()).toBe(601);
+    const result = await chat.requests.request(Messages.read, caller(39), { id: ids[99] ?? 0 });
+    expect(result.unread_count).toBe(501);
+
+    await chat.sql.query('UPDATE participants SET last_read_message_id = $1 WHERE user_id = 39', [
+      ids[199],
+    ]);
+    expect(await unread()).toBe(401);
+  });
+
+  it('is one round trip to the database, and one move when many devices read at once', async () => {
+    const acks: AckDetails[] = [];
+    for (let number = 0; number < 30; number++) acks.push(await post(64, 65, `m${number}`));
+    const replica = await chat.startReplica();
+    const { master: pool } = chat.sql.driver as unknown as { master: Pool };
+    const queries = vi.spyOn(pool, 'query');
+    const connections = vi.fn<() => void>();
+    pool.on('acquire', connections);
+    await chat.service.app.get(ReceiptsService).readUpTo(caller(65), acks[0]?.id ?? 0);
+    expect(queries).toHaveBeenCalledTimes(1);
+    expect(connections).toHaveBeenCalledTimes(1);
+    queries.mockRestore();
+    pool.off('acquire', connections);
+
+    const results = await Promise.all(
+      acks.map(({ id }) => chat.requests.request(Messages.read, caller(65), { id })),
+    );
+    await replica.close();
+
+    expect(Math.max(...results.map(({ message_id: id }) => id))).toBe(acks.at(-1)?.id);
+    const frames = await log(64);
+    expect(frames.map(({ offset }) => offset)).toEqual(frames.map((_, index) => index + 1));
+    const receipts = frames.flatMap((frame) => (frame.type === 'read' ? frame.message_id : []));
+    expect(receipts).toEqual(receipts.toSorted((one, other) => one - other));
+    expect(receipts.at(-1)).toBe(acks.at(-1)?.id);
+    const { items } = await chat.requests.request(Chats.list, caller(65), {});
+    expect(items[0]?.unread_count).toBe(0);
+  });
+
   it('changes nothing when it goes backwards, and is refused to strangers', async () => {
     const first = await post(33, 34, 'one');
     const second = await post(33, 34, 'two');
@@ -349,6 +511,36 @@ describe('history', () => {
     expect(await codeOf(chat.requests.request(Chats.history, caller(43), { id }))).toBe(
       'NOT_FOUND',
     );
+  });
+
+  it('comes in pages of 600 KB, however long the messages are', async () => {
+    const text = 'щ'.repeat(4000);
+    let id = 0;
+    for (let number = 0; number < 95; number++) id = (await post(44, 45, text)).chat_id;
+    const pagesOf = async (query: 'before' | 'after'): Promise<number[][]> => {
+      const pages: number[][] = [];
+      for (let from = query === 'after' ? 0 : Number.MAX_SAFE_INTEGER; ;) {
+        const page = await chat.requests.request(Chats.history, caller(45), {
+          id,
+          limit: 100,
+          [query]: from,
+        });
+        expect(Buffer.byteLength(JSON.stringify(page.items))).toBeLessThanOrEqual(600_001);
+        const ids = page.items.map((message) => message.id);
+        pages.push(ids);
+        if (!page.has_more) return pages;
+        from = (query === 'after' ? ids.at(-1) : ids[0]) ?? 0;
+      }
+    };
+
+    const forward = await pagesOf('after');
+    const backward = await pagesOf('before');
+
+    expect(forward.flat()).toHaveLength(95);
+    expect(forward).toHaveLength(2);
+    expect(backward.toReversed().flat()).toEqual(forward.flat());
+    const { items } = await chat.requests.request(Chats.list, caller(45), {});
+    expect(items[0]?.last_message?.text).toBe('щ'.repeat(1000));
   });
 
   it('lists chats with the one written in last first', async () => {

@@ -4,6 +4,7 @@ import {
   type ChatItem,
   type ChatPage,
   type MessageHistory,
+  type MessageView,
   type PageQuery,
   paging,
   type ReadHistory,
@@ -12,12 +13,16 @@ import {
 import { People } from '@mentorhub/people';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { fitting, maxPageBytes } from '../pages/page-bytes.js';
 import { DirectChats } from './direct-chats.js';
 
 interface ChatRow {
   id: number;
   other_id: number;
-  unread_count: number;
+  last_read_message_id: number;
+  /** Unread messages up to the last count, and those after it. */
+  counted: number;
+  uncounted: number;
   message_id: number;
   sender_id: number;
   text: string;
@@ -31,7 +36,17 @@ interface MessageRow {
   text: string;
   sent_at: Date;
   read: boolean;
+  /** How many messages there are, up to one more than the limit; those over the budget in bytes are not read. */
+  page_rows: number;
 }
+
+/**
+ * What a list of chats shows of the last messages: 100 whole ones could be more than fits into an answer. A character
+ * takes up to 6 bytes as JSON.
+ */
+const previewCharacters = 1000;
+/** A count of so many messages is worth a write. */
+const keptCount = 500;
 
 @Injectable()
 export class ChatsService {
@@ -45,15 +60,16 @@ export class ChatsService {
   async list(actor: Caller, query: PageQuery): Promise<ChatPage> {
     const { limit, offset } = paging(query);
     const rows = await this.dataSource.query<ChatRow[]>(
-      `SELECT mine.*, messages.sender_id, messages.text, messages.sent_at,
+      `SELECT mine.*, messages.sender_id, left(messages.text, ${previewCharacters}) AS text, messages.sent_at,
          CASE WHEN chats.user_low = $1 THEN chats.user_high ELSE chats.user_low END AS other_id,
          (
            SELECT count(*) FROM messages AS unread
-           WHERE unread.chat_id = mine.id AND unread.id > mine.last_read_message_id
-             AND unread.sender_id <> $1
-         ) AS unread_count
+           WHERE unread.chat_id = mine.id AND unread.id > mine.counted_to AND unread.sender_id <> $1
+         ) AS uncounted
        FROM (
          SELECT participants.chat_id AS id, participants.last_read_message_id,
+           CASE WHEN unread_from = last_read_message_id THEN unread_to ELSE last_read_message_id END AS counted_to,
+           CASE WHEN unread_from = last_read_message_id THEN unread_count ELSE 0 END AS counted,
            last.id AS message_id, count(*) OVER () AS total
          FROM participants
          CROSS JOIN LATERAL (
@@ -84,15 +100,16 @@ export class ChatsService {
           text: row.text,
           sent_at: row.sent_at.toISOString(),
         },
-        unread_count: row.unread_count,
+        unread_count: row.counted + row.uncounted,
       };
     });
+    await this.keepCounts(actor, rows);
     return toPage(items, rows[0]?.total ?? (await this.count(actor)), query);
   }
 
   /**
-   * A stretch of a chat, oldest first: the newest messages, those before an id, or those after one. `has_more` tells
-   * whether the stretch goes on in the direction that was read.
+   * A stretch of a chat, oldest first: the newest messages, those before an id, or those after one; at most `limit`, and
+   * at most 600 KB. `has_more` says whether the stretch goes on in the direction that was read.
    * @throws ApplicationError `NOT_FOUND` also for a chat of others
    */
   async history(
@@ -101,22 +118,29 @@ export class ChatsService {
   ): Promise<MessageHistory> {
     const chat = await this.directChats.ofUser(actor.user_id, id);
     const forward = after !== undefined && before === undefined;
+    const order = forward ? 'ASC' : 'DESC';
     const rows = await this.dataSource.query<MessageRow[]>(
-      `SELECT messages.id, messages.sender_id, messages.text, messages.sent_at,
-         EXISTS (
-           SELECT FROM participants
-           WHERE chat_id = $1 AND user_id <> messages.sender_id AND last_read_message_id >= messages.id
-         ) AS read
-       FROM messages
-       WHERE chat_id = $1 AND id > $2 AND id < $3
-       ORDER BY id ${forward ? 'ASC' : 'DESC'}
-       LIMIT $4`,
+      `SELECT sized.*, EXISTS (
+         SELECT FROM participants
+         WHERE chat_id = $1 AND user_id <> sized.sender_id AND last_read_message_id >= sized.id
+       ) AS read
+       FROM (
+         SELECT page.*, count(*) OVER () AS page_rows,
+           sum(octet_length(text)) OVER (
+             ORDER BY id ${order} ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING
+           ) AS bytes_before
+         FROM (
+           SELECT id, sender_id, text, sent_at FROM messages
+           WHERE chat_id = $1 AND id > $2 AND id < $3
+           ORDER BY id ${order} LIMIT $4
+         ) AS page
+       ) AS sized
+       WHERE coalesce(bytes_before, 0) <= ${maxPageBytes}
+       ORDER BY id ${order}`,
       [chat.id, after ?? 0, before ?? Number.MAX_SAFE_INTEGER, limit + 1],
     );
-    const page = rows.slice(0, limit);
-    if (!forward) page.reverse();
-    return {
-      items: page.map((row) => ({
+    const items = fitting(
+      rows.slice(0, limit).map((row): MessageView => ({
         id: row.id,
         chat_id: chat.id,
         sender_id: row.sender_id,
@@ -125,8 +149,22 @@ export class ChatsService {
         sent_at: row.sent_at.toISOString(),
         read: row.read,
       })),
-      has_more: rows.length > limit,
-    };
+      maxPageBytes,
+    );
+    if (!forward) items.reverse();
+    return { items, has_more: (rows[0]?.page_rows ?? 0) > items.length };
+  }
+
+  /** Remembers long counts, so that the next ones begin where they ended. */
+  private async keepCounts({ user_id: userId }: Caller, rows: readonly ChatRow[]): Promise<void> {
+    for (const row of rows) {
+      if (row.uncounted < keptCount) continue;
+      await this.dataSource.query(
+        `UPDATE participants SET unread_from = $3, unread_to = $4, unread_count = $5
+         WHERE chat_id = $1 AND user_id = $2 AND last_read_message_id = $3 AND unread_to < $4`,
+        [row.id, userId, row.last_read_message_id, row.message_id, row.counted + row.uncounted],
+      );
+    }
   }
 
   /** Only a page past the end needs it: every other row carries the total. */

@@ -3,6 +3,7 @@ import {
   EventLog as Requests,
   type LogPosition,
   type LogSlice,
+  type ReadLog,
 } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
@@ -18,7 +19,7 @@ export class EventLogController {
   }
 
   @Handle(Requests.read)
-  read(actor: Caller, from: LogPosition & { limit?: number }): Promise<LogSlice> {
+  read(actor: Caller, from: ReadLog): Promise<LogSlice> {
     return this.log.read(actor.user_id, from);
   }
 

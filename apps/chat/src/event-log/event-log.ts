@@ -3,13 +3,16 @@ import {
   type LogPosition,
   type LogSlice,
   type NotificationFrame,
+  type ReadLog,
   type ReadFrame,
   userFrame,
 } from '@mentorhub/contracts';
 import { Signals } from '@mentorhub/messaging';
-import { Injectable } from '@nestjs/common';
+import { Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { visibleClientId } from '../messages/client-id.js';
+import { fitting, maxPageBytes } from '../pages/page-bytes.js';
+import { lastMessageSql, readLogSql } from './read-log.sql.js';
 
 /** Something for a user's log that is no message; those have their places with them. */
 export type NewEntry = { readonly userId: number } & (
@@ -34,6 +37,8 @@ interface EntryRow {
   text: string;
   client_id: string | null;
   sent_at: Date;
+  /** How many rows follow the position, up to the limit; those over the budget in bytes are not read. */
+  page_rows: number;
 }
 
 interface LogRow {
@@ -42,49 +47,14 @@ interface LogRow {
   trimmed_to: number;
 }
 
-/**
- * What follows an offset in a user's log: entries, and messages of each of the user's chats. In a chat the offsets grow
- * with the ids, so the messages that follow are found from the newest one backwards, whatever is older is not looked at.
- */
-const readSql = `
-  SELECT logged.*, people.username FROM (
-    (
-      SELECT "offset", kind, payload,
-        NULL::bigint AS id, NULL::int AS chat_id, NULL::int AS sender_id, NULL AS text, NULL AS client_id,
-        NULL::timestamptz AS sent_at
-      FROM log_entries WHERE user_id = $1 AND "offset" > $2
-      ORDER BY "offset" LIMIT $3
-    )
-    UNION ALL
-    SELECT following.*
-    FROM participants
-    JOIN chats ON chats.id = participants.chat_id
-    CROSS JOIN LATERAL (
-      SELECT max(id) AS id FROM (
-        SELECT id FROM messages
-        WHERE chat_id = chats.id AND CASE WHEN chats.user_low = $1 THEN offset_low ELSE offset_high END <= $2
-        ORDER BY id DESC LIMIT 1
-      ) AS seen
-    ) AS last_seen
-    CROSS JOIN LATERAL (
-      SELECT CASE WHEN chats.user_low = $1 THEN offset_low ELSE offset_high END AS "offset",
-        'message', NULL::jsonb, id, chat_id, sender_id, text, client_id, sent_at
-      FROM messages
-      WHERE chat_id = chats.id AND id > coalesce(last_seen.id, 0)
-      ORDER BY id LIMIT $3
-    ) AS following
-    WHERE participants.user_id = $1
-  ) AS logged
-  LEFT JOIN people ON people.user_id = logged.sender_id
-  ORDER BY logged."offset"
-  LIMIT $3`;
-
 const defaultLimit = 200;
 const maxLimit = 500;
 
 /** Each user's log of durable events, with consecutive offsets: the memory behind the open sockets. */
 @Injectable()
 export class EventLog {
+  private readonly logger = new Logger(EventLog.name);
+
   constructor(
     private readonly dataSource: DataSource,
     private readonly signals: Signals,
@@ -98,43 +68,64 @@ export class EventLog {
 
   /**
    * What follows a position, in order. `recovered: false` with the end of the log when it does not reach back to the
-   * position, or the position is not of this log.
+   * position, the position is not of this log, or entries are missing.
    */
-  async read(userId: number, from: LogPosition & { limit?: number }): Promise<LogSlice> {
-    // A log that was trimmed between the two statements of a look is seen as it is by the next one.
+  async read(userId: number, from: ReadLog): Promise<LogSlice> {
+    // A log that was trimmed between the statements of a look is seen as it is by the next one.
     const slice = (await this.look(userId, from)) ?? (await this.look(userId, from));
-    if (!slice) throw new Error(`The event log of user ${userId} has a hole after ${from.offset}.`);
-    return slice;
+    if (slice) return slice;
+    // Whoever reads here would meet the hole again and again, and what is after it would never be delivered.
+    this.logger.error(
+      `The event log of user ${userId} has a hole after ${from.offset}: its reader goes on from the end of the log.`,
+    );
+    return lost(await this.find(userId));
   }
 
   /** As {@link read}; `undefined` when entries are missing. */
   private async look(
     userId: number,
-    { epoch, offset, limit = defaultLimit }: LogPosition & { limit?: number },
+    {
+      epoch,
+      offset,
+      after_message_id: known,
+      limit = defaultLimit,
+      max_bytes: maxBytes = maxPageBytes,
+    }: ReadLog,
   ): Promise<LogSlice | undefined> {
     const log = await this.find(userId);
     if (epoch !== log.epoch || offset < log.trimmed_to || offset > log.last_offset) {
-      return {
-        epoch: log.epoch,
-        offset: log.last_offset,
-        recovered: false,
-        frames: [],
-        has_more: false,
-      };
+      return lost(log);
     }
-    const take = Math.min(Math.max(limit, 1), maxLimit);
-    const rows = await this.dataSource.query<EntryRow[]>(readSql, [userId, offset, take + 1]);
-    const expected = Math.min(take + 1, log.last_offset - offset);
-    const last = rows.at(-1)?.offset ?? offset;
-    if (rows.length < expected || last !== offset + rows.length) return undefined;
-    const frames = rows.slice(0, take).map((row) => toFrame(row, userId));
+    const end = Math.min(offset + Math.min(Math.max(limit, 1), maxLimit), log.last_offset);
+    const afterMessage = known ?? (await this.lastMessage(userId, offset));
+    const budget = Math.min(Math.max(maxBytes, 1), maxPageBytes);
+    const rows = await this.dataSource.query<EntryRow[]>(readLogSql, [
+      userId,
+      offset,
+      end,
+      afterMessage,
+      budget,
+    ]);
+    const complete = (rows[0]?.page_rows ?? 0) === end - offset;
+    if (!complete || (rows.at(-1)?.offset ?? offset) !== offset + rows.length) return undefined;
+    const frames = fitting(
+      rows.map((row) => toFrame(row, userId)),
+      budget,
+    );
+    const reached = frames.at(-1)?.offset ?? offset;
     return {
       epoch,
-      offset: frames.at(-1)?.offset ?? offset,
+      offset: reached,
+      after_message_id: frames.findLast((frame) => frame.type === 'message')?.id ?? afterMessage,
       recovered: true,
       frames,
-      has_more: rows.length > take,
+      has_more: reached < log.last_offset,
     };
+  }
+
+  private async lastMessage(userId: number, offset: number): Promise<number> {
+    const [last] = await this.dataSource.query<{ id: number }[]>(lastMessageSql, [userId, offset]);
+    return last?.id ?? 0;
   }
 
   /** Where the logs of many users end, by user id. Users without a log are left out. */
@@ -147,37 +138,33 @@ export class EventLog {
   }
 
   /**
-   * Locks logs until the end of the transaction, starting those that are missing. Always in the order of user ids, so
-   * that no two transactions wait for each other.
+   * Appends entries to logs, in their order, starting logs that are missing; at the end of a transaction, which keeps the
+   * logs locked.
    */
-  async lock(tx: EntityManager, userIds: readonly number[]): Promise<void> {
+  async append(tx: EntityManager, entries: readonly NewEntry[]): Promise<LoggedEntry[]> {
+    if (entries.length === 0) return [];
     await tx.query(
       `INSERT INTO user_logs (user_id)
        SELECT DISTINCT user_id FROM unnest($1::int[]) AS users (user_id) ORDER BY user_id
        ON CONFLICT DO NOTHING`,
-      [userIds],
+      [entries.map(({ userId }) => userId)],
     );
-    await tx.query(
-      'SELECT FROM user_logs WHERE user_id = ANY ($1::int[]) ORDER BY user_id FOR UPDATE',
-      [userIds],
-    );
-  }
-
-  /** Appends entries, in their order, to logs that the transaction has locked. */
-  async append(tx: EntityManager, entries: readonly NewEntry[]): Promise<LoggedEntry[]> {
-    if (entries.length === 0) return [];
+    // Locked in the order of user ids, as everywhere, so that no two transactions wait for each other.
     const rows = await tx.query<{ ordinal: number; offset: number }[]>(
       `WITH input AS MATERIALIZED (
          SELECT *, row_number() OVER (PARTITION BY user_id ORDER BY ordinal) AS nth
          FROM unnest($1::int[], $2::text[], $3::text[])
            WITH ORDINALITY AS input (user_id, kind, payload, ordinal)
+       ), logs AS MATERIALIZED (
+         SELECT user_id, last_offset FROM user_logs
+         WHERE user_id = ANY ($1::int[])
+         ORDER BY user_id FOR UPDATE
        ), bumped AS (
-         UPDATE user_logs SET last_offset = last_offset + counts.entries
-         FROM (SELECT user_id, count(*) AS entries FROM input GROUP BY user_id) AS counts
-         WHERE user_logs.user_id = counts.user_id
-         RETURNING user_logs.user_id, user_logs.last_offset - counts.entries AS offset_before
+         UPDATE user_logs SET last_offset = logs.last_offset + counts.entries
+         FROM logs JOIN (SELECT user_id, count(*) AS entries FROM input GROUP BY user_id) AS counts USING (user_id)
+         WHERE user_logs.user_id = logs.user_id
        ), placed AS MATERIALIZED (
-         SELECT input.*, offset_before + nth AS "offset" FROM input JOIN bumped USING (user_id)
+         SELECT input.*, last_offset + nth AS "offset" FROM input JOIN logs USING (user_id)
        ), logged AS (
          INSERT INTO log_entries (user_id, "offset", kind, payload)
          SELECT user_id, "offset", kind, payload::jsonb FROM placed
@@ -196,7 +183,7 @@ export class EventLog {
     }));
   }
 
-  /** Tells the open sockets; after the commit. What gets lost here, they find in the log. */
+  /** Publishes entries to the open sockets; after the commit. What gets lost here, they find in the log. */
   signal(entries: readonly LoggedEntry[]): void {
     for (const { userId, frame } of entries) this.signals.publish(userFrame, { frame }, userId);
   }
@@ -213,6 +200,11 @@ export class EventLog {
     if (!created) throw new Error('The event log was not created.');
     return created;
   }
+}
+
+/** The answer to a reader that cannot go on from where it is. */
+function lost({ epoch, last_offset: offset }: LogRow): LogSlice {
+  return { epoch, offset, recovered: false, frames: [], has_more: false };
 }
 
 function toFrame(row: EntryRow, userId: number): DurableFrame {

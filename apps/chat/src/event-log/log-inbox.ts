@@ -27,7 +27,7 @@ interface Row {
 
 /**
  * Entries on their way into event logs. An event handler runs inside a transaction of many events: if it locked logs
- * there, it would hold them long and in no order, and it could not tell the sockets after the commit, which is not its
+ * there, it would hold them long and in no order, and it could not signal the sockets after the commit, which is not its
  * own. So it leaves the entry here, and the entry moves to its log, in an order that cannot deadlock, right after.
  */
 @Injectable()
@@ -97,10 +97,6 @@ export class LogInbox
          RETURNING id, user_id, kind, payload`,
       );
       rows.sort((one, other) => one.id - other.id);
-      await this.eventLog.lock(
-        tx,
-        rows.map((row) => row.user_id),
-      );
       return this.eventLog.append(
         tx,
         rows.map(({ user_id: userId, kind, payload }) => ({ userId, kind, payload }) as NewEntry),

@@ -2,9 +2,9 @@ import { maxBatchCharacters, messagesStored, type SignalledMessage } from '@ment
 import { Signals } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
 import { visibleClientId } from './client-id.js';
-import type { StoredMessage } from './message-writer.js';
+import type { StoredMessage } from './stored-message.js';
 
-/** Tells the open sockets of messages that were stored. What gets lost here, they find in the event log. */
+/** Signals stored messages to the open sockets. What gets lost here, they find in the event log. */
 @Injectable()
 export class MessageSignals {
   constructor(private readonly signals: Signals) {}

@@ -7,7 +7,7 @@ import {
   type SocketPost,
 } from '@mentorhub/contracts';
 import { requestContext } from '@mentorhub/messaging';
-import { classifyDatabaseError } from '@mentorhub/persistence';
+import { classifyDatabaseError, preparedQuery } from '@mentorhub/persistence';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { type DirectChat, DirectChats } from '../chats/direct-chats.js';
@@ -137,10 +137,11 @@ export class MessagesService {
 
   /** The message that was stored first under a client id. */
   private async original(senderId: number, clientId: string | undefined): Promise<SentMessage> {
-    const [row] = await this.dataSource.query<MessageRow[]>(
-      'SELECT id, chat_id, text, sent_at FROM messages WHERE sender_id = $1 AND client_id = $2',
-      [senderId, clientId],
-    );
+    const [row] = await preparedQuery<MessageRow>(this.dataSource, {
+      name: 'original-message',
+      text: 'SELECT id, chat_id, text, sent_at FROM messages WHERE sender_id = $1 AND client_id = $2',
+      values: [senderId, clientId],
+    });
     if (!row) throw new Error('A message was neither stored nor a duplicate.');
     return {
       chat: await this.directChats.ofUser(senderId, row.chat_id),

@@ -9,23 +9,24 @@ import { messageSent } from '@mentorhub/contracts';
  * `text`.
  *
  * Answers one row with what the messages got, in their order: ids, senders' usernames, offsets in the two users' logs;
- * and when they were sent. Fails as a whole when a (sender, client id) exists already.
+ * and when they were sent. Fails as a whole when a (sender, client id) exists already. Stores nothing when someone else
+ * has locked one of the logs, and answers which of them were free: to wait would hold up everyone in the batch.
  *
  * Why it is safe side by side, in any number of replicas:
  * - `logs` takes the log rows of all users in the order of their ids, before anything else is locked, so two batches
  *   cannot wait for each other in a circle; receipts and notifications lock in the same order.
  * - Message ids are drawn after that (`placed` and `clock` need `logs`), so whoever holds a chat's logs draws higher ids
  *   than whoever held them before: the order of ids, of offsets and of `sent_at` is the same for all.
- * - The caller says who is in a chat, which never changes. A user without a log fails the statement.
+ * - The caller says who is in a chat, which never changes. Whoever is in a chat has a log.
  *
- * One event tells of the whole batch, under the id of its first message; a trace of one of them leads to it. Its JSON is
+ * One event reports the whole batch, under the id of its first message; a trace of one of them leads to it. Its JSON is
  * put together as text: the functions for that take as long as all the rest of the event.
  */
 export const storeMessagesSql = `
 WITH logs AS MATERIALIZED (
   SELECT user_id, last_offset FROM user_logs
   WHERE user_id = ANY ($9::int[])
-  ORDER BY user_id FOR UPDATE
+  ORDER BY user_id FOR UPDATE SKIP LOCKED
 ),
 clock AS MATERIALIZED (
   SELECT date_trunc('milliseconds', clock_timestamp()) AS now FROM (SELECT count(*) FROM logs) AS after_locks
@@ -41,6 +42,7 @@ placed AS MATERIALIZED (
     LEFT JOIN logs AS low ON low.user_id = user_low
     LEFT JOIN logs AS high ON high.user_id = user_high
     LEFT JOIN people ON people.user_id = sender_id
+    WHERE (SELECT count(*) FROM logs) = cardinality($9::int[])
     ORDER BY ordinal
   ) AS ordered
 ),
@@ -51,9 +53,9 @@ stored AS (
 counted AS (
   UPDATE user_logs SET last_offset = last_offset + counts.messages
   FROM unnest($9::int[], $10::int[]) AS counts (user_id, messages)
-  WHERE user_logs.user_id = counts.user_id
+  WHERE user_logs.user_id = counts.user_id AND EXISTS (SELECT FROM placed)
 ),
-told AS (
+published AS (
   INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, trace)
   SELECT uuidv7(), '${messageSent.subject}', '${messageSent.type}', min(id)::text, ${messageSent.version},
     (
@@ -68,8 +70,10 @@ told AS (
     )::json,
     $11
   FROM placed
+  HAVING count(*) > 0
 )
 SELECT
+  CASE WHEN count(*) = 0 THEN (SELECT json_agg(user_id) FROM logs) END AS free_logs,
   (SELECT (extract(epoch FROM now) * 1000)::float8 FROM clock) AS sent_at_ms,
   json_agg(id ORDER BY ordinal) AS ids,
   json_agg(username ORDER BY ordinal) AS usernames,

@@ -34,7 +34,7 @@ export class LastMessage {
   @Id()
   sender_id: number;
 
-  @Text({ max: 4000 })
+  @Text({ max: 4000, description: 'The first 1000 characters.' })
   text: string;
 
   @Instant()
@@ -105,7 +105,13 @@ export class ReadHistory {
   @QueryLongId({ min: 0, optional: true, description: 'Messages newer than this id.' })
   after?: number;
 
-  @QueryInteger({ min: 1, max: 100, optional: true, description: 'Default 20.' })
+  @QueryInteger({
+    min: 1,
+    max: 100,
+    optional: true,
+    description:
+      'Default 20. Long messages can make the page shorter: `has_more` says whether more follow.',
+  })
   limit?: number;
 }
 

@@ -20,8 +20,22 @@ export interface LogPosition {
   offset: number;
 }
 
-/** Part of a user's event log. `epoch` and `offset` tell where its reader stands afterwards. */
-export interface LogSlice extends LogPosition {
+/** Where a reader goes on: what it was answered last, or the position of a device alone. */
+export interface LogCursor extends LogPosition {
+  /** The last message up to `offset`: chat need not look for it. */
+  after_message_id?: number;
+}
+
+/** A page of a user's event log: the frames after `offset` that fit both limits; at least one, if there is one. */
+export interface ReadLog extends LogCursor {
+  /** Default 200, at most 500. */
+  limit?: number;
+  /** Of the frames as JSON; default and at most 600 000. */
+  max_bytes?: number;
+}
+
+/** Part of a user's event log. `epoch` and `offset` say where its reader stands afterwards. */
+export interface LogSlice extends LogCursor {
   /** False: the log does not reach back to the asked offset, or the epoch changed; refetch over REST. */
   recovered: boolean;
   frames: DurableFrame[];
@@ -72,8 +86,7 @@ export const Typing = {
 
 export const EventLog = {
   head: request.user<Record<string, never>, LogPosition>('chat.event_log.head'),
-  /** At most `limit` (default 200, at most 500) frames after `offset`. */
-  read: request.user<LogPosition & { limit?: number }, LogSlice>('chat.event_log.read'),
+  read: request.user<ReadLog, LogSlice>('chat.event_log.read'),
   /** Offsets of many users at once, so that a gateway notices what a lost signal left behind. At most 1000 ids. */
   heads: request.service<{ user_ids: number[] }, { offsets: Record<string, number> }>(
     'chat.event_log.heads',
