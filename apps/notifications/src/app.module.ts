@@ -3,6 +3,9 @@ import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence
 import { CONFIG, databaseSettings, eventSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { NotificationsConfig } from './config.js';
+import { AfterCommit } from './after-commit.js';
+import { DeferredNotifications } from './deferred/deferred-notifications.js';
+import { ReaderResolver } from './deferred/reader-resolver.js';
 import { DevMailController } from './dev-mail/dev-mail.controller.js';
 import { Mailer } from './mail/mailer.js';
 import { MailQueue } from './mail/mail-queue.js';
@@ -46,6 +49,9 @@ async function openTransport(config: NotificationsConfig): Promise<MailTransport
     NotificationsService,
     Notify,
     Recipients,
+    AfterCommit,
+    DeferredNotifications,
+    ReaderResolver,
     MailQueue,
     Mailer,
     { provide: MailTransport, useFactory: openTransport, inject: [CONFIG] },

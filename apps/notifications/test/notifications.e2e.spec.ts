@@ -39,6 +39,7 @@ import { DataSource } from 'typeorm';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { appModule } from '../src/app.module.js';
 import { readConfig } from '../src/config.js';
+import { retryMs } from '../src/deferred/deferred-notifications.js';
 import { Mailer } from '../src/mail/mailer.js';
 import { retryDelaysMs } from '../src/mail/retry-delays.js';
 import { LogTransport } from '../src/mail/transports/log-transport.js';
@@ -104,6 +105,7 @@ describe('notifications', () => {
   const clock = new MovableClock();
   const contacts = new Map<number, Contact>();
   const away = new Set<number>();
+  const silent = new Set<number>();
   let database: TestDatabase;
   let nats: Awaited<ReturnType<typeof testNats>>;
   let mailDirectory: string;
@@ -150,7 +152,9 @@ describe('notifications', () => {
     replicas = await Promise.all([start(), start()]);
     data = service().app.get(DataSource);
     neighbours = await Neighbours.connect(nats.url);
-    neighbours.answer(Users.contact, ({ user_id }) => contactOf(user_id));
+    neighbours.answer(Users.contact, ({ user_id }) =>
+      silent.has(user_id) ? new Promise<never>(() => undefined) : contactOf(user_id),
+    );
     neighbours.answer(EmailVerification.mint, ({ user_id }) => ({
       ...contactOf(user_id),
       token: `token/of+${user_id}`,
@@ -199,8 +203,8 @@ describe('notifications', () => {
       userId,
     ]);
 
-  /** What the service told of one user. */
-  const told = (type: string, userId: number): Promise<Record<string, unknown>[]> =>
+  /** The events of one user of a type. */
+  const published = (type: string, userId: number): Promise<Record<string, unknown>[]> =>
     data
       .query<{ payload: Record<string, unknown> }[]>(
         `SELECT payload FROM outbox WHERE type = $1 AND (payload ->> 'user_id')::int = $2 ORDER BY id`,
@@ -208,11 +212,25 @@ describe('notifications', () => {
       )
       .then((rows) => rows.map(({ payload }) => payload));
 
-  /** Waits until every event told so far has been handled. */
+  /** Waits until every event published so far has been handled. */
   async function caughtUp(): Promise<void> {
     const marker = person();
     await neighbours.tell(mentorApproved, marker, { mentor_id: 1, user_id: marker });
     await notified(marker, 'mentor_approved');
+    await eventually('the deferred notifications', async () => {
+      const left = await data.query<unknown[]>(
+        'SELECT FROM deferred_notifications WHERE user_id <> ALL ($1::integer[])',
+        [[...away, ...silent]],
+      );
+      return left.length === 0 ? true : undefined;
+    });
+  }
+
+  /** Somebody about whom identity gives no answer at all. */
+  function silentPerson(): number {
+    const user = person('ru');
+    silent.add(user);
+    return user;
   }
 
   const register = (userId: number, locale: Locale = 'en', timezone = 'Europe/Berlin') =>
@@ -240,6 +258,14 @@ describe('notifications', () => {
       ],
     });
 
+  /** Puts mails to a user into the queue. */
+  const queueMails = (userId: number, count: number) =>
+    data.query(
+      `INSERT INTO mails (user_id, template, params, next_attempt_at, created_at)
+         SELECT $1, 'mentor_approved', '{}', $2, $2 FROM generate_series(1, $3)`,
+      [userId, clock.now(), count],
+    );
+
   /** Somebody with three unread notifications. */
   async function withThree(): Promise<number> {
     const user = person();
@@ -252,7 +278,7 @@ describe('notifications', () => {
   }
 
   describe('an account', () => {
-    it('a new user is welcomed in the own language, and the open sockets hear of it', async () => {
+    it('a new user is welcomed in the own language, and it is published for the open sockets', async () => {
       const user = person('ru');
       await register(user, 'ru');
       const welcome = await notified(user, 'welcome');
@@ -266,7 +292,7 @@ describe('notifications', () => {
         read_at: null,
         created_at: expect.stringMatching(/Z$/),
       });
-      expect(await told('notifications.notification.created', user)).toEqual([
+      expect(await published('notifications.notification.created', user)).toEqual([
         { user_id: user, notification: welcome, unread_count: 1 },
       ]);
     });
@@ -281,9 +307,9 @@ describe('notifications', () => {
 
       await eventually(
         'the delivery',
-        async () => (await told('notifications.delivery.sent', user))[0],
+        async () => (await published('notifications.delivery.sent', user))[0],
       );
-      expect(await told('notifications.delivery.sent', user)).toEqual([
+      expect(await published('notifications.delivery.sent', user)).toEqual([
         { user_id: user, channel: 'mail', template: 'verify_email' },
       ]);
       const stored = await data.query(
@@ -485,7 +511,7 @@ describe('notifications', () => {
         { title: 'Новое сообщение: Ada' },
       ]);
       expect((await list(sender)).total).toBe(0);
-      expect(await told('notifications.notification.created', english)).toMatchObject([
+      expect(await published('notifications.notification.created', english)).toMatchObject([
         { unread_count: 1 },
         { unread_count: 2 },
       ]);
@@ -564,7 +590,73 @@ describe('notifications', () => {
     });
   });
 
+  describe('a reader whose language is not known here', () => {
+    it('gets the notifications in it, in their order, once identity answers', async () => {
+      const user = person('ru');
+      away.add(user);
+      await neighbours.tell(userEmailVerified, user, { user_id: user });
+      await neighbours.tell(mentorApproved, user, { mentor_id: 1, user_id: user });
+      await say(1, 77, person(), [user]);
+      await caughtUp();
+      expect((await list(user)).items).toEqual([]);
+
+      away.delete(user);
+      clock.advance(retryMs);
+      await notified(user, 'new_message');
+      const { items } = await list(user);
+      expect(items.map(({ type }) => type)).toEqual([
+        'new_message',
+        'mentor_approved',
+        'email_verified',
+      ]);
+      expect(items.map(({ title }) => title).join()).toMatch(/^[^a-z]*Ada[^a-z]*$/);
+      expect(items).toHaveLength(3);
+    });
+
+    it('and about whom identity is silent delays no other, and keeps no transaction open', async () => {
+      const readers = Array.from({ length: 12 }, silentPerson);
+      for (const user of readers) {
+        await neighbours.tell(userEmailVerified, user, { user_id: user });
+      }
+      const other = person();
+      await register(other);
+      await notified(other, 'welcome');
+      const [open] = await data.query<{ transactions: number }[]>(
+        `SELECT count(*) AS transactions FROM pg_stat_activity
+         WHERE datname = current_database() AND state = 'idle in transaction'
+           AND state_change < clock_timestamp() - interval '1 second'`,
+      );
+      expect(open).toEqual({ transactions: 0 });
+    });
+
+    it('gets one notification of a chat, however many messages wait', async () => {
+      const [sender, reader] = [person(), person()];
+      away.add(reader);
+      for (const message of [1, 2, 3]) await say(message, 78, sender, [reader]);
+      await caughtUp();
+      away.delete(reader);
+      clock.advance(retryMs);
+      await notified(reader, 'new_message');
+      expect((await list(reader)).items).toMatchObject([{ data: { message_id: 1 } }]);
+    });
+  });
+
   describe('the mailer', () => {
+    it('sends all other mails while identity is silent about some', async () => {
+      const quiet = silentPerson();
+      const user = person();
+      await queueMails(quiet, 14);
+      await queueMails(user, 20);
+      for (const replica of replicas) replica.app.get(Mailer).nudge();
+      await expect
+        .poll(async () => (await mailsOf(user)).filter(({ state }) => state === 'sent').length, {
+          timeout: 15_000,
+        })
+        .toBe(20);
+      // Their requests have not even ended.
+      expect((await mailsOf(quiet)).every(({ failure }) => failure === null)).toBe(true);
+    });
+
     it('waits for identity and sends when it is back', async () => {
       const user = person();
       away.add(user);
@@ -592,7 +684,7 @@ describe('notifications', () => {
       await eventually('the end', async () =>
         (await mailsOf(user)).find(({ state }) => state === 'failed'),
       );
-      expect(await told('notifications.delivery.failed', user)).toEqual([
+      expect(await published('notifications.delivery.failed', user)).toEqual([
         { user_id: user, channel: 'mail', template: 'verify_email' },
       ]);
     });

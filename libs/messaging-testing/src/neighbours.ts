@@ -13,7 +13,7 @@ import {
 } from '@mentorhub/messaging';
 import type { INestApplicationContext } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
+import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { eventually } from '@mentorhub/testing';
 
@@ -77,28 +77,30 @@ export class Neighbours {
   }
 
   /**
-   * Answers a request in another service's stead; what `reply` throws is answered as an error.
+   * Answers a request in place of another service; what `reply` throws is answered as an error, and a promise that never
+   * resolves is silence.
    * @returns ends that
    */
   answer<In, Out, A extends Access>(
     { subject }: RequestContract<In, Out, A>,
-    reply: (request: In) => Out,
+    reply: (request: In) => Out | Promise<Out>,
   ): () => void {
+    const respond = async (message: Msg): Promise<void> => {
+      try {
+        message.respond(JSON.stringify(await reply(message.json<In>())));
+      } catch (error) {
+        const { code, detail } =
+          error instanceof ApplicationError
+            ? error
+            : new ApplicationError('INTERNAL', String(error));
+        const failed = headers();
+        failed.set('Nats-Service-Error', detail);
+        failed.set('Nats-Service-Error-Code', code);
+        message.respond(JSON.stringify({ code, detail }), { headers: failed });
+      }
+    };
     const subscription = this.connection.subscribe(subject, {
-      callback: (_error, message) => {
-        try {
-          message.respond(JSON.stringify(reply(message.json<In>())));
-        } catch (error) {
-          const { code, detail } =
-            error instanceof ApplicationError
-              ? error
-              : new ApplicationError('INTERNAL', String(error));
-          const failed = headers();
-          failed.set('Nats-Service-Error', detail);
-          failed.set('Nats-Service-Error-Code', code);
-          message.respond(JSON.stringify({ code, detail }), { headers: failed });
-        }
-      },
+      callback: (_error, message) => void respond(message),
     });
     return () => subscription.unsubscribe();
   }

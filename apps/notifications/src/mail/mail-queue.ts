@@ -1,8 +1,8 @@
 import type { NotificationType } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager, type EntitySubscriberInterface } from 'typeorm';
-import type { TransactionCommitEvent } from 'typeorm/subscriber/event/TransactionCommitEvent.js';
+import { DataSource, type EntityManager } from 'typeorm';
+import { AfterCommit } from '../after-commit.js';
 import type { NotificationParams } from '../notifications/notification-params.js';
 import type { MailParams, MailTemplate } from './mail-templates.js';
 
@@ -16,28 +16,25 @@ export interface ClaimedMail<T extends MailTemplate = MailTemplate> {
   attempts: number;
 }
 
-/** Longer than an attempt can take: contact and provider have limits of seconds. */
+/** Longer than an attempt can take. */
 export const leaseMs = 120_000;
 
-const added = Symbol('a mail was added');
-
 /**
- * Mails that are due. It holds no addresses: who gets a mail is asked when it is sent.
+ * Mails that are due. It stores no addresses: the address is requested when the mail is sent.
  *
  * A mail is sent at least once. It is claimed by a short transaction that pushes its next attempt beyond a lease, sent
  * outside of any transaction, and then marked. A process that dies in between leaves it to the next one after the
  * lease; what it had sent already is then sent twice, which is better than never.
  */
 @Injectable()
-export class MailQueue implements EntitySubscriberInterface {
+export class MailQueue {
   private readonly listeners = new Set<() => void>();
 
   constructor(
     private readonly dataSource: DataSource,
+    private readonly afterCommit: AfterCommit,
     private readonly clock: Clock,
-  ) {
-    dataSource.subscribers.push(this);
-  }
+  ) {}
 
   /** Queues the mail of a notification; it is sent after the transaction has committed. */
   add<T extends NotificationType>(
@@ -57,13 +54,6 @@ export class MailQueue implements EntitySubscriberInterface {
   /** Calls back after every commit that queued a mail in this process. Other processes find it when they poll. */
   onAdded(listener: () => void): void {
     this.listeners.add(listener);
-  }
-
-  /** TypeORM calls it after every commit. */
-  afterTransactionCommit({ queryRunner }: TransactionCommitEvent): void {
-    if (!(added in queryRunner.data)) return;
-    Reflect.deleteProperty(queryRunner.data, added);
-    for (const listener of this.listeners) listener();
   }
 
   /** Takes due mails, the longest overdue first; no two processes take the same. */
@@ -115,6 +105,10 @@ export class MailQueue implements EntitySubscriberInterface {
        VALUES ($1, $2, $3, $4, $4)`,
       [userId, template, params, this.clock.now()],
     );
-    if (tx.queryRunner) Object.assign(tx.queryRunner.data, { [added]: true });
+    this.afterCommit.call(tx, this.notifyListeners);
   }
+
+  private readonly notifyListeners = (): void => {
+    for (const listener of this.listeners) listener();
+  };
 }

@@ -22,20 +22,24 @@ import { type MailContent, notificationMail, verificationMail } from './mail-tem
 import { retryDelayMs } from './retry-delays.js';
 import { MailRefused, MailTransport } from './transports/mail-transport.js';
 
-const atOnce = 8;
+const concurrency = 8;
 const pollMs = 1000;
+/** For the transport, which should give up earlier by itself; with the request to identity far below the lease. */
+const sendTimeoutMs = 20_000;
 
-/** Sends what is queued. Every replica runs one; the queue keeps them apart. */
+/**
+ * Sends what is queued, up to eight mails at the same time: one that ends makes room for the next, so a silent answer
+ * delays no other mail. Every replica runs one; the queue keeps them apart.
+ */
 @Injectable()
 export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
   private readonly logger = new Logger(Mailer.name);
+  private readonly inFlight = new Set<Promise<void>>();
   private readonly periodic = new Periodic({
     name: Mailer.name,
     everyMs: pollMs,
     atOnce: true,
-    turn: async () => {
-      if ((await this.sendDue()) === atOnce) this.nudge();
-    },
+    turn: () => this.startDue(),
     failure: 'The queue of mails could not be worked on',
   });
 
@@ -55,8 +59,9 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Finishes the mails in hand; what is still queued waits for the next start. */
-  onModuleDestroy(): Promise<void> {
-    return this.periodic.stop();
+  async onModuleDestroy(): Promise<void> {
+    await this.periodic.stop();
+    await Promise.all(this.inFlight);
   }
 
   /** Looks for due mails now instead of at the next poll. */
@@ -64,27 +69,33 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
     this.periodic.wake();
   }
 
-  /**
-   * Sends what is due, at most eight mails; resolves to how many were tried. Rejects when the database did not take note
-   * of what became of one: that one is tried again after its lease.
-   */
-  async sendDue(): Promise<number> {
-    const mails = await this.queue.claim(atOnce);
-    const attempts = await Promise.allSettled(mails.map((mail) => this.attempt(mail)));
-    const broken = attempts.find((attempt) => attempt.status === 'rejected');
-    if (broken) throw broken.reason;
-    return mails.length;
+  /** Starts to send what is due, as far as there is room. */
+  private async startDue(): Promise<void> {
+    const room = concurrency - this.inFlight.size;
+    if (room === 0) return;
+    for (const mail of await this.queue.claim(room)) {
+      const attempt = this.attempt(mail)
+        .catch((error: unknown) => {
+          this.logger.error('The outcome of a mail was not stored; its lease ends it.', error);
+        })
+        .finally(() => {
+          this.inFlight.delete(attempt);
+          this.nudge();
+        });
+      this.inFlight.add(attempt);
+    }
   }
 
   private async attempt(mail: ClaimedMail): Promise<void> {
     const facts = { mail_id: mail.id, template: mail.template, user_id: mail.user_id };
     try {
       const { contact, content } = await this.compose(mail);
-      await this.transport.send({
+      const sending = this.transport.send({
         id: String(mail.id),
         to: { name: contact.full_name, address: contact.email },
         ...content,
       });
+      await within(sendTimeoutMs, sending);
     } catch (error) {
       await this.failed(mail, error);
       return;
@@ -94,7 +105,7 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
     this.logger.log('Mail sent.', facts);
   }
 
-  /** Asks how to reach the user, and for a token where there is one: neither rests anywhere. */
+  /** Requests how to reach the user, and a token where the mail has one: neither is stored. */
   private async compose(mail: ClaimedMail): Promise<{ contact: Contact; content: MailContent }> {
     const who = { user_id: mail.user_id };
     if (isVerification(mail)) {
@@ -146,6 +157,21 @@ function isVerification(mail: ClaimedMail): mail is ClaimedMail<'verify_email'> 
 function isFinal(error: unknown): boolean {
   if (error instanceof MailRefused) return true;
   return error instanceof ApplicationError && error.status < 500 && error.code !== 'RATE_LIMITED';
+}
+
+/** @throws an error with the code `TIMEOUT` when the promise is not settled in time */
+async function within(ms: number, promise: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const timeout = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => {
+      reject(Object.assign(new Error('The mail transport did not answer.'), { code: 'TIMEOUT' }));
+    }, ms);
+  });
+  try {
+    await Promise.race([promise, timeout]);
+  } finally {
+    clearTimeout(timer);
+  }
 }
 
 /** Without the text of foreign errors: providers repeat addresses in theirs. */

@@ -5,35 +5,28 @@ import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { notificationText } from '../catalogue/catalogue.js';
+import { DeferredNotifications } from '../deferred/deferred-notifications.js';
 import { MailQueue } from '../mail/mail-queue.js';
 import { Recipients } from '../recipients/recipients.js';
 import { channels } from './channels.js';
 import { Notification, notificationView } from './notification.entity.js';
 import type { NotificationParams } from './notification-params.js';
+import type { NotificationRequest } from './notification-request.js';
 
-/** Somebody is told something. */
-export interface NotificationRequest<T extends NotificationType> {
-  userId: number;
-  type: T;
-  params: NotificationParams[T];
-  /** Ids of what it is about, for the client. */
-  data: Record<string, number | string>;
-}
-
-/** Users may be told of a message only now and then. */
-export interface MessageNews {
+/** A chat message; each of its readers gets at most one notification of the chat. */
+export interface MessageNotification {
   userIds: readonly number[];
   params: NotificationParams['new_message'];
   data: { chat_id: number; message_id: number; sender_id: number };
 }
 
 /**
- * Which of many messages' chats their recipients have no unread notification of. Asked for all messages there are, so
+ * Which of many messages' chats their recipients have no unread notification of. Runs for all messages there are, so
  * what is unread is looked up once, as a hashed set, whatever the planner thinks of the table's size.
  */
-const unheardSql = `
+const unnotifiedSql = `
   SELECT nth::int AS nth,
-    coalesce((SELECT locale FROM recipients WHERE recipients.user_id = requests.user_id), 'en') AS locale
+    (SELECT locale FROM recipients WHERE recipients.user_id = requests.user_id) AS locale
   FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS requests (user_id, chat_id, nth)
   WHERE (user_id, chat_id::text) NOT IN (
     SELECT notifications.user_id, data ->> 'chat_id' FROM notifications
@@ -42,24 +35,33 @@ const unheardSql = `
   )
   ORDER BY nth`;
 
-/** Stores notifications; each is told to the user's open sockets, and mailed where its type says so. */
+/** Stores notifications; each is published for the user's open sockets, and mailed where its type says so. */
 @Injectable()
 export class Notify {
   constructor(
     private readonly recipients: Recipients,
+    private readonly deferred: DeferredNotifications,
     private readonly mails: MailQueue,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
   ) {}
 
-  /** Stores one notification in the language of its reader, with its event and its mail, in the same transaction. */
+  /**
+   * Stores one notification in the language of its reader, with its event and its mail, in the same transaction. While
+   * that language is not known here, it is deferred.
+   */
   async send<T extends NotificationType>(
     tx: EntityManager,
     request: NotificationRequest<T>,
   ): Promise<void> {
     const { userId, type, params, data } = request;
+    const reader = await this.recipients.find(tx, userId);
+    if (!reader) {
+      await this.deferred.add(tx, [request]);
+      return;
+    }
     const notification = tx.create(Notification, {
-      ...notificationText(type, params, await this.recipients.find(tx, userId)),
+      ...notificationText(type, params, reader),
       userId,
       type,
       data,
@@ -73,24 +75,34 @@ export class Notify {
   }
 
   /**
-   * Tells users of chat messages, unless they have an unread notification of that chat. In a busy chat that is so, and
-   * then all the messages cost one statement that finds nothing to tell.
+   * Notifies users of chat messages, unless they have an unread notification of that chat. In a busy chat that is so, and
+   * then all the messages cost one statement that finds nothing to do.
    */
-  async sendOncePerChat(tx: EntityManager, messages: readonly MessageNews[]): Promise<void> {
+  async sendOncePerChat(
+    tx: EntityManager,
+    messages: readonly MessageNotification[],
+  ): Promise<void> {
     const requests = firstOfEachChat(messages);
     if (requests.length === 0) return;
-    const unheard = await preparedQuery<{ nth: number; locale: Locale }>(tx, {
+    const unnotified = await preparedQuery<{ nth: number; locale: Locale | null }>(tx, {
       name: 'unnotified-chats',
-      text: unheardSql,
+      text: unnotifiedSql,
       values: [requests.map(({ userId }) => userId), requests.map(({ data }) => data.chat_id)],
     });
-    if (unheard.length === 0) return;
+    await this.deferred.add(
+      tx,
+      unnotified.flatMap(({ nth, locale }) =>
+        locale === null ? [{ ...requests[nth - 1]!, type: 'new_message' as const }] : [],
+      ),
+    );
     const createdAt = this.clock.now();
-    const rows = unheard.map(({ nth, locale }) => {
+    const rows = unnotified.flatMap(({ nth, locale }) => {
+      if (locale === null) return [];
       const { userId, params, data } = requests[nth - 1]!;
       const { title, body } = notificationText('new_message', params, { locale, timezone: 'UTC' });
-      return { user_id: userId, title, body, data, params };
+      return [{ user_id: userId, title, body, data, params }];
     });
+    if (rows.length === 0) return;
     const stored = await tx.query<StoredRow[]>(
       `INSERT INTO notifications (user_id, type, title, body, data, params, created_at)
        SELECT user_id, 'new_message', title, body, data, params, $2::timestamptz
@@ -141,17 +153,17 @@ interface StoredRow {
   user_id: number;
   title: string;
   body: string;
-  data: MessageNews['data'];
-  params: MessageNews['params'];
+  data: MessageNotification['data'];
+  params: MessageNotification['params'];
 }
 
-interface ReaderNews extends Omit<MessageNews, 'userIds'> {
+interface ReaderNotification extends Omit<MessageNotification, 'userIds'> {
   userId: number;
 }
 
 /** The first message for each reader and chat. */
-function firstOfEachChat(messages: readonly MessageNews[]): ReaderNews[] {
-  const first = new Map<string, ReaderNews>();
+function firstOfEachChat(messages: readonly MessageNotification[]): ReaderNotification[] {
+  const first = new Map<string, ReaderNotification>();
   for (const { userIds, params, data } of messages) {
     for (const userId of userIds) {
       const key = `${userId} ${data.chat_id}`;

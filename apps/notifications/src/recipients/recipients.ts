@@ -10,15 +10,18 @@ export interface Recipient {
   timezone: string;
 }
 
-/** What identity answers now is older than any event that is still on its way. */
-const unknownAge = new Date(0);
+/** The instant of identity's answers, which carry none: any event overwrites them. */
+const beforeAnyEvent = new Date(0);
+
+/** A silent identity delays the readers behind this one by no more. */
+const requestDeadlineMs = 2000;
 
 /** This service's copy of the language and time zone of every user, fed by identity's events. */
 @Injectable()
 export class Recipients {
   constructor(private readonly requests: RequestClient) {}
 
-  /** Writes what was true at an instant; what is newer already stays. */
+  /** Stores language and zone as of an instant; a row that is newer stays as it is. */
   async store(
     tx: EntityManager,
     { user_id, locale, timezone }: Recipient & { user_id: number },
@@ -33,25 +36,37 @@ export class Recipients {
     );
   }
 
-  /**
-   * How a user reads. One who is not known here yet is asked from identity once; one whom identity does not know any
-   * more reads English and UTC.
-   *
-   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
-   */
-  async find(tx: EntityManager, userId: number): Promise<Recipient> {
+  /** How a user reads; undefined when that is not known here yet. */
+  async find(tx: EntityManager, userId: number): Promise<Recipient | undefined> {
     const [known] = await tx.query<Recipient[]>(
       'SELECT locale, timezone FROM recipients WHERE user_id = $1',
       [userId],
     );
-    if (known) return known;
+    return known;
+  }
+
+  /**
+   * How a user reads, requested from identity; English and UTC for one whom identity does not know any more. Never call
+   * it inside a transaction.
+   *
+   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity does not answer
+   */
+  async request(userId: number): Promise<Recipient> {
     try {
-      const contact = await this.requests.request(Users.contact, undefined, { user_id: userId });
-      await this.store(tx, contact, unknownAge);
-      return contact;
+      return await this.requests.request(
+        Users.contact,
+        undefined,
+        { user_id: userId },
+        { deadlineMs: requestDeadlineMs },
+      );
     } catch (error) {
       if (!(error instanceof ApplicationError) || error.code !== 'NOT_FOUND') throw error;
       return { locale: 'en', timezone: 'UTC' };
     }
+  }
+
+  /** Stores an answer of identity; what an event brought stays. */
+  storeAnswer(tx: EntityManager, userId: number, answer: Recipient): Promise<void> {
+    return this.store(tx, { ...answer, user_id: userId }, beforeAnyEvent);
   }
 }
