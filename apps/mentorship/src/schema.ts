@@ -5,6 +5,8 @@ import { AvailabilityRuleEntity } from './availability/availability-rule.entity.
 import { Booking } from './bookings/booking.entity.js';
 import { Mentor } from './mentors/mentor.entity.js';
 import { CreateMentorship1790000020000 } from './migrations/1790000020000-create-mentorship.js';
+import { CreateBookingParticipants1796000020001 } from './migrations/1796000020001-create-booking-participants.js';
+import { RecordAbsentParty1796000020002 } from './migrations/1796000020002-record-absent-party.js';
 import { Review } from './reviews/review.entity.js';
 
 /** The tables of mentorship. */
@@ -15,5 +17,7 @@ export const schema: DatabaseSchema = {
     ...idempotencyMigrations,
     ...peopleMigrations,
     CreateMentorship1790000020000,
+    CreateBookingParticipants1796000020001,
+    RecordAbsentParty1796000020002,
   ],
 };

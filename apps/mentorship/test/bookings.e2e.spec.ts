@@ -28,6 +28,8 @@ async function fresh(price = 3000): Promise<void> {
   mentee = mentorship.newUser();
 }
 
+const startingAt = (scheduled_at: string) => ({ scheduled_at });
+
 const get = (session: SessionView, actor = mentee) =>
   mentorship.ask(SessionBookings.get, actor, { id: session.id });
 
@@ -298,21 +300,96 @@ describe('the mentor', () => {
       }),
     ).toMatchObject({ code: 'STALE_VERSION' });
   });
+});
 
-  it('reports a missed session from its start on', async () => {
+describe('a missed session', () => {
+  it.for([
+    ['mentor', 'mentee', 0],
+    ['mentee', 'mentor', 300_000],
+  ] as const)(
+    'is reported by the %s from its start on: the %s was absent, and %i kopecks go back',
+    async ([by, absent_party, refund_minor]) => {
+      await fresh();
+      const session = await mentorship.confirmed(mentor, mentee);
+      const actor = by === 'mentor' ? mentor.actor : mentee;
+      const report = { id: session.id, status: 'no_show' } as const;
+      mentorship.clock.set(new Date(Date.parse(session.scheduled_at) - 1));
+      expect(await mentorship.failure(Bookings.updateStatus, actor, report)).toMatchObject({
+        code: 'WRONG_STATE',
+      });
+      mentorship.clock.set(session.scheduled_at);
+      expect(await mentorship.ask(Bookings.updateStatus, actor, report)).toMatchObject({
+        status: 'no_show',
+        absent_party,
+      });
+      expect(await get(session)).toMatchObject({ booking_status: 'no_show', absent_party });
+      expect(await mentorship.events('mentorship.booking.no_show', session.id)).toMatchObject([
+        { absent_party, refund_minor, payment_status: 'paid', status: 'no_show' },
+      ]);
+    },
+  );
+
+  it('is decided by the first report', async () => {
     await fresh(0);
     const session = await mentorship.confirmed(mentor, mentee);
+    mentorship.clock.set(session.scheduled_at);
     const report = { id: session.id, status: 'no_show' } as const;
-    expect(await mentorship.failure(Bookings.updateStatus, mentor.actor, report)).toMatchObject({
+    await mentorship.ask(Bookings.updateStatus, mentor.actor, report);
+    expect(await mentorship.failure(Bookings.updateStatus, mentee, report)).toMatchObject({
       code: 'WRONG_STATE',
     });
-    mentorship.clock.set(session.scheduled_at);
-    expect(await mentorship.failure(Bookings.updateStatus, mentee, report)).toMatchObject({
-      code: 'FORBIDDEN',
+  });
+});
+
+describe('one person', () => {
+  it('who mentors at a time cannot book a session of someone else then', async () => {
+    await fresh(0);
+    const other = await mentorship.mentor({ price_per_hour: 0 });
+    await mentorship.book(mentor, mentee, startingAt('2026-11-25T09:00:00Z'));
+    const refusal = await mentorship.failure(
+      SessionBookings.book,
+      mentor.actor,
+      bookingOf(other, startingAt('2026-11-25T09:30:00Z')),
+    );
+    expect(refusal).toMatchObject({
+      code: 'BOOKING_SLOT_TAKEN',
+      detail: 'You have another session at that time: choose one of the alternatives.',
     });
-    expect(await mentorship.ask(Bookings.updateStatus, mentor.actor, report)).toMatchObject({
-      status: 'no_show',
-    });
+    await mentorship.book(other, mentor.actor, startingAt('2026-11-25T10:00:00Z'));
+  });
+
+  it('who learns at a time is not free as a mentor then, until the session is cancelled', async () => {
+    await fresh(0);
+    const other = await mentorship.mentor({ price_per_hour: 0 });
+    const next = async () =>
+      (await mentorship.ask(Mentors.get, undefined, { id: mentor.id })).next_available_at;
+    expect(await next()).toBe('2026-11-23T09:00:00Z');
+    const own = await mentorship.book(other, mentor.actor, startingAt('2026-11-23T09:00:00Z'));
+    expect(await next()).toBe('2026-11-23T10:00:00Z');
+    expect(
+      await mentorship.failure(
+        SessionBookings.book,
+        mentee,
+        bookingOf(mentor, startingAt('2026-11-23T09:30:00Z')),
+      ),
+    ).toMatchObject({ code: 'BOOKING_SLOT_TAKEN' });
+    await mentorship.ask(SessionBookings.cancel, other.actor, { id: own.id });
+    expect(await next()).toBe('2026-11-23T09:00:00Z');
+    await mentorship.book(mentor, mentee, startingAt('2026-11-23T09:30:00Z'));
+  });
+
+  it('cannot be written into two sessions at once by anything that skips the checks', async () => {
+    await fresh(0);
+    const other = await mentorship.mentor({ price_per_hour: 0 });
+    const { id } = await mentorship.book(mentor, mentee);
+    const copy = mentorship.dataSource.query(
+      `INSERT INTO bookings (mentor_id, mentee_user_id, starts_at, ends_at, blocked_from, blocked_until, status,
+         payment_status, price_minor, currency, topic, created_at)
+       SELECT $2, $3, starts_at, ends_at, starts_at, ends_at, 'pending', 'not_required', 0, currency, topic, created_at
+       FROM bookings WHERE id = $1`,
+      [id, other.id, mentor.actor.user_id],
+    );
+    await expect(copy).rejects.toMatchObject({ constraint: 'booking_participants_overlap' });
   });
 });
 
@@ -356,6 +433,42 @@ describe('cancelling', () => {
       status: 'scheduled',
     });
   });
+
+  it.for(['mentor', 'mentee'] as const)(
+    'a request by the %s, before the mentor has confirmed it, refunds everything',
+    async (by) => {
+      await fresh();
+      const session = await mentorship.book(mentor, mentee);
+      await mentorship.pay(session);
+      mentorship.clock.set('2026-11-25T08:59:00Z');
+      const actor = by === 'mentor' ? mentor.actor : mentee;
+      await mentorship.ask(SessionBookings.cancel, actor, { id: session.id });
+      expect(await mentorship.events('mentorship.booking.cancelled', session.id)).toMatchObject([
+        { cancelled_by: by, refund_minor: 300_000 },
+      ]);
+    },
+  );
+
+  it.for(['mentor', 'mentee'] as const)(
+    'by the %s is not possible after the end, in neither way to ask for it',
+    async (by) => {
+      await fresh();
+      const { id } = await mentorship.confirmed(mentor, mentee);
+      mentorship.clock.set('2026-11-25T10:00:00Z');
+      const actor = by === 'mentor' ? mentor.actor : mentee;
+      const refusal = {
+        code: 'WRONG_STATE',
+        detail:
+          'The session has ended: it can no longer be cancelled. Complete it, or report that it was missed.',
+      };
+      expect(await mentorship.failure(SessionBookings.cancel, actor, { id })).toMatchObject(
+        refusal,
+      );
+      expect(
+        await mentorship.failure(Bookings.updateStatus, actor, { id, status: 'cancelled' }),
+      ).toMatchObject(refusal);
+    },
+  );
 
   it('for the other side is not possible', async () => {
     await fresh();

@@ -8,6 +8,7 @@ import {
   bookingExpired,
   type BookingFact,
   bookingMeetingLinkAdded,
+  bookingNoShow,
   bookingPaid,
   bookingRequested,
   type CapturedMail,
@@ -433,6 +434,41 @@ describe('notifications', () => {
       await notified(mentee, 'session_completed');
       await expect(notified(mentor, 'session_completed')).resolves.toMatchObject({
         title: 'Your session with Ada Lovelace is complete',
+      });
+    });
+
+    it('missed by its mentor, both hear who was absent and what goes back', async () => {
+      const [mentor, mentee] = [person(), person()];
+      await neighbours.tell(bookingNoShow, 42, {
+        ...booking(mentor, mentee, { status: 'no_show' }),
+        absent_party: 'mentor',
+        refund_minor: 300_000,
+      });
+      await expect(notified(mentee, 'session_missed')).resolves.toMatchObject({
+        title: 'Your session with Grace Hopper is recorded as missed',
+        body: expect.stringMatching(/because the mentor was absent\. You get .*3,000.* back\.$/),
+        data: { session_id: 42 },
+      });
+      await expect(notified(mentor, 'session_missed')).resolves.toMatchObject({
+        title: 'Ada Lovelace reports that you missed your session',
+        body: expect.stringMatching(/The mentee gets .*3,000.* back\.$/),
+      });
+      await mailTo(mentor, /reports that you missed/);
+    });
+
+    it('missed by its mentee, both hear that nothing goes back', async () => {
+      const [mentor, mentee] = [person(), person('ru')];
+      await neighbours.tell(bookingNoShow, 42, {
+        ...booking(mentor, mentee, { status: 'no_show' }),
+        absent_party: 'mentee',
+        refund_minor: 0,
+      });
+      await expect(notified(mentee, 'session_missed')).resolves.toMatchObject({
+        title: 'Grace Hopper сообщает, что вы пропустили сессию',
+        body: expect.stringMatching(/ученик не пришёл\. Стоимость не возвращается\.$/),
+      });
+      await expect(notified(mentor, 'session_missed')).resolves.toMatchObject({
+        body: expect.stringMatching(/The price is not refunded\.$/),
       });
     });
 

@@ -4,6 +4,7 @@ import {
   bookingCancelled,
   bookingExpired,
   type BookingFact,
+  bookingNoShow,
   bookingRequested,
   Bookings,
   Checkout,
@@ -500,6 +501,29 @@ describe('payments', () => {
         status: 'partially_refunded',
       });
     });
+
+    it.each([
+      ['mentor', 300_000, 'refunded'],
+      ['mentee', 0, 'succeeded'],
+    ] as const)(
+      'missed by the %s, %i kopecks go back',
+      async (absent_party, refund_minor, status) => {
+        const booking = due();
+        const { payment_id } = await pay(booking);
+        await complete(payment_id, 'succeed');
+        await neighbours.tell(bookingNoShow, booking.booking_id, {
+          ...fact(booking, { status: 'no_show', payment_status: 'paid' }),
+          absent_party,
+          refund_minor,
+        });
+        await closed(booking);
+        expect(await data.manager.findOneByOrFail(Payment, { id: payment_id })).toMatchObject({
+          status,
+          refundedMinor: refund_minor,
+        });
+        await expectSoundBooks(data, booking.booking_id);
+      },
+    );
 
     it('the pending payment expires', async () => {
       const booking = due();

@@ -43,9 +43,9 @@ interface MentorRow {
 }
 
 interface BusyRow {
-  mentor_id: number;
-  blocked_from: Date;
-  blocked_until: Date;
+  user_id: number;
+  starts_at: Date;
+  ends_at: Date;
   hold_end: Date | null;
 }
 
@@ -57,10 +57,18 @@ interface BusySpan {
   holdsOverAt: Date | undefined;
 }
 
-/** Which bookings count as busy: live ones, unless they wait for a payment and their hold is over. */
-const takesTime = (holdsOverAt: string): string =>
-  `b.status IN ('pending', 'confirmed') AND NOT coalesce(
-     b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= ${holdsOverAt}, false)`;
+/**
+ * When the users of `$1` sit in a session within `[$2, $3)`, as mentors with their buffers. Unpaid bookings whose hold is
+ * over at `$4` do not count.
+ */
+const busySql = `
+  SELECT p.user_id, lower(p.during) AS starts_at, upper(p.during) AS ends_at,
+    CASE WHEN b.status = 'pending' AND b.payment_status = 'unpaid' THEN b.hold_expires_at END AS hold_end
+  FROM unnest($1::integer[]) AS users (user_id)
+  JOIN booking_participants p ON p.user_id = users.user_id AND p.during && tstzrange($2, $3)
+  JOIN bookings b ON b.id = p.booking_id
+  WHERE NOT coalesce(
+    b.status = 'pending' AND b.payment_status = 'unpaid' AND b.hold_expires_at <= $4, false)`;
 
 @Injectable()
 export class SchedulesRepository {
@@ -85,17 +93,16 @@ export class SchedulesRepository {
        FROM mentors m WHERE m.id = ANY ($1::integer[])`,
       [mentorIds],
     );
-    const busy = await tx.query<BusyRow[]>(
-      `SELECT b.mentor_id, b.blocked_from, b.blocked_until,
-         CASE WHEN b.status = 'pending' AND b.payment_status = 'unpaid' THEN b.hold_expires_at END AS hold_end
-       FROM bookings b
-       WHERE b.mentor_id = ANY ($1::integer[]) AND b.blocked && tstzrange($2, $3) AND ${takesTime('$4')}`,
-      [mentorIds, from, to, holdsOverAt],
-    );
-    const busyOf = Map.groupBy(busy, (row) => row.mentor_id);
+    const busy = await tx.query<BusyRow[]>(busySql, [
+      mentors.map(({ user_id }) => user_id),
+      from,
+      to,
+      holdsOverAt,
+    ]);
+    const busyOf = Map.groupBy(busy, (row) => row.user_id);
     return new Map(
       mentors.map((mentor) => {
-        const bookings = busyOf.get(mentor.id) ?? [];
+        const bookings = busyOf.get(mentor.user_id) ?? [];
         const holdEnds = bookings.flatMap(({ hold_end }) => hold_end?.getTime() ?? []);
         return [
           mentor.id,
@@ -123,31 +130,21 @@ export class SchedulesRepository {
               endMinute: entry.end_minute,
               active: entry.active,
             })),
-            busy: bookings.map(({ blocked_from, blocked_until }) => ({
-              start: blocked_from.getTime(),
-              end: blocked_until.getTime(),
-            })),
+            busy: bookings.map(interval),
           },
         ];
       }),
     );
   }
 
-  /** When a user is in a session as mentee, within `[from, to)`. */
-  async sessionsOfMentee(
+  /** When a user sits in a session within `[from, to)`, in whatever role. */
+  async sessionsOf(
     tx: EntityManager,
     userId: number,
     { from, to, holdsOverAt }: BusySpan,
   ): Promise<Interval[]> {
-    const rows = await tx.query<{ starts_at: Date; ends_at: Date }[]>(
-      `SELECT b.starts_at, b.ends_at FROM bookings b
-       WHERE b.mentee_user_id = $1 AND b.during && tstzrange($2, $3) AND ${takesTime('$4')}`,
-      [userId, from, to, holdsOverAt],
-    );
-    return rows.map(({ starts_at, ends_at }) => ({
-      start: starts_at.getTime(),
-      end: ends_at.getTime(),
-    }));
+    const rows = await tx.query<BusyRow[]>(busySql, [[userId], from, to, holdsOverAt]);
+    return rows.map(interval);
   }
 
   /**
@@ -155,10 +152,28 @@ export class SchedulesRepository {
    * their ids, so that two transactions never wait for each other.
    */
   async changed(tx: EntityManager, mentorIds: readonly number[]): Promise<void> {
+    await this.touch(tx, 'id = ANY ($1::integer[])', [mentorIds]);
+  }
+
+  /** The same for all mentors who take part in bookings, as mentors or as mentees. */
+  async changedByBookings(
+    tx: EntityManager,
+    bookings: readonly { mentorUserId: number; menteeUserId: number }[],
+  ): Promise<void> {
+    await this.touch(tx, 'user_id = ANY ($1::integer[])', [
+      bookings.flatMap(({ mentorUserId, menteeUserId }) => [mentorUserId, menteeUserId]),
+    ]);
+  }
+
+  private async touch(tx: EntityManager, condition: string, values: unknown[]): Promise<void> {
     await tx.query(
       `UPDATE mentors SET availability_revision = availability_revision + 1, next_available_until = NULL
-       WHERE id IN (SELECT id FROM mentors WHERE id = ANY ($1::integer[]) ORDER BY id FOR NO KEY UPDATE)`,
-      [mentorIds],
+       WHERE id IN (SELECT id FROM mentors WHERE ${condition} ORDER BY id FOR NO KEY UPDATE)`,
+      values,
     );
   }
+}
+
+function interval({ starts_at, ends_at }: BusyRow): Interval {
+  return { start: starts_at.getTime(), end: ends_at.getTime() };
 }

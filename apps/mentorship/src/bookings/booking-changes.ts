@@ -17,7 +17,7 @@ import type { Booking } from './booking.entity.js';
 import { bookingFact, type BookingRecord, paidMinor } from './booking.record.js';
 import { nextStatus } from './booking.state-machine.js';
 import { BookingsRepository } from './bookings.repository.js';
-import { refundOnCancellation } from './domain/refund.js';
+import { refundOnCancellation, refundOnNoShow } from './domain/refund.js';
 
 /**
  * Every change of a booking with its event, whoever causes it: a party, a payment or the clock. The
@@ -49,6 +49,7 @@ export class BookingChanges {
     const status = nextStatus(booking.status, action);
     const refund = refundOnCancellation({
       by,
+      confirmed: booking.status === 'confirmed',
       startsAt: booking.startsAt,
       now: this.clock.now(),
       paidMinor: paidMinor(booking),
@@ -64,7 +65,7 @@ export class BookingChanges {
       reason,
       refund_minor: refund,
     });
-    await this.schedules.changed(tx, [booking.mentorId]);
+    await this.schedules.changedByBookings(tx, [booking]);
   }
 
   /** Frees the time of bookings; whatever was paid is refunded in full. */
@@ -79,36 +80,46 @@ export class BookingChanges {
         refund_minor: paidMinor(booking),
       });
     }
-    if (bookings.length > 0) {
-      await this.schedules.changed(
-        tx,
-        bookings.map(({ mentorId }) => mentorId),
-      );
-    }
+    if (bookings.length > 0) await this.schedules.changedByBookings(tx, bookings);
   }
 
+  /** Completes bookings; `given` is written to each of them. */
   async complete(
     tx: EntityManager,
-    booking: BookingRecord,
+    bookings: readonly BookingRecord[],
     given: Partial<Booking> = {},
   ): Promise<void> {
-    await this.bookings.update(tx, booking, {
-      ...given,
-      status: nextStatus(booking.status, 'complete'),
-      completedAt: this.clock.now(),
-    });
-    await this.outbox.add(tx, bookingCompleted, booking.id, bookingFact(booking));
+    for (const booking of bookings) {
+      await this.bookings.update(tx, booking, {
+        ...given,
+        status: nextStatus(booking.status, 'complete'),
+        completedAt: this.clock.now(),
+      });
+      await this.outbox.add(tx, bookingCompleted, booking.id, bookingFact(booking));
+    }
+    if (bookings.length === 0) return;
+    await this.schedules.changedByBookings(tx, bookings);
     await tx.query(
-      `UPDATE mentors SET completed_sessions = completed_sessions + 1,
-         availability_revision = availability_revision + 1, next_available_until = NULL WHERE id = $1`,
-      [booking.mentorId],
+      `UPDATE mentors SET completed_sessions = completed_sessions + completed.sessions
+       FROM (SELECT mentor_id, count(*) AS sessions FROM unnest($1::integer[]) AS mentor_id GROUP BY mentor_id)
+         AS completed
+       WHERE id = completed.mentor_id`,
+      [bookings.map(({ mentorId }) => mentorId)],
     );
   }
 
-  async markNoShow(tx: EntityManager, booking: BookingRecord): Promise<void> {
-    await this.bookings.update(tx, booking, { status: nextStatus(booking.status, 'markNoShow') });
-    await this.outbox.add(tx, bookingNoShow, booking.id, bookingFact(booking));
-    await this.schedules.changed(tx, [booking.mentorId]);
+  /** Records that a party missed the session; what is refunded follows from who it was. */
+  async markNoShow(tx: EntityManager, booking: BookingRecord, absent: Party): Promise<void> {
+    await this.bookings.update(tx, booking, {
+      status: nextStatus(booking.status, 'markNoShow'),
+      absentParty: absent,
+    });
+    await this.outbox.add(tx, bookingNoShow, booking.id, {
+      ...bookingFact(booking),
+      absent_party: absent,
+      refund_minor: refundOnNoShow(absent, paidMinor(booking)),
+    });
+    await this.schedules.changedByBookings(tx, [booking]);
   }
 
   async addMeetingLink(

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { bookingRequested, type Caller, ApplicationError } from '@mentorhub/contracts';
 import { Outbox, requestContext } from '@mentorhub/messaging';
-import { Idempotency, Transactions } from '@mentorhub/persistence';
+import { Idempotency, isExclusionViolation, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
@@ -12,7 +12,7 @@ import type { MentorshipConfig } from '../config.js';
 import { rfc3339 } from '../instants.js';
 import { bookingFact, type BookingRecord, amountDueOf } from './booking.record.js';
 import type { Present } from './booking-views.js';
-import { BookingsRepository, type NewBooking } from './bookings.repository.js';
+import { BookingsRepository, type NewBooking, participantsOverlap } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
 import { HoldExpiry } from './hold-expiry.js';
 import { priceOf } from './domain/refund.js';
@@ -39,13 +39,10 @@ export interface BookingRequest {
   notes?: string;
 }
 
-/** Ends an attempt whose time is held by somebody else. */
-class TimeTaken extends Error {
-  constructor(
-    /** Unpaid bookings in the way whose hold is over; empty when another booking was faster. */
-    readonly holds: readonly BookingRecord[],
-  ) {
-    super('The time is taken.');
+/** Ends an attempt that meets unpaid bookings whose hold is over. */
+class OverdueHolds extends Error {
+  constructor(readonly holds: readonly BookingRecord[]) {
+    super('Unpaid bookings are in the way.');
   }
 }
 
@@ -98,7 +95,9 @@ export class BookingPlacement {
         });
       });
     return this.retryAfterHolds(attempt).catch(async (error: unknown) => {
-      throw error instanceof TimeTaken ? await this.refusal(userId, requested) : error;
+      const isTaken =
+        error instanceof OverdueHolds || isExclusionViolation(error, participantsOverlap);
+      throw isTaken ? await this.refusal(userId, requested) : error;
     });
   }
 
@@ -107,7 +106,7 @@ export class BookingPlacement {
     try {
       return await attempt();
     } catch (error) {
-      if (!(error instanceof TimeTaken) || error.holds.length === 0) throw error;
+      if (!(error instanceof OverdueHolds)) throw error;
       const { expired } = await this.holds.expire(error.holds);
       if (expired === 0) throw error;
     }
@@ -132,16 +131,15 @@ export class BookingPlacement {
 
     const booking = this.draft(schedule, userId, requested, time, now);
     const holds = await this.bookings.overdueHoldsInTheWay(tx, booking, now);
-    if (holds.length > 0) throw new TimeTaken(holds);
+    if (holds.length > 0) throw new OverdueHolds(holds);
     const id = await this.bookings.insert(tx, booking);
-    if (id === undefined) throw new TimeTaken([]);
 
     const placed = await this.bookings.written(tx, id);
     await this.outbox.add(tx, bookingRequested, id, {
       ...bookingFact(placed),
       amount_due: amountDueOf(placed, now),
     });
-    await this.schedules.changed(tx, [requested.mentorId]);
+    await this.schedules.changedByBookings(tx, [placed]);
     return placed;
   }
 
@@ -182,7 +180,7 @@ export class BookingPlacement {
     };
     const schedule = (await this.schedules.load(tx, [mentorId], span)).get(mentorId);
     if (schedule?.status !== 'approved') throw ApplicationError.notFound('The mentor');
-    return { ...schedule, alsoBusy: await this.schedules.sessionsOfMentee(tx, userId, span) };
+    return { ...schedule, alsoBusy: await this.schedules.sessionsOf(tx, userId, span) };
   }
 
   private draft(

@@ -38,12 +38,7 @@ const rules: readonly Rule[] = [
   {
     // Not closed by anyone a day after its end.
     due: `b.status = 'confirmed' AND b.ends_at <= $1::timestamptz - interval '24 hours'`,
-    apply: async (changes, tx, bookings) => {
-      // Mentors are locked one after the other: in the order of their ids, as everywhere.
-      for (const booking of bookings.toSorted((a, b) => a.mentorId - b.mentorId)) {
-        await changes.complete(tx, booking);
-      }
-    },
+    apply: (changes, tx, bookings) => changes.complete(tx, bookings),
   },
 ];
 

@@ -56,6 +56,7 @@ export const sessionView: Present<SessionView> = (booking, viewing) => ({
   meeting_url: booking.meetingUrl,
   meeting_platform: booking.meetingPlatform,
   rating: booking.rating,
+  absent_party: booking.absentParty,
   completed_at: booking.completedAt && rfc3339(booking.completedAt),
   version: booking.version,
 });
@@ -82,6 +83,7 @@ export const bookingView: Present<BookingView> = (booking, viewing) => ({
   rating: booking.rating,
   feedback: feedbackFor(booking, viewing),
   cancellation_reason: booking.cancellationReason,
+  absent_party: booking.absentParty,
   booking_version: booking.version,
   created_at: rfc3339(booking.createdAt),
 });

@@ -1,9 +1,9 @@
-import type { BookingStatus, PaymentStatus } from '@mentorhub/contracts';
+import type { BookingStatus, Party, PaymentStatus } from '@mentorhub/contracts';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
 /**
- * A session of a mentee with a mentor. That live ones never overlap is held by the exclusion constraints
- * `bookings_mentor_overlap` (buffers included) and `bookings_mentee_overlap`.
+ * A session of a mentee with a mentor. The exclusion constraint `booking_participants_overlap` keeps a person from
+ * sitting in two live ones at once, in whatever role; mentors' buffers count.
  */
 @Entity('bookings')
 export class Booking {
@@ -57,7 +57,7 @@ export class Booking {
   @Column({ type: 'text', nullable: true })
   paymentId: string | null;
 
-  /** What of the price went back, minor units. */
+  /** What of the price was refunded, minor units. */
   @Column({ type: 'integer', default: 0 })
   refundedMinor: number;
 
@@ -85,6 +85,10 @@ export class Booking {
 
   @Column({ type: 'text', nullable: true })
   cancellationReason: string | null;
+
+  /** Who missed it; set exactly when the status is `no_show`. */
+  @Column({ type: 'text', nullable: true })
+  absentParty: Party | null;
 
   @Column({ type: 'timestamptz', nullable: true })
   completedAt: Date | null;

@@ -24,7 +24,7 @@ export const bookingTransitions = {
 type Transitions = typeof bookingTransitions;
 export type BookingAction = keyof Transitions['pending'] | keyof Transitions['confirmed'];
 
-/** Statuses that hold their time: what the exclusion constraints of the table look at. */
+/** Statuses of bookings that take the time of their participants. */
 export const liveStatuses = ['pending', 'confirmed'] as const satisfies BookingStatus[];
 
 const verbs: Record<BookingAction, string> = {

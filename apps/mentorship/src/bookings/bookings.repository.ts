@@ -52,7 +52,7 @@ const select = `
     b.topic, b.notes, b.checkout_id AS "checkoutId", b.payment_id AS "paymentId", b.refunded_minor AS "refundedMinor",
     b.hold_expires_at AS "holdExpiresAt", b.meeting_url AS "meetingUrl", b.meeting_platform AS "meetingPlatform",
     b.rating, b.mentee_feedback AS "menteeFeedback", b.mentor_feedback AS "mentorFeedback",
-    b.cancellation_reason AS "cancellationReason", b.completed_at AS "completedAt", b.version,
+    b.cancellation_reason AS "cancellationReason", b.absent_party AS "absentParty", b.completed_at AS "completedAt", b.version,
     b.created_at AS "createdAt", m.user_id AS "mentorUserId", m.timezone,
     mp.full_name AS "mentorName", mp.avatar_url AS "mentorAvatar",
     sp.full_name AS "menteeName", sp.avatar_url AS "menteeAvatar"
@@ -60,6 +60,9 @@ const select = `
   JOIN mentors m ON m.id = b.mentor_id
   LEFT JOIN people mp ON mp.user_id = m.user_id
   LEFT JOIN people sp ON sp.user_id = b.mentee_user_id`;
+
+/** The constraint that keeps a person from sitting in two sessions at once. */
+export const participantsOverlap = 'booking_participants_overlap';
 
 /** Unpaid bookings whose hold is over at `now`. */
 const overdueHold = (now: string): string =>
@@ -163,28 +166,25 @@ export class BookingsRepository {
   ): Promise<BookingRecord[]> {
     return this.query(
       tx,
-      `WHERE ${overdueHold('$1')}
-         AND ((b.mentor_id = $2 AND b.blocked && tstzrange($3, $4))
-           OR (b.mentee_user_id = $5 AND b.during && tstzrange($6, $7)))
+      `WHERE ${overdueHold('$1')} AND b.id IN (
+         SELECT booking_id FROM booking_participants
+         WHERE user_id = (SELECT user_id FROM mentors WHERE id = $2) AND during && tstzrange($3, $4)
+         UNION ALL
+         SELECT booking_id FROM booking_participants
+         WHERE user_id = $5 AND during && tstzrange($6, $7))
        ORDER BY b.id`,
       [now, mentorId, blockedFrom, blockedUntil, menteeUserId, startsAt, endsAt],
     );
   }
 
   /**
-   * Stores a new booking; undefined when a live one overlaps it. `ON CONFLICT DO NOTHING`, because plain inserts that
-   * race for a slot under an exclusion constraint deadlock.
+   * Stores a new booking.
+   *
+   * @throws an exclusion violation of `participantsOverlap` when one of the two sits in another session at that time
    */
-  async insert(tx: EntityManager, booking: NewBooking): Promise<number | undefined> {
-    const { raw } = await tx
-      .createQueryBuilder()
-      .insert()
-      .into(Booking)
-      .values({ ...booking, status: 'pending' })
-      .orIgnore()
-      .returning('id')
-      .execute();
-    return (raw as { id: number }[])[0]?.id;
+  async insert(tx: EntityManager, booking: NewBooking): Promise<number> {
+    const { identifiers } = await tx.insert(Booking, { ...booking, status: 'pending' });
+    return (identifiers[0] as { id: number }).id;
   }
 
   /** Writes changes to a locked booking, in the database and in the record, and raises its version. */

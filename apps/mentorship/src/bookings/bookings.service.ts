@@ -76,14 +76,14 @@ export class BookingsService {
     });
   }
 
-  /** By either party; what goes back to the mentee follows from who cancels and when. */
+  /** By either party, before the end; the refund follows from who cancels and when. */
   cancel<View>(
     actor: Caller,
     { id, version, reason }: { id: number; version?: number; reason?: string },
     present: Present<View>,
   ): Promise<View> {
     return this.change(actor, { id, version }, async (tx, booking, party) => {
-      await this.changes.cancel(tx, booking, party, reason ?? null);
+      await this.cancelAs(party, tx, booking, reason);
       return this.show(booking, actor, present);
     });
   }
@@ -126,10 +126,10 @@ export class BookingsService {
           if (status !== `cancelled_by_${party}`) {
             throw forbidden(`You are the ${party} of this booking: send cancelled_by_${party}.`);
           }
-          await this.changes.cancel(tx, booking, party, reason ?? null);
+          await this.cancelAs(party, tx, booking, reason);
           break;
         case 'cancelled':
-          await this.changes.cancel(tx, booking, party, reason ?? null);
+          await this.cancelAs(party, tx, booking, reason);
           break;
       }
       return this.show(booking, actor, present);
@@ -185,14 +185,31 @@ export class BookingsService {
     await this.changes.confirm(tx, booking);
   }
 
+  /** Before the end; from then on a session is completed or was missed. */
+  private async cancelAs(
+    party: Party,
+    tx: EntityManager,
+    booking: BookingRecord,
+    reason: string | undefined,
+  ): Promise<void> {
+    const action = party === 'mentor' ? 'cancelByMentor' : 'cancelByMentee';
+    if (can(booking.status, action) && booking.endsAt <= this.clock.now()) {
+      throw new ApplicationError(
+        'WRONG_STATE',
+        'The session has ended: it can no longer be cancelled. Complete it, or report that it was missed.',
+      );
+    }
+    await this.changes.cancel(tx, booking, party, reason ?? null);
+  }
+
+  /** Whoever is there reports that the other one is not. */
   private async markNoShowAs(
     party: Party,
     tx: EntityManager,
     booking: BookingRecord,
   ): Promise<void> {
-    if (party !== 'mentor') throw forbidden('Only the mentor can report a missed session.');
     if (can(booking.status, 'markNoShow')) this.checkStarted(booking);
-    await this.changes.markNoShow(tx, booking);
+    await this.changes.markNoShow(tx, booking, party === 'mentor' ? 'mentee' : 'mentor');
   }
 
   private async completeAs(
@@ -221,7 +238,7 @@ export class BookingsService {
       await this.bookings.update(tx, booking, given);
     } else {
       if (can(booking.status, 'complete')) this.checkStarted(booking);
-      await this.changes.complete(tx, booking, given);
+      await this.changes.complete(tx, [booking], given);
     }
     if (rating === undefined) return;
     await this.reviews.publish(tx, {

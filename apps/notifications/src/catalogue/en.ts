@@ -46,6 +46,21 @@ export const en: Catalogue = {
           ? `How was “${topic}”? A review helps your mentor and other mentees.`
           : `Thank you for your time and for “${topic}”.`,
     }),
+    session_missed: (
+      { other_name, role, absent_party, topic, starts_at, price_minor, refund_minor, currency },
+      formats,
+    ) => ({
+      title:
+        role === absent_party
+          ? `${other_name} reports that you missed your session`
+          : `Your session with ${other_name} is recorded as missed`,
+      body: sentences(
+        `“${topic}” on ${formats.dateTime(starts_at)} did not take place, because the ${absent_party} was absent.`,
+        refund_minor > 0 &&
+          `${role === 'mentee' ? 'You get' : 'The mentee gets'} ${formats.money(refund_minor, currency)} back.`,
+        price_minor > 0 && refund_minor === 0 && 'The price is not refunded.',
+      ),
+    }),
     meeting_link_added: ({ mentor_name, topic, starts_at }, formats) => ({
       title: `${mentor_name} added the meeting link`,
       body: `“${topic}” on ${formats.dateTime(starts_at)}: you find the link in your session.`,

@@ -47,6 +47,21 @@ export const ru: Catalogue = {
           ? `Как прошла сессия «${topic}»? Отзыв поможет ментору и другим ученикам.`
           : `Спасибо за ваше время и за сессию «${topic}».`,
     }),
+    session_missed: (
+      { other_name, role, absent_party, topic, starts_at, price_minor, refund_minor, currency },
+      formats,
+    ) => ({
+      title:
+        role === absent_party
+          ? `${other_name} сообщает, что вы пропустили сессию`
+          : `Сессия отмечена как пропущенная: ${other_name}`,
+      body: sentences(
+        `«${topic}», ${formats.dateTime(starts_at)}: сессия не состоялась, потому что ${absent_party === 'mentor' ? 'ментор не пришёл' : 'ученик не пришёл'}.`,
+        refund_minor > 0 &&
+          `${role === 'mentee' ? 'Вам вернётся' : 'Ученику вернётся'} ${formats.money(refund_minor, currency)}.`,
+        price_minor > 0 && refund_minor === 0 && 'Стоимость не возвращается.',
+      ),
+    }),
     meeting_link_added: ({ mentor_name, topic, starts_at }, formats) => ({
       title: `Ссылка на встречу: ${mentor_name}`,
       body: `«${topic}», ${formats.dateTime(starts_at)}: ссылка уже в вашей сессии.`,

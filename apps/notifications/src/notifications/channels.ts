@@ -15,6 +15,7 @@ export const channels: Record<NotificationType, readonly Channel[]> = {
   session_cancelled: ['app', 'mail'],
   session_expired: ['app', 'mail'],
   session_completed: ['app'],
+  session_missed: ['app', 'mail'],
   meeting_link_added: ['app', 'mail'],
   new_message: ['app'],
   review_received: ['app', 'mail'],

@@ -37,6 +37,16 @@ export interface NotificationParams {
     /** What the recipient was in the session. */
     role: 'mentor' | 'mentee';
   };
+  session_missed: SessionParams & {
+    other_name: string;
+    /** What the recipient was in the session. */
+    role: 'mentor' | 'mentee';
+    absent_party: 'mentor' | 'mentee';
+    price_minor: number;
+    /** What the mentee gets back. */
+    refund_minor: number;
+    currency: string;
+  };
   meeting_link_added: SessionParams & { mentor_name: string };
   new_message: { sender_name: string };
   review_received: { author_name: string; rating: number };

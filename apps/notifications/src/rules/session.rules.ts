@@ -6,6 +6,8 @@ import {
   bookingExpired,
   type BookingFact,
   bookingMeetingLinkAdded,
+  bookingNoShow,
+  type BookingNoShow,
   bookingPaid,
   bookingRequested,
   type EventEnvelope,
@@ -120,6 +122,32 @@ export class SessionRules {
       userId: data.mentor_user_id,
       type: 'session_completed',
       params: { ...session(data), other_name: data.mentee_name, role: 'mentor' },
+      data: ids(data),
+    });
+  }
+
+  @OnEvent(bookingNoShow)
+  async notifyBothOfNoShow(
+    { data }: EventEnvelope<BookingNoShow>,
+    tx: EntityManager,
+  ): Promise<void> {
+    const missed = {
+      ...session(data),
+      absent_party: data.absent_party,
+      refund_minor: data.refund_minor,
+      price_minor: data.price_minor,
+      currency: data.currency,
+    };
+    await this.notify.send(tx, {
+      userId: data.mentee_user_id,
+      type: 'session_missed',
+      params: { ...missed, other_name: data.mentor_name, role: 'mentee' },
+      data: ids(data),
+    });
+    await this.notify.send(tx, {
+      userId: data.mentor_user_id,
+      type: 'session_missed',
+      params: { ...missed, other_name: data.mentee_name, role: 'mentor' },
       data: ids(data),
     });
   }

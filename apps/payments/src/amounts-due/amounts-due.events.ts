@@ -3,6 +3,8 @@ import {
   type BookingCancelled,
   bookingExpired,
   type BookingFact,
+  bookingNoShow,
+  type BookingNoShow,
   bookingRequested,
   type EventEnvelope,
   type BookingAmountDue,
@@ -42,5 +44,14 @@ export class AmountsDueEvents {
     tx: EntityManager,
   ): Promise<void> {
     await this.captures.close(tx, data, data.refund_minor, 'booking_expired');
+  }
+
+  /** A mentor who was there keeps the price. */
+  @OnEvent(bookingNoShow)
+  async refundWhenMentorWasAbsent(
+    { data }: EventEnvelope<BookingNoShow>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.captures.close(tx, data, data.refund_minor, 'mentor_absent');
   }
 }

@@ -1,6 +1,7 @@
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
-export type RefundReason = 'booking_cancelled' | 'booking_expired' | 'paid_too_late' | 'paid_twice';
+export type RefundReason =
+  'booking_cancelled' | 'booking_expired' | 'mentor_absent' | 'paid_too_late' | 'paid_twice';
 
 /** Money of a payment that went back. */
 @Entity('refunds')

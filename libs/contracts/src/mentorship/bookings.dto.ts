@@ -136,6 +136,9 @@ export class BookingView {
   @Text({ max: 500, nullable: true })
   cancellation_reason: string | null;
 
+  @Choice(parties, { nullable: true, description: 'Who missed it, when the status is `no_show`.' })
+  absent_party: Party | null;
+
   @Integer()
   booking_version: number;
 
@@ -150,7 +153,8 @@ export type RequestedStatus = (typeof requestedStatuses)[number];
 
 export class UpdateBookingStatus {
   @Choice([...requestedStatuses, 'cancelled_by_mentor', 'cancelled_by_mentee'], {
-    description: '`cancelled` becomes the cancellation of the side that asks.',
+    description:
+      '`cancelled` becomes the cancellation of the side that asks. `no_show` reports that the other side was absent.',
     example: 'confirmed',
   })
   status: RequestedStatus | 'cancelled_by_mentor' | 'cancelled_by_mentee';

@@ -1,5 +1,5 @@
 import { event } from '../core/event.js';
-import type { BookingStatus, PaymentStatus } from './bookings.dto.js';
+import type { BookingStatus, Party, PaymentStatus } from './bookings.dto.js';
 import type { BookingAmountDue } from './mentorship.requests.js';
 
 export interface MentorFact {
@@ -12,7 +12,7 @@ export const mentorApproved = event<MentorFact>('mentorship.mentor.approved');
 export const mentorRejected = event<MentorFact & { reason: string }>('mentorship.mentor.rejected');
 export const mentorUpdated = event<MentorFact>('mentorship.mentor.updated');
 
-/** A booking as it stood after what the event tells. */
+/** A booking as the event left it. */
 export interface BookingFact {
   booking_id: number;
   mentor_id: number;
@@ -33,9 +33,16 @@ export interface BookingFact {
 }
 
 export interface BookingCancelled extends BookingFact {
-  cancelled_by: 'mentor' | 'mentee';
+  cancelled_by: Party;
   reason: string | null;
-  /** What of the paid price goes back to the mentee. */
+  /** What of the paid price is refunded. */
+  refund_minor: number;
+}
+
+export interface BookingNoShow extends BookingFact {
+  /** Who missed the session; the other one has reported it. */
+  absent_party: Party;
+  /** What of the paid price is refunded. */
   refund_minor: number;
 }
 
@@ -50,7 +57,7 @@ export const bookingExpired = event<BookingFact & { refund_minor: number }>(
   'mentorship.booking.expired',
 );
 export const bookingCompleted = event<BookingFact>('mentorship.booking.completed');
-export const bookingNoShow = event<BookingFact>('mentorship.booking.no_show');
+export const bookingNoShow = event<BookingNoShow>('mentorship.booking.no_show');
 export const bookingMeetingLinkAdded = event<BookingFact>('mentorship.booking.meeting_link_added');
 
 export interface ReviewCreated {

@@ -129,6 +129,12 @@ export class SessionView {
   @Integer({ min: 1, max: 5, nullable: true })
   rating: number | null;
 
+  @Choice(parties, {
+    nullable: true,
+    description: 'Who missed it, when the booking status is `no_show`.',
+  })
+  absent_party: Party | null;
+
   @Instant({ nullable: true })
   completed_at: string | null;
 

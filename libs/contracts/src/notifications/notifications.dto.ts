@@ -10,6 +10,7 @@ export const notificationTypes = [
   'session_cancelled',
   'session_expired',
   'session_completed',
+  'session_missed',
   'meeting_link_added',
   'new_message',
   'review_received',

@@ -21,9 +21,9 @@ export interface SchedulingRules {
 export interface Schedule {
   readonly rules: SchedulingRules;
   readonly hours: readonly WorkingHours[];
-  /** What is booked, with the buffers it was booked with. */
+  /** The mentor's sessions: as mentor with the buffers they were booked with, as mentee without. */
   readonly busy: readonly Interval[];
-  /** Taken without buffers of its own or of ours, such as the mentee's other sessions. */
+  /** The mentee's other sessions; our buffers do not apply to them. */
   readonly alsoBusy?: readonly Interval[];
 }
 
