@@ -3,12 +3,13 @@ import { MessagingModule } from '@mentorhub/messaging/client';
 import { natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import type { ChatGatewayConfig } from './config.js';
+import { Admission } from './connections/admission.js';
 import { Connections } from './connections/connections.js';
 import { Doorkeeper } from './connections/doorkeeper.js';
 import { Conversation } from './delivery/conversation.js';
 import { Feeds } from './delivery/feeds.js';
 import { Posts } from './delivery/posts.js';
-import { ChatGateway } from './frames/chat.gateway.js';
+import { ChatGateway } from './connections/chat.gateway.js';
 import { PresenceReporter } from './presence/presence-reporter.js';
 
 @Module({})
@@ -20,5 +21,14 @@ export const appModule = (config: ChatGatewayConfig): DynamicModule => ({
     MessagingModule.forRoot({ service: 'chat-gateway', connection: natsConnection(config) }),
     AccessTokenModule,
   ],
-  providers: [Doorkeeper, Connections, Feeds, Posts, Conversation, PresenceReporter, ChatGateway],
+  providers: [
+    Admission,
+    Doorkeeper,
+    Connections,
+    Feeds,
+    Posts,
+    Conversation,
+    PresenceReporter,
+    ChatGateway,
+  ],
 });

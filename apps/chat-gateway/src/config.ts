@@ -3,12 +3,17 @@ import {
   type Environment,
   gatewayVariables,
   integer,
+  list,
   type RawEnvironment,
   readEnvironment,
 } from '@mentorhub/service-kit';
 
 export const variables = {
   ...gatewayVariables({ port: 8002, managementPort: 8022 }),
+  TRUSTED_PROXIES: list({
+    default: ['loopback'],
+    desc: 'Addresses or networks of the proxies in front, whose X-Forwarded-For is believed',
+  }),
   WS_QUERY_TOKEN: choice(['on', 'off'])({
     default: 'on',
     desc: 'Whether an access token may stand in the address, `?token=`; tickets and the `auth` frame always work',
@@ -23,6 +28,42 @@ export const variables = {
     default: 10,
     min: 1,
     desc: 'Open WebSockets of one user on this gateway; one more closes the oldest',
+  }),
+  WS_CONNECTIONS: integer({
+    default: 20_000,
+    min: 1,
+    max: 50_000,
+    desc: 'Open WebSockets on this gateway; more are refused with 503',
+  }),
+  WS_CONNECTIONS_PER_ADDRESS: integer({
+    default: 1000,
+    min: 1,
+    desc: 'Open WebSockets of one client address, for IPv6 one /64 network, on this gateway; more are refused with 429',
+  }),
+  WS_UNAUTHENTICATED: integer({
+    default: 2000,
+    min: 1,
+    desc: 'Open WebSockets on this gateway whose `auth` frame is awaited; more are refused with 503',
+  }),
+  WS_UNAUTHENTICATED_PER_ADDRESS: integer({
+    default: 100,
+    min: 1,
+    desc: 'Open WebSockets of one client address whose `auth` frame is awaited; more are refused with 429',
+  }),
+  WS_CONTROL_FRAMES_PER_10_SECONDS: integer({
+    default: 50,
+    min: 1,
+    desc: 'Pings and pongs a WebSocket may send in 10 seconds, or at once after a pause; more close it with 4429',
+  }),
+  WS_RESUMES_PER_MINUTE: integer({
+    default: 30,
+    min: 1,
+    desc: 'Resumes of one user on this gateway in a minute, or at once after a pause',
+  }),
+  WS_RESUMES_AT_ONCE: integer({
+    default: 16,
+    min: 1,
+    desc: 'Pages of event logs that are read and sent to resuming devices at the same time; the others wait for their turn',
   }),
   WS_MESSAGES_PER_10_SECONDS: integer({
     default: 20,

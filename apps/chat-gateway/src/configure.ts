@@ -1,6 +1,7 @@
 import { RevokedSessions } from '@mentorhub/access-token';
 import { CONFIG, Health } from '@mentorhub/service-kit';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { Admission } from './connections/admission.js';
 import { Connections } from './connections/connections.js';
 import { Doorkeeper } from './connections/doorkeeper.js';
 import { FrameAdapter } from './connections/frame-adapter.js';
@@ -15,6 +16,7 @@ export function configure(app: NestFastifyApplication): void {
   app.useWebSocketAdapter(
     new FrameAdapter({
       httpServer: app.getHttpServer(),
+      admission: app.get(Admission),
       doorkeeper: app.get(Doorkeeper),
       connections: app.get(Connections),
       presence: app.get(PresenceReporter),

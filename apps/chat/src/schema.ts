@@ -3,6 +3,7 @@ import { peopleMigrations } from '@mentorhub/people';
 import type { DatabaseSchema } from '@mentorhub/persistence';
 import { CreateChat1760100000000 } from './migrations/1760100000000-CreateChat.js';
 import { CountUnread1796000000021 } from './migrations/1796000000021-CountUnread.js';
+import { NumberPresenceReports1796000000022 } from './migrations/1796000000022-NumberPresenceReports.js';
 
 /** No entities: what this service asks of its tables is said best in SQL, and batches need it. */
 export const schema: DatabaseSchema = {
@@ -12,5 +13,6 @@ export const schema: DatabaseSchema = {
     ...peopleMigrations,
     CreateChat1760100000000,
     CountUnread1796000000021,
+    NumberPresenceReports1796000000022,
   ],
 };

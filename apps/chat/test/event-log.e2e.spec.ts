@@ -262,13 +262,28 @@ describe('the event log', () => {
   });
 });
 
-function report(gateway: string, came: number[], went: number[], reset?: boolean) {
+let lastReport = 0;
+
+function report(
+  gateway: string,
+  came: number[],
+  went: number[],
+  reset?: boolean,
+  number = ++lastReport,
+) {
   return chat.requests.request(Presence.report, undefined, {
     gateway_id: gateway,
+    number,
     came,
     went,
     reset,
   });
+}
+
+async function onlineFor(userId: number): Promise<number[]> {
+  const { users, total } = await chat.requests.request(Presence.online, caller(userId), {});
+  expect(total).toBe(users.length);
+  return users.map(({ id }) => id);
 }
 
 describe('presence', () => {
@@ -296,10 +311,42 @@ describe('presence', () => {
       { type: 'presence', user_id: 12, status: 'offline' },
     ]);
     expect(stranger.frames).toEqual([]);
-    const { users, total } = await chat.requests.request(Presence.online, caller(1), {});
+    const { users, total } = await chat.requests.request(Presence.online, caller(12), {});
     expect(total).toBe(1);
     expect(users).toMatchObject([{ id: 13, username: 'user13', full_name: 'User 13' }]);
     await report('g1', [], [], true);
+  });
+
+  it('takes no report that arrives after a later one, and never the other way round', async () => {
+    await post(41, 42, 'hello');
+    await post(41, 43, 'hello');
+    await report('g5', [42], [], true, 10);
+    const friend = chat.listen(41);
+    await chat.connection.flush();
+
+    await report('g5', [], [42], false, 12);
+    expect(await report('g5', [42], [], false, 11)).not.toHaveProperty('unknown_gateway');
+    await report('g5', [42], [], true, 9);
+    expect(await onlineFor(41)).toEqual([]);
+    await report('g5', [43], [], false, 13);
+
+    await vi.waitFor(() => expect(friend.frames).toHaveLength(2));
+    expect(friend.frames).toMatchObject([
+      { user_id: 42, status: 'offline' },
+      { user_id: 43, status: 'online' },
+    ]);
+    expect(await onlineFor(41)).toEqual([43]);
+    await report('g5', [], [], true, 14);
+  });
+
+  it('shows those online only to whom they share a chat with, and nobody oneself', async () => {
+    await post(44, 45, 'hello');
+    await post(46, 47, 'hello');
+    await report('g6', [44, 45, 46], [], true);
+    expect(await onlineFor(44)).toEqual([45]);
+    expect(await onlineFor(47)).toEqual([46]);
+    expect(await onlineFor(48)).toEqual([]);
+    await report('g6', [], [], true);
   });
 
   it('counts the users of a gateway that fell silent as gone', async () => {

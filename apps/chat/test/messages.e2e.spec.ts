@@ -558,9 +558,9 @@ describe('typing', () => {
   it('is told to the other side of a chat, and to nobody before the first message', async () => {
     const other = chat.listen(62);
     await chat.connection.flush();
-    await chat.requests.request(Typing.tell, caller(61), { recipient_id: 62 });
+    await chat.requests.request(Typing.show, caller(61), { recipient_id: 62 });
     const { chat_id: chatId } = await post(61, 62, 'hello');
-    await chat.requests.request(Typing.tell, caller(61), { recipient_id: 62 });
+    await chat.requests.request(Typing.show, caller(61), { recipient_id: 62 });
 
     await vi.waitFor(() => expect(other.frames).toHaveLength(2));
     expect(other.frames.map(({ type }) => type)).toEqual(['message', 'typing']);
@@ -570,7 +570,7 @@ describe('typing', () => {
       username: 'user61',
       chat_id: chatId,
     });
-    expect(await codeOf(chat.requests.request(Typing.tell, caller(63), { chat_id: chatId }))).toBe(
+    expect(await codeOf(chat.requests.request(Typing.show, caller(63), { chat_id: chatId }))).toBe(
       'NOT_FOUND',
     );
   });

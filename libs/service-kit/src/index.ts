@@ -35,6 +35,7 @@ export { demoDataMain, type DemoDataOptions } from './database/demo-data.js';
 export { migrateAndExit, type MigrateOptions } from './database/migrate-and-exit.js';
 export { type CheckResult, Health, type HealthCheck, type HealthReport } from './health/health.js';
 export type { ManagementServer } from './health/management-server.js';
+export { Limiter, type LimiterOptions } from './limiter.js';
 export { KitLogger, type LoggerSettings, openLogger } from './logging/kit-logger.js';
 export { isSecretKey, redact, scrub } from './logging/redact.js';
 export type { AppOptions, RunningApp } from './start/app-options.js';

@@ -5,11 +5,13 @@ import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } fro
 import type { ChatGatewayConfig } from '../config.js';
 import { Feeds } from '../delivery/feeds.js';
 import { closes, connectionsOpen } from '../metrics.js';
-import type { Connection } from './connection.js';
+import type { Connection } from '../delivery/connection.js';
 import type { Identity } from './doorkeeper.js';
 
 const expirySweepMs = 1000;
 const maxMissedHeartbeats = 2;
+/** Parts of the heartbeat interval; in each of them a part of the sockets is pinged. */
+const beats = 50;
 
 /** All open sockets of this gateway: their limits, their heartbeat and their end. */
 @Injectable()
@@ -18,6 +20,10 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
   /** By user, the oldest first. */
   private readonly byUser = new Map<number, Set<Connection>>();
   private readonly expiring = new Set<Connection>();
+  /** By the part of the interval in which they are pinged. */
+  private readonly byBeat = Array.from({ length: beats }, () => new Set<Connection>());
+  private nextBeat = 0;
+  private added = 0;
   private timers: NodeJS.Timeout[] = [];
   private stopListening: (() => void) | undefined;
 
@@ -30,7 +36,7 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
   onModuleInit(): void {
     this.stopListening = this.revoked.onRevoked((sessionId) => this.revoke(sessionId));
     this.timers = [
-      setInterval(() => this.beat(), this.config.WS_HEARTBEAT_SECONDS * 1000),
+      setInterval(() => this.beat(), (this.config.WS_HEARTBEAT_SECONDS * 1000) / beats),
       setInterval(() => this.endExpired(), expirySweepMs),
     ];
   }
@@ -51,6 +57,8 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
 
   add(connection: Connection): void {
     this.all.add(connection);
+    connection.beat = this.added++ % beats;
+    this.byBeat[connection.beat]?.add(connection);
     connectionsOpen.set(this.all.size);
   }
 
@@ -86,6 +94,7 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
     connection.markClosed();
     if (!this.all.delete(connection)) return;
     this.expiring.delete(connection);
+    this.byBeat[connection.beat]?.delete(connection);
     connectionsOpen.set(this.all.size);
     closes.inc({ code });
     const { caller } = connection;
@@ -107,8 +116,11 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
     }
   }
 
+  /** Pings the sockets whose turn it is; every one has its turn once in an interval. */
   private beat(): void {
-    for (const connection of this.all) {
+    const beat = this.nextBeat;
+    this.nextBeat = (beat + 1) % beats;
+    for (const connection of this.byBeat[beat] ?? []) {
       if (connection.missedHeartbeats >= maxMissedHeartbeats) {
         connection.close(closeCodes.heartbeatMissed, 'no heartbeat');
       } else if (connection.open) {
@@ -116,7 +128,7 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
         connection.socket.ping();
       }
     }
-    void this.feeds.compareHeads();
+    if (beat === 0) void this.feeds.compareHeads();
   }
 
   private endExpired(): void {

@@ -6,13 +6,16 @@ import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
 import type { ChatGatewayConfig } from '../config.js';
 import type { PresenceReporter } from '../presence/presence-reporter.js';
-import { Connection } from './connection.js';
+import { Connection } from '../delivery/connection.js';
+import type { Admission, Place } from './admission.js';
 import type { Connections } from './connections.js';
 import type { Doorkeeper, Identity } from './doorkeeper.js';
 import { closeUnopened, type FrameHandler, FrameReader } from './frame-reader.js';
 import { refuse } from './refuse.js';
 
 const maxFrameBytes = 16 * 1024;
+/** A frame in more pieces than this is no frame of an honest client. */
+const maxFragments = 64;
 const closeTimeoutMs = 5000;
 /** A stopping gateway waits this long for clients to close. */
 const goodbyeMs = 2000;
@@ -30,6 +33,7 @@ interface Endpoint {
 
 export interface FrameAdapterParts {
   httpServer: Server;
+  admission: Admission;
   doorkeeper: Doorkeeper;
   connections: Connections;
   presence: PresenceReporter;
@@ -43,6 +47,7 @@ export interface FrameAdapterParts {
 export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
   private readonly readers = new Map<Connection, FrameReader>();
   private readonly identities = new WeakMap<Connection, Identity>();
+  private readonly places = new WeakMap<Connection, Place>();
   private draining = false;
 
   constructor(private readonly parts: FrameAdapterParts) {}
@@ -53,6 +58,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
       noServer: true,
       clientTracking: false,
       maxPayload: maxFrameBytes,
+      maxFragments,
       perMessageDeflate: false,
       closeTimeout: closeTimeoutMs,
     };
@@ -81,7 +87,11 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
       ),
       messagesPer10Seconds: config.WS_MESSAGES_PER_10_SECONDS,
       messageBurst: config.WS_MESSAGE_BURST,
-      signIn: async (token) => connections.open(connection, await doorkeeper.verify(token)),
+      controlFramesPer10Seconds: config.WS_CONTROL_FRAMES_PER_10_SECONDS,
+      signIn: async (token) => {
+        await connections.open(connection, await doorkeeper.verify(token));
+        this.places.get(connection)?.signedIn();
+      },
     });
     this.readers.set(connection, reader);
     connection.socket.on('close', (code) => {
@@ -90,9 +100,6 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     });
     // Such as a frame over the limit; ws closes with the right code by itself.
     connection.socket.on('error', () => undefined);
-    connection.socket.on('pong', () => {
-      connection.missedHeartbeats = 0;
-    });
     connections.add(connection);
     const identity = this.identities.get(connection);
     if (identity) void this.open(connection, identity, reader);
@@ -135,13 +142,17 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
         );
       }
       this.refuseIfDraining();
-      const { doorkeeper } = this.parts;
+      const { admission, doorkeeper } = this.parts;
       doorkeeper.checkOrigin(request.headers.origin);
+      const place = admission.enter(request);
+      socket.once('close', () => place.leave());
       const identity = await doorkeeper.identify(url.searchParams);
       this.refuseIfDraining();
+      if (!identity) place.awaitSignIn();
       socket.off('error', ignoreErrors);
       endpoint.server.handleUpgrade(request, socket, head, (client) => {
         const connection = new Connection(client, socket);
+        this.places.set(connection, place);
         if (identity) this.identities.set(connection, identity);
         endpoint.onConnect?.(connection);
       });

@@ -4,9 +4,9 @@ import { closeCodes, type ErrorFrame, type ServerFrame } from '@mentorhub/contra
 import { Logger } from '@nestjs/common';
 import type { RawData } from 'ws';
 import { framesIn } from '../metrics.js';
-import { type Connection } from './connection.js';
+import { type Connection } from '../delivery/connection.js';
 import { signOut } from './connections.js';
-import { TokenBucket } from './token-bucket.js';
+import { TokenBucket } from '../limits/token-bucket.js';
 
 /** Carries out a frame; what it resolves to is sent back. */
 export type FrameHandler = (frame: ClientFrame) => Promise<ServerFrame | undefined>;
@@ -15,6 +15,8 @@ export interface FrameReaderOptions {
   handlers: ReadonlyMap<string, FrameHandler>;
   messagesPer10Seconds: number;
   messageBurst: number;
+  /** Pings and pongs. */
+  controlFramesPer10Seconds: number;
   /** Opens the connection with the token of the first frame. */
   signIn(token: string): Promise<void>;
 }
@@ -34,6 +36,7 @@ export class FrameReader {
   private readonly waiting: (string | undefined)[] = [];
   private readonly frames: TokenBucket;
   private readonly messages: TokenBucket;
+  private readonly controlFrames: TokenBucket;
   private malformed = 0;
   private refused = 0;
   private signedIn = false;
@@ -46,7 +49,7 @@ export class FrameReader {
     private readonly connection: Connection,
     private readonly options: FrameReaderOptions,
   ) {
-    const { messagesPer10Seconds, messageBurst } = options;
+    const { messagesPer10Seconds, messageBurst, controlFramesPer10Seconds } = options;
     const now = performance.now();
     this.messages = new TokenBucket(messageBurst, messagesPer10Seconds / 10, now);
     this.frames = new TokenBucket(
@@ -54,6 +57,13 @@ export class FrameReader {
       (messagesPer10Seconds / 10) * framesPerMessage,
       now,
     );
+    this.controlFrames = new TokenBucket(
+      controlFramesPer10Seconds,
+      controlFramesPer10Seconds / 10,
+      now,
+    );
+    connection.socket.on('ping', () => this.receiveControl());
+    connection.socket.on('pong', () => this.receiveControl());
     connection.socket.on('message', (data, isBinary) => this.receive(data, isBinary));
     connection.socket.on('close', () => clearTimeout(this.signInTimer));
   }
@@ -95,6 +105,14 @@ export class FrameReader {
     this.start();
   }
 
+  /** ws answers a ping by itself, at our cost. */
+  private receiveControl(): void {
+    this.connection.missedHeartbeats = 0;
+    if (!this.controlFrames.take(performance.now())) {
+      this.connection.close(closeCodes.tooManyFrames, 'too many control frames');
+    }
+  }
+
   private start(): void {
     if (this.held || this.waiting.length === 0) return;
     this.working ??= this.work();
@@ -118,18 +136,18 @@ export class FrameReader {
     const frame = read(text);
     const isMessage = !(frame instanceof FrameError) && frame.type === 'message';
     if (!admitted || (isMessage && !this.messages.take(now))) {
-      this.tellRateLimited(frame);
+      this.refuseRateLimited(frame);
       return;
     }
     this.refused = 0;
     if (frame instanceof FrameError) {
-      this.tellUnreadable(frame);
+      this.refuseUnreadable(frame);
       return;
     }
     this.malformed = 0;
     const handler = this.options.handlers.get(frame.type);
     if (!handler) {
-      this.tell('validation', 'This connection is signed in already.');
+      this.refuse('validation', 'This connection is signed in already.');
       return;
     }
     const answer = await handler(frame);
@@ -151,8 +169,8 @@ export class FrameReader {
     }
   }
 
-  private tellUnreadable({ code, detail, clientId }: FrameError): void {
-    this.tell(code, detail, clientId);
+  private refuseUnreadable({ code, detail, clientId }: FrameError): void {
+    this.refuse(code, detail, clientId);
     if (code === 'validation') {
       this.malformed = 0;
     } else if (++this.malformed >= maxMalformed) {
@@ -160,14 +178,14 @@ export class FrameReader {
     }
   }
 
-  private tellRateLimited(frame: ClientFrame | FrameError): void {
-    this.tell('rate_limited', 'Too many frames: slow down and send it again.', clientIdOf(frame));
+  private refuseRateLimited(frame: ClientFrame | FrameError): void {
+    this.refuse('rate_limited', 'Too many frames: slow down and send it again.', clientIdOf(frame));
     if (++this.refused > maxRefused) {
       this.connection.close(closeCodes.tooManyFrames, 'too many frames');
     }
   }
 
-  private tell(code: ErrorFrame['code'], detail: string, clientId?: string): void {
+  private refuse(code: ErrorFrame['code'], detail: string, clientId?: string): void {
     this.connection.send({ type: 'error', code, detail, client_id: clientId });
   }
 

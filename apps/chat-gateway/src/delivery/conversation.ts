@@ -1,7 +1,7 @@
 import { type Caller, Messages, Typing } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging/client';
 import { Injectable } from '@nestjs/common';
-import type { Connection } from '../connections/connection.js';
+import type { Connection } from './connection.js';
 import type { PostFrame, ReadFrame, ResumeFrame, TypingFrame } from '../frames/client-frames.js';
 import { FrameError } from '../frames/frame-error.js';
 import { Feeds } from './feeds.js';
@@ -36,15 +36,15 @@ export class Conversation {
     );
   }
 
-  /** Tells the others of a chat, at most once per 2 s. */
-  async tellTyping(
+  /** Shows the user as typing to the others of a chat, at most once per 2 s. */
+  async showTyping(
     connection: Connection,
     { recipient_id: recipientId, chat_id: chatId }: TypingFrame,
   ): Promise<void> {
     const caller = callerOf(connection);
     const place = chatId === undefined ? `user ${recipientId}` : `chat ${chatId}`;
     if (!this.feeds.find(caller.user_id)?.mayType(place, performance.now())) return;
-    await this.requests.request(Typing.tell, caller, {
+    await this.requests.request(Typing.show, caller, {
       recipient_id: recipientId,
       chat_id: chatId,
     });
@@ -55,10 +55,15 @@ export class Conversation {
     await this.requests.forward(Messages.read, callerOf(connection), { id });
   }
 
-  /** Replays what the device missed. */
+  /** Replays what the device missed. @throws FrameError `rate_limited` for a user who resumes all the time */
   async resume(connection: Connection, { epoch, offset }: ResumeFrame): Promise<void> {
     const caller = callerOf(connection);
-    await connection.replay({ epoch, offset }, (from) => this.feeds.read(caller, from));
+    if (this.feeds.find(caller.user_id)?.mayResume(performance.now()) === false) {
+      throw new FrameError('rate_limited', 'Too many resumes: wait some seconds and resume again.');
+    }
+    await connection.replay({ epoch, offset }, (from, write) =>
+      this.feeds.replay(caller, from, write),
+    );
   }
 }
 

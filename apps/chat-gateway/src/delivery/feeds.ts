@@ -1,7 +1,9 @@
 import {
   type Caller,
   EventLog,
+  type LogCursor,
   type LogPosition,
+  type LogSlice,
   messagesStored,
   type SignalledMessage,
   userFrame,
@@ -12,8 +14,16 @@ import {
   Signals,
   type SignalSubscription,
 } from '@mentorhub/messaging/client';
-import { Injectable, Logger, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
-import type { Connection } from '../connections/connection.js';
+import { CONFIG, Limiter } from '@mentorhub/service-kit';
+import {
+  Inject,
+  Injectable,
+  Logger,
+  type OnApplicationShutdown,
+  type OnModuleInit,
+} from '@nestjs/common';
+import type { ChatGatewayConfig } from '../config.js';
+import type { Connection } from './connection.js';
 import { gapsFilled } from '../metrics.js';
 import { PresenceReporter } from '../presence/presence-reporter.js';
 import { UserFeed } from './user-feed.js';
@@ -21,7 +31,12 @@ import { UserFeed } from './user-feed.js';
 /** Signals of two replicas of chat may overtake each other; only what is missing for longer was lost. */
 const gapGraceMs = 50;
 const gapRetryMs = 1000;
+/** After NATS was away all gateways have gaps at once: they start at different moments. */
+const reconnectSpreadMs = 500;
+const gapsAtOnce = 8;
 const pageSize = 200;
+/** Of a replay, whose pages wait for slow readers. */
+const replayPageBytes = 131_072;
 const headsAtOnce = 1000;
 
 interface Entry {
@@ -35,7 +50,12 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   private readonly logger = new Logger(Feeds.name);
   private readonly entries = new Map<number, Entry>();
   private readonly withGaps = new Set<UserFeed>();
+  private readonly filling = new Set<UserFeed>();
   private gapTimer: NodeJS.Timeout | undefined;
+  private reconnectTimer: NodeJS.Timeout | undefined;
+  private comparing = false;
+  private readonly gapFills = new Limiter<number>({ total: gapsAtOnce, perKey: 1 });
+  private readonly replays: Limiter<number>;
   private readonly unwatch: () => void;
   private messages: SignalSubscription | undefined;
 
@@ -43,11 +63,18 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
     private readonly requests: RequestClient,
     private readonly signals: Signals,
     private readonly presence: PresenceReporter,
+    @Inject(CONFIG) private readonly config: ChatGatewayConfig,
     nats: NatsConnectionProvider,
   ) {
+    this.replays = new Limiter({ total: config.WS_RESUMES_AT_ONCE, perKey: 1 });
     // Signals that were sent meanwhile are lost.
     this.unwatch = nats.onChange((connected) => {
-      if (connected) void this.compareHeads();
+      clearTimeout(this.reconnectTimer);
+      if (!connected) return;
+      this.reconnectTimer = setTimeout(
+        () => void this.compareHeads(),
+        Math.random() * reconnectSpreadMs,
+      );
     });
   }
 
@@ -89,13 +116,38 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
     return this.entries.get(userId)?.feed;
   }
 
-  /** Reads a page of a user's log. */
-  read(caller: Caller, from: LogPosition) {
-    return this.requests.request(EventLog.read, caller, { ...from, limit: pageSize });
+  /**
+   * Reads a page of a user's log and has it written. So many at once on this gateway, and one of each user; who waits
+   * for the next page lets the others go first.
+   */
+  replay(
+    caller: Caller,
+    from: LogCursor,
+    write: (page: LogSlice) => Promise<void>,
+  ): Promise<LogSlice> {
+    return this.replays.run(caller.user_id, async () => {
+      const page = await this.requests.request(EventLog.read, caller, {
+        ...from,
+        limit: pageSize,
+        max_bytes: replayPageBytes,
+      });
+      await write(page);
+      return page;
+    });
   }
 
   /** Finds what lost signals left behind: asks where the logs of all users here end. */
   async compareHeads(): Promise<void> {
+    if (this.comparing) return;
+    this.comparing = true;
+    try {
+      await this.findGaps();
+    } finally {
+      this.comparing = false;
+    }
+  }
+
+  private async findGaps(): Promise<void> {
     const feeds = [...this.entries.values()].map(({ feed }) => feed);
     for (let from = 0; from < feeds.length; from += headsAtOnce) {
       const asked = feeds.slice(from, from + headsAtOnce);
@@ -119,6 +171,7 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     clearTimeout(this.gapTimer);
+    clearTimeout(this.reconnectTimer);
     this.unwatch();
     this.messages?.unsubscribe();
   }
@@ -138,7 +191,7 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   private feedOf(userId: number): UserFeed {
     const known = this.entries.get(userId);
     if (known) return known.feed;
-    const feed = new UserFeed(userId);
+    const feed = new UserFeed(userId, this.config.WS_RESUMES_PER_MINUTE);
     const subscription = this.signals.subscribe(
       userFrame,
       ({ frame }) => {
@@ -160,37 +213,50 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   private fillLater(delayMs: number): void {
     this.gapTimer ??= setTimeout(() => {
       this.gapTimer = undefined;
-      void this.fillGaps();
+      this.fillGaps();
     }, delayMs);
   }
 
-  private async fillGaps(): Promise<void> {
-    const feeds = [...this.withGaps];
+  private fillGaps(): void {
+    const feeds = [...this.withGaps].filter((feed) => !this.filling.has(feed));
     this.withGaps.clear();
-    await Promise.all(
-      feeds.map(async (feed) => {
-        try {
-          await this.fill(feed);
-        } catch (error) {
-          this.logger.warn(`An event log could not be read; it is tried again. ${String(error)}`);
-          if (this.find(feed.userId) !== feed) return;
-          this.withGaps.add(feed);
-          this.fillLater(gapRetryMs);
-        }
-      }),
-    );
+    for (const feed of feeds) {
+      this.filling.add(feed);
+      void this.gapFills.run(feed.userId, () => this.fill(feed));
+    }
   }
 
+  /** Fills the gap of a feed. Never rejects: what fails is tried again. */
   private async fill(feed: UserFeed): Promise<void> {
+    try {
+      await this.readGap(feed);
+    } catch (error) {
+      this.logger.warn(`An event log could not be read; it is tried again. ${String(error)}`);
+      if (this.find(feed.userId) === feed) {
+        this.withGaps.add(feed);
+        this.fillLater(gapRetryMs * (1 + Math.random()));
+      }
+    } finally {
+      this.filling.delete(feed);
+    }
+    // What showed meanwhile that more is missing was not queued again.
+    if (feed.gap && this.find(feed.userId) === feed) this.noteGap(feed);
+  }
+
+  private async readGap(feed: UserFeed): Promise<void> {
     const { caller } = feed;
-    let place = feed.gap;
+    let place: LogCursor | undefined = feed.gap;
     if (!place || !caller) return;
     gapsFilled.inc();
     for (;;) {
-      const page = await this.read(caller, place);
+      const page: LogSlice = await this.requests.request(EventLog.read, caller, {
+        ...place,
+        limit: pageSize,
+      });
       if (!page.recovered) return feed.lose(page);
       feed.catchUp(page.frames);
-      place = { epoch: page.epoch, offset: page.offset };
+      const { epoch, offset, after_message_id } = page;
+      place = { epoch, offset, after_message_id };
       if (!page.has_more) return feed.settle();
     }
   }

@@ -3,7 +3,7 @@ import { property, assert, integer, shuffledSubarray } from 'fast-check';
 import { expect, it } from 'vitest';
 import { PassThrough } from 'node:stream';
 import type { WebSocket } from 'ws';
-import { Connection } from '../connections/connection.js';
+import { Connection } from './connection.js';
 import { UserFeed } from './user-feed.js';
 
 const epoch = '0b9c3a52-6f0e-4d7e-9d5c-0f4d5f6a7b8c';
@@ -32,7 +32,7 @@ it('hands frames to the sockets once and in order, however the signals arrive', 
         { minLength: 1 },
       ),
       (start, arrived) => {
-        const feed = new UserFeed(1);
+        const feed = new UserFeed(1, 30);
         const { connection, offsets } = socket();
         feed.connections.add(connection);
         feed.open({ epoch, offset: start });
@@ -59,7 +59,7 @@ it('hands frames to the sockets once and in order, however the signals arrive', 
 });
 
 it('keeps what arrives before the end of the log is known', () => {
-  const feed = new UserFeed(1);
+  const feed = new UserFeed(1, 30);
   const { connection, offsets } = socket();
   feed.connections.add(connection);
   feed.accept(frame(4));
@@ -71,7 +71,7 @@ it('keeps what arrives before the end of the log is known', () => {
 });
 
 it('sees from the end of the log that a signal was lost, and from a lower one that the log may be new', () => {
-  const feed = new UserFeed(1);
+  const feed = new UserFeed(1, 30);
   feed.open({ epoch, offset: 4 });
 
   expect(feed.expect(4)).toBe(false);
@@ -86,7 +86,7 @@ it('sees from the end of the log that a signal was lost, and from a lower one th
 });
 
 it('tells every socket when the log cannot be continued', () => {
-  const feed = new UserFeed(1);
+  const feed = new UserFeed(1, 30);
   const { connection, offsets } = socket();
   feed.connections.add(connection);
   feed.open({ epoch, offset: 4 });

@@ -1,5 +1,6 @@
 import type { Caller, DurableFrame, LiveFrame, LogPosition } from '@mentorhub/contracts';
-import { type Connection, OutgoingFrame } from '../connections/connection.js';
+import { TokenBucket } from '../limits/token-bucket.js';
+import { type Connection, OutgoingFrame } from './connection.js';
 
 /** Frames kept that arrived ahead of a missing one; beyond, they are read from the log with it. */
 const maxAhead = 1000;
@@ -21,7 +22,15 @@ export class UserFeed {
   private doubtful = false;
   private readonly typedAt = new Map<string, number>();
 
-  constructor(readonly userId: number) {}
+  private readonly resumes: TokenBucket;
+
+  /** @param resumesPerMinute of all its sockets together */
+  constructor(
+    readonly userId: number,
+    resumesPerMinute: number,
+  ) {
+    this.resumes = new TokenBucket(resumesPerMinute, resumesPerMinute / 60, performance.now());
+  }
 
   /** Someone to ask the log as; all sockets of a feed have the same user. */
   get caller(): Caller | undefined {
@@ -95,6 +104,11 @@ export class UserFeed {
   settle(): void {
     this.expected = this.offset;
     this.doubtful = false;
+  }
+
+  /** Whether a socket may resume: a replay can be ten thousand frames. @param now milliseconds */
+  mayResume(now: number): boolean {
+    return this.resumes.take(now);
   }
 
   /** Whether the user may be shown as typing again at this place: once per 2 s. @param now milliseconds */

@@ -8,8 +8,10 @@ import {
   userFrame,
 } from '@mentorhub/contracts';
 import { Signals } from '@mentorhub/messaging';
-import { Injectable, Logger } from '@nestjs/common';
+import { CONFIG, Limiter } from '@mentorhub/service-kit';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import type { ChatConfig } from '../config.js';
 import { visibleClientId } from '../messages/client-id.js';
 import { fitting, maxPageBytes } from '../pages/page-bytes.js';
 import { lastMessageSql, readLogSql } from './read-log.sql.js';
@@ -54,11 +56,16 @@ const maxLimit = 500;
 @Injectable()
 export class EventLog {
   private readonly logger = new Logger(EventLog.name);
+  /** Fewer than there are connections to the database, so that resuming devices keep no message waiting. */
+  private readonly reads: Limiter<number>;
 
   constructor(
     private readonly dataSource: DataSource,
     private readonly signals: Signals,
-  ) {}
+    @Inject(CONFIG) { DATABASE_POOL_SIZE: poolSize }: ChatConfig,
+  ) {
+    this.reads = new Limiter({ total: Math.ceil(poolSize / 4), perKey: 2 });
+  }
 
   /** Where a user's log ends. Starts the log of a new user. */
   async head(userId: number): Promise<LogPosition> {
@@ -70,7 +77,11 @@ export class EventLog {
    * What follows a position, in order. `recovered: false` with the end of the log when it does not reach back to the
    * position, the position is not of this log, or entries are missing.
    */
-  async read(userId: number, from: ReadLog): Promise<LogSlice> {
+  read(userId: number, from: ReadLog): Promise<LogSlice> {
+    return this.reads.run(userId, () => this.readNow(userId, from));
+  }
+
+  private async readNow(userId: number, from: ReadLog): Promise<LogSlice> {
     // A log that was trimmed between the statements of a look is seen as it is by the next one.
     const slice = (await this.look(userId, from)) ?? (await this.look(userId, from));
     if (slice) return slice;

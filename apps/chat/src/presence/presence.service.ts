@@ -1,4 +1,12 @@
-import { type OnlineUsers, type PresenceFrame, userFrame } from '@mentorhub/contracts';
+import { setImmediate as turn } from 'node:timers/promises';
+import {
+  type Caller,
+  type OnlineUsers,
+  type PresenceFrame,
+  type PresenceLease,
+  type PresenceReport,
+  userFrame,
+} from '@mentorhub/contracts';
 import { Signals } from '@mentorhub/messaging';
 import { People } from '@mentorhub/people';
 import { Periodic, Transactions } from '@mentorhub/persistence';
@@ -12,18 +20,8 @@ import {
 import { DataSource, type EntityManager } from 'typeorm';
 import type { ChatConfig } from '../config.js';
 
-/** What a gateway tells about its sockets. */
-export interface PresenceReport {
-  gateway_id: string;
-  reset?: boolean;
-  came: number[];
-  went: number[];
-}
-
-export interface Renewal {
-  lease_seconds: number;
-  unknown_gateway?: true;
-}
+/** A report that is not taken: of a gateway without a lease, or older than the last one. */
+type Refusal = 'unknown' | 'late';
 
 interface Change {
   userId: number;
@@ -33,6 +31,7 @@ interface Change {
 }
 
 const listed = 500;
+const signalsPerTurn = 500;
 
 /**
  * Who is online: users with a socket on at least one gateway whose lease has not run out. A gateway that dies stops
@@ -67,52 +66,60 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
   }
 
   /** Takes note of who came to a gateway and who went, and renews its lease. */
-  async report({
-    gateway_id: gatewayId,
-    reset = false,
-    came,
-    went,
-  }: PresenceReport): Promise<Renewal> {
-    const { GATEWAY_LEASE_SECONDS: leaseSeconds } = this.config;
-    let known = true;
-    if (!reset && came.length === 0 && went.length === 0) {
-      known = await this.renew(this.dataSource.manager, gatewayId);
-    } else {
-      const changes = await this.transactions.run((tx) =>
-        this.change(
-          tx,
-          async () => {
-            known = reset ? await this.takeLease(tx, gatewayId) : await this.renew(tx, gatewayId);
-            if (!known) return [];
-            const gone = await usersOf(tx, [gatewayId]);
-            const leaving = reset ? gone.filter((userId) => !came.includes(userId)) : went;
-            return [...came, ...leaving];
-          },
-          async () => {
-            if (!known) return;
-            await tx.query(
-              `DELETE FROM gateway_users
-             WHERE gateway_id = $1 AND (user_id = ANY ($2::int[]) OR ($3 AND user_id <> ALL ($4::int[])))`,
-              [gatewayId, went, reset, came],
-            );
-            await tx.query(
-              `INSERT INTO gateway_users (user_id, gateway_id, since)
-             SELECT user_id, $1, $3 FROM unnest($2::int[]) AS users (user_id) ON CONFLICT DO NOTHING`,
-              [gatewayId, came, this.clock.now()],
-            );
-          },
-        ),
-      );
-      this.tell(changes);
-    }
-    return { lease_seconds: leaseSeconds, ...(known ? {} : { unknown_gateway: true }) };
+  async report(report: PresenceReport): Promise<PresenceLease> {
+    const { reset = false, came, went } = report;
+    const renewal = !reset && came.length === 0 && went.length === 0;
+    const refusal = renewal
+      ? await this.renew(this.dataSource.manager, report)
+      : await this.take(report);
+    return {
+      lease_seconds: this.config.GATEWAY_LEASE_SECONDS,
+      ...(refusal === 'unknown' ? { unknown_gateway: true } : {}),
+    };
   }
 
-  /** Who is online, the newest first; at most 500 are listed. */
-  async online(): Promise<OnlineUsers> {
+  private async take(report: PresenceReport): Promise<Refusal | undefined> {
+    const { gateway_id: gatewayId, reset = false, came, went } = report;
+    let refusal: Refusal | undefined;
+    const changes = await this.transactions.run((tx) =>
+      this.change(
+        tx,
+        async () => {
+          refusal = reset ? await this.takeLease(tx, report) : await this.renew(tx, report);
+          if (refusal) return [];
+          if (!reset) return [...came, ...went];
+          return [...came, ...(await usersOf(tx, [gatewayId]))];
+        },
+        async () => {
+          if (refusal) return;
+          await tx.query(
+            `DELETE FROM gateway_users
+             WHERE gateway_id = $1 AND (user_id = ANY ($2::int[]) OR ($3 AND user_id <> ALL ($4::int[])))`,
+            [gatewayId, went, reset, came],
+          );
+          await tx.query(
+            `INSERT INTO gateway_users (user_id, gateway_id, since)
+             SELECT user_id, $1, $3 FROM unnest($2::int[]) AS users (user_id) ON CONFLICT DO NOTHING`,
+            [gatewayId, came, this.clock.now()],
+          );
+        },
+      ),
+    );
+    await this.publish(changes);
+    return refusal;
+  }
+
+  /** Who is online of those the user shares a chat with, the newest first; at most 500 are listed. */
+  async online({ user_id: userId }: Caller): Promise<OnlineUsers> {
     const rows = await this.dataSource.query<{ user_id: number; since: Date; total: number }[]>(
-      `SELECT user_id, min(since) AS since, count(*) OVER () AS total
-       FROM gateway_users GROUP BY user_id ORDER BY since DESC, user_id LIMIT ${listed}`,
+      `SELECT others.user_id, min(since) AS since, count(*) OVER () AS total
+       FROM participants AS mine
+       JOIN participants AS others ON others.chat_id = mine.chat_id AND others.user_id <> mine.user_id
+       JOIN gateway_users ON gateway_users.user_id = others.user_id
+       JOIN gateway_leases USING (gateway_id)
+       WHERE mine.user_id = $1 AND gateway_leases.expires_at >= $2
+       GROUP BY others.user_id ORDER BY since DESC, others.user_id LIMIT ${listed}`,
+      [userId, this.clock.now()],
     );
     const people = await this.people.ensure(rows.map((row) => row.user_id));
     return {
@@ -133,6 +140,7 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
       [this.clock.now()],
     );
     if (!overdue?.exists) return;
+    let gatewayIds: string[] = [];
     const changes = await this.transactions.run((tx) =>
       this.change(
         tx,
@@ -141,39 +149,50 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
             'SELECT gateway_id FROM gateway_leases WHERE expires_at < $1 FOR UPDATE',
             [this.clock.now()],
           );
-          return usersOf(
-            tx,
-            gateways.map((row) => row.gateway_id),
-          );
+          gatewayIds = gateways.map((row) => row.gateway_id);
+          return usersOf(tx, gatewayIds);
         },
         async () => {
-          await tx.query('DELETE FROM gateway_leases WHERE expires_at < $1', [this.clock.now()]);
+          // Those and no others: whoever is on a gateway that expires only now must be seen to go.
+          await tx.query('DELETE FROM gateway_leases WHERE gateway_id = ANY ($1)', [gatewayIds]);
         },
       ),
     );
-    this.tell(changes);
+    await this.publish(changes);
   }
 
   private leaseEnd(): Date {
     return new Date(this.clock.now().getTime() + this.config.GATEWAY_LEASE_SECONDS * 1000);
   }
 
-  private async takeLease(tx: EntityManager, gatewayId: string): Promise<true> {
-    await tx.query(
-      `INSERT INTO gateway_leases (gateway_id, expires_at) VALUES ($1, $2)
-       ON CONFLICT (gateway_id) DO UPDATE SET expires_at = excluded.expires_at`,
-      [gatewayId, this.leaseEnd()],
+  private async takeLease(
+    tx: EntityManager,
+    { gateway_id: gatewayId, number }: PresenceReport,
+  ): Promise<Refusal | undefined> {
+    const taken = await tx.query<unknown[]>(
+      `INSERT INTO gateway_leases (gateway_id, expires_at, last_report) VALUES ($1, $2, coalesce($3::bigint, 0))
+       ON CONFLICT (gateway_id) DO UPDATE SET expires_at = excluded.expires_at, last_report = excluded.last_report
+       WHERE $3::bigint IS NULL OR gateway_leases.last_report < excluded.last_report
+       RETURNING gateway_id`,
+      [gatewayId, this.leaseEnd(), number],
     );
-    return true;
+    return taken.length > 0 ? undefined : 'late';
   }
 
-  /** Resolves to whether the gateway has a lease. */
-  private async renew(tx: EntityManager, gatewayId: string): Promise<boolean> {
+  private async renew(
+    tx: EntityManager,
+    { gateway_id: gatewayId, number }: PresenceReport,
+  ): Promise<Refusal | undefined> {
     const [, renewed] = await tx.query<[unknown[], number]>(
-      'UPDATE gateway_leases SET expires_at = $2 WHERE gateway_id = $1',
-      [gatewayId, this.leaseEnd()],
+      `UPDATE gateway_leases SET expires_at = $2, last_report = coalesce($3::bigint, 0)
+       WHERE gateway_id = $1 AND ($3::bigint IS NULL OR last_report < $3)`,
+      [gatewayId, this.leaseEnd(), number],
     );
-    return renewed > 0;
+    if (renewed > 0) return undefined;
+    const [lease] = await tx.query<unknown[]>('SELECT FROM gateway_leases WHERE gateway_id = $1', [
+      gatewayId,
+    ]);
+    return lease ? 'late' : 'unknown';
   }
 
   /**
@@ -211,11 +230,16 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
     return changes.map((change) => ({ ...change, audience: audienceOf.get(change.userId) ?? [] }));
   }
 
-  private tell(changes: readonly Change[]): void {
+  /** Publishes the changes to their audiences: some at a time, for a gateway that dies takes thousands offline. */
+  private async publish(changes: readonly Change[]): Promise<void> {
     const at = this.clock.now().toISOString();
+    let published = 0;
     for (const { userId, status, audience } of changes) {
       const frame: PresenceFrame = { type: 'presence', user_id: userId, status, at };
-      for (const other of audience) this.signals.publish(userFrame, { frame }, other);
+      for (const other of audience) {
+        this.signals.publish(userFrame, { frame }, other);
+        if (++published % signalsPerTurn === 0) await turn();
+      }
     }
   }
 }

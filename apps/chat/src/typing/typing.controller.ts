@@ -7,8 +7,8 @@ import { TypingService } from './typing.service.js';
 export class TypingController {
   constructor(private readonly typing: TypingService) {}
 
-  @Handle(Typing.tell)
-  tell(actor: Caller, where: { recipient_id?: number; chat_id?: number }): Promise<void> {
-    return this.typing.tell(actor, where);
+  @Handle(Typing.show)
+  show(actor: Caller, where: { recipient_id?: number; chat_id?: number }): Promise<void> {
+    return this.typing.show(actor, where);
   }
 }

@@ -15,11 +15,11 @@ export class TypingService {
   ) {}
 
   /**
-   * Tells the others of a chat that a user is typing. Nobody is told before a chat's first message: until then the
-   * other side does not know the user, and typing must not tell whether it exists.
+   * Shows a user as typing to the others of a chat. Not before the chat's first message: until then the other side does
+   * not know the user, and typing must not reveal whether it exists.
    * @throws ApplicationError `NOT_FOUND` also for a chat of others
    */
-  async tell(
+  async show(
     { user_id: userId }: Caller,
     where: { recipient_id?: number; chat_id?: number },
   ): Promise<void> {

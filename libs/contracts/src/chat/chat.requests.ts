@@ -80,8 +80,8 @@ export const Messages = {
 };
 
 export const Typing = {
-  /** Tells the others of a chat that the caller is typing. */
-  tell: request.user<{ recipient_id?: number; chat_id?: number }, void>('chat.typing.tell'),
+  /** Shows the caller as typing to the others of a chat. */
+  show: request.user<{ recipient_id?: number; chat_id?: number }, void>('chat.typing.tell'),
 };
 
 export const EventLog = {
@@ -93,15 +93,26 @@ export const EventLog = {
   ),
 };
 
+/** The users with a socket on a gateway who came and went since its last report. */
+export interface PresenceReport {
+  gateway_id: string;
+  /** Grows with each report: a report that arrives after a later one is not taken. Older gateways send none. */
+  number?: number;
+  came: number[];
+  went: number[];
+  /** `came` are all; replaces what was reported before. Asked for with `unknown_gateway`. */
+  reset?: boolean;
+}
+
+/** A report also renews the gateway's lease; when a lease runs out, its users are offline. */
+export interface PresenceLease {
+  lease_seconds: number;
+  /** There is no lease of this gateway: report everyone, with `reset`. */
+  unknown_gateway?: true;
+}
+
 export const Presence = {
+  /** Who is online of those the caller shares a chat with, at most 500. */
   online: request.user<Record<string, never>, OnlineUsers>('chat.presence.online'),
-  /**
-   * What a gateway tells about its sockets: users who came and went since the last report. The report also renews the
-   * gateway's lease; when a lease runs out, its users are offline. `reset` replaces all that was told before, and is
-   * asked for with `unknown_gateway` by a service that has no lease of the gateway.
-   */
-  report: request.service<
-    { gateway_id: string; reset?: boolean; came: number[]; went: number[] },
-    { lease_seconds: number; unknown_gateway?: true }
-  >('chat.presence.report'),
+  report: request.service<PresenceReport, PresenceLease>('chat.presence.report'),
 };

@@ -1,9 +1,9 @@
 import type { PongFrame } from '@mentorhub/contracts';
 import { UseFilters } from '@nestjs/common';
 import { SubscribeMessage, WebSocketGateway } from '@nestjs/websockets';
-import type { Connection } from '../connections/connection.js';
+import type { Connection } from '../delivery/connection.js';
 import { Conversation } from '../delivery/conversation.js';
-import type { PostFrame, ReadFrame, ResumeFrame, TypingFrame } from './client-frames.js';
+import type { PostFrame, ReadFrame, ResumeFrame, TypingFrame } from '../frames/client-frames.js';
 import { FrameErrorFilter } from './frame-error.filter.js';
 
 /** What a client may do over its socket, by the `type` of its frames. What a method resolves to is the answer. */
@@ -18,8 +18,8 @@ export class ChatGateway {
   }
 
   @SubscribeMessage('typing')
-  tellTyping(connection: Connection, frame: TypingFrame): Promise<void> {
-    return this.conversation.tellTyping(connection, frame);
+  showTyping(connection: Connection, frame: TypingFrame): Promise<void> {
+    return this.conversation.showTyping(connection, frame);
   }
 
   @SubscribeMessage('read')

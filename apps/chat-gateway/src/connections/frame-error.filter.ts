@@ -1,7 +1,7 @@
 import { type ArgumentsHost, Catch } from '@nestjs/common';
-import type { Connection } from '../connections/connection.js';
-import { FrameReader } from '../connections/frame-reader.js';
-import { toFrameError } from './frame-error.js';
+import type { Connection } from '../delivery/connection.js';
+import { FrameReader } from './frame-reader.js';
+import { toFrameError } from '../frames/frame-error.js';
 
 /** Turns whatever a handler throws into an `error` frame. */
 @Catch()

@@ -5,7 +5,9 @@ import {
   type Caller,
   closeCodes,
   type DurableFrame,
+  type LogCursor,
   type LogPosition,
+  type LogSlice,
   type ServerFrame,
 } from '@mentorhub/contracts';
 import type { WebSocket } from 'ws';
@@ -30,6 +32,8 @@ export class OutgoingFrame<Frame extends ServerFrame = ServerFrame> {
 const maxBufferedBytes = 1_048_576;
 /** A replay pauses here, so that it does not make the socket look slow. */
 const replayBufferedBytes = 131_072;
+/** The longest that the reader of a replayed page may take: 4 KB a second. */
+const maxPageMs = 30_000;
 /** Live frames kept while a replay runs; beyond, they are read from the log afterwards. */
 const maxQueued = 1000;
 
@@ -52,8 +56,10 @@ export class Connection {
   caller: Caller | undefined;
   /** Unix milliseconds when the access token ends, or the session of the ticket, that let the client in. */
   expiresAt: number | undefined;
-  /** Heartbeats since the client was last heard. */
+  /** Heartbeats since the client last sent anything. */
   missedHeartbeats = 0;
+  /** In which part of the interval it is pinged; see Connections. */
+  beat = 0;
   private phase: Phase = 'opening';
   private position = 0;
   private queue: OutgoingFrame<DurableFrame>[] = [];
@@ -107,40 +113,34 @@ export class Connection {
   }
 
   /**
-   * Replays what follows an offset, read in pages, then tells `resumed`; live frames wait meanwhile.
-   * @param read the pages of the log; the last one says so
+   * Replays what follows an offset, page after page, then says `resumed`; live frames wait meanwhile.
+   * @param readPage reads a page of the log and has it written, which may have to wait for its turn
    */
   async replay(
     from: LogPosition,
-    read: (from: LogPosition) => Promise<{
-      frames: DurableFrame[];
-      recovered: boolean;
-      has_more: boolean;
-      epoch: string;
-      offset: number;
-    }>,
+    readPage: (from: LogCursor, write: (page: LogSlice) => Promise<void>) => Promise<LogSlice>,
   ): Promise<void> {
     if (this.phase !== 'live') return;
     this.phase = 'replaying';
     const before = this.position;
-    let place = from;
+    let place: LogCursor = { epoch: from.epoch, offset: from.offset };
     try {
       let resumed = false;
       for (;;) {
-        const page = await read(place);
+        const page = await readPage(place, (read) => this.writePage(read));
         if (!this.open) return;
-        for (const frame of page.frames) await this.writePaced(JSON.stringify(frame));
-        place = { epoch: page.epoch, offset: page.offset };
-        this.position = page.offset;
+        const { epoch, offset, after_message_id } = page;
+        place = { epoch, offset, after_message_id };
+        this.position = offset;
         if (page.has_more) continue;
         if (!resumed || !page.recovered) {
-          this.send({ type: 'resumed', recovered: page.recovered, offset: page.offset });
+          this.send({ type: 'resumed', recovered: page.recovered, offset });
           resumed = true;
         }
-        this.queue = this.queue.filter(({ frame }) => frame.offset > page.offset);
+        this.queue = this.queue.filter(({ frame }) => frame.offset > offset);
         const [next] = this.queue;
         // More came than could be kept: read on.
-        if (!next || next.frame.offset === page.offset + 1) break;
+        if (!next || next.frame.offset === offset + 1) break;
       }
     } catch (error) {
       // The client may ask again; until then it goes on from where it was.
@@ -246,7 +246,19 @@ export class Connection {
     });
   }
 
-  /** Writes at the pace of the reader; one that stalls is ended by the heartbeat. */
+  /** Writes a page at the pace of its reader, who must not take for ever: others wait for their turn. */
+  private async writePage({ frames }: LogSlice): Promise<void> {
+    const limit = setTimeout(
+      () => this.close(closeCodes.slowConsumer, 'slow consumer: resume'),
+      maxPageMs,
+    );
+    try {
+      for (const frame of frames) await this.writePaced(JSON.stringify(frame));
+    } finally {
+      clearTimeout(limit);
+    }
+  }
+
   private async writePaced(data: string): Promise<void> {
     if (this.phase === 'closed') return;
     const { socket } = this;
@@ -254,7 +266,14 @@ export class Connection {
     if (socket.bufferedAmount < replayBufferedBytes) {
       socket.send(data, textFrame);
     } else {
-      await new Promise<void>((resolve) => socket.send(data, textFrame, () => resolve()));
+      await new Promise<void>((resolve) => {
+        const done = (): void => {
+          socket.off('close', done);
+          resolve();
+        };
+        socket.once('close', done);
+        socket.send(data, textFrame, done);
+      });
     }
   }
 }

@@ -1,0 +1,127 @@
+import { type Caller, EventLog, type ReadLog, type RequestContract } from '@mentorhub/contracts';
+import type { NatsConnectionProvider, RequestClient, Signals } from '@mentorhub/messaging';
+import { PassThrough } from 'node:stream';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { WebSocket } from 'ws';
+import { readConfig } from '../config.js';
+import type { PresenceReporter } from '../presence/presence-reporter.js';
+import { Connection } from './connection.js';
+import { Feeds } from './feeds.js';
+
+const epoch = '0b9c3a52-6f0e-4d7e-9d5c-0f4d5f6a7b8c';
+const readMs = 20;
+
+function caller(userId: number): Caller {
+  return { user_id: userId, roles: ['student'], session_id: userId };
+}
+
+/** Feeds with a chat whose logs all end at `end`, and which takes 20 ms to read a page. */
+function startFeeds() {
+  const chat = { end: 0, reading: 0, most: 0, reads: 0, readers: new Map<number, number>() };
+  async function read(userId: number, { offset }: ReadLog) {
+    const ofUser = (chat.readers.get(userId) ?? 0) + 1;
+    expect(ofUser).toBe(1);
+    chat.readers.set(userId, ofUser);
+    chat.reads++;
+    chat.most = Math.max(chat.most, ++chat.reading);
+    await new Promise((resolve) => setTimeout(resolve, readMs));
+    chat.reading--;
+    chat.readers.set(userId, 0);
+    const next = { type: 'read', chat_id: 1, message_id: 1, user_id: 2, read_at: '' } as const;
+    const frames = offset < chat.end ? [{ ...next, offset: offset + 1 }] : [];
+    return {
+      epoch,
+      offset: Math.min(offset + 1, chat.end),
+      recovered: true,
+      frames,
+      has_more: offset + 1 < chat.end,
+    };
+  }
+  const requests = {
+    request: async (
+      contract: RequestContract<unknown, unknown>,
+      actor: Caller | undefined,
+      data: unknown,
+    ) => {
+      if (contract.subject === EventLog.head.subject) return { epoch, offset: chat.end };
+      if (contract.subject === EventLog.read.subject) {
+        return read(actor?.user_id ?? 0, data as ReadLog);
+      }
+      const { user_ids: ids } = data as { user_ids: number[] };
+      return { offsets: Object.fromEntries(ids.map((id) => [id, chat.end])) };
+    },
+  };
+  const changes: ((connected: boolean) => void)[] = [];
+  const feeds = new Feeds(
+    requests as unknown as RequestClient,
+    { subscribe: () => ({ unsubscribe: () => undefined }) } as unknown as Signals,
+    { came: () => undefined, went: () => undefined } as unknown as PresenceReporter,
+    readConfig({ PROFILE: 'local', NATS_URL: 'nats://localhost:4222', WS_RESUMES_AT_ONCE: '4' }),
+    {
+      onChange: (listener: (connected: boolean) => void) => {
+        changes.push(listener);
+        return () => undefined;
+      },
+    } as unknown as NatsConnectionProvider,
+  );
+  return { feeds, chat, reconnect: () => changes.forEach((listener) => listener(true)) };
+}
+
+function socket(): { connection: Connection; sent: string[] } {
+  const sent: string[] = [];
+  const fake = { bufferedAmount: 0, send: (data: Buffer | string) => sent.push(String(data)) };
+  return { connection: new Connection(fake as unknown as WebSocket, new PassThrough()), sent };
+}
+
+describe('feeds', () => {
+  beforeEach(() => vi.useFakeTimers());
+  afterEach(() => vi.useRealTimers());
+
+  it('fill the gaps of everyone after the broker was away, a few at a time', async () => {
+    const { feeds, chat, reconnect } = startFeeds();
+    const offsets: number[] = [];
+    for (let userId = 1; userId <= 300; userId++) {
+      const { connection } = socket();
+      connection.caller = caller(userId);
+      connection.start(await feeds.attach(connection, caller(userId)));
+    }
+    chat.end = 2;
+    reconnect();
+    await vi.advanceTimersByTimeAsync(600 + (300 * 2 * readMs) / 8 + 200);
+
+    for (let userId = 1; userId <= 300; userId++) offsets.push(feeds.find(userId)?.offset ?? 0);
+    expect(new Set(offsets)).toEqual(new Set([2]));
+    expect(chat.reads).toBe(600);
+    expect(chat.most).toBe(8);
+    feeds.onApplicationShutdown();
+  });
+
+  it('replay to so many devices at once, one of each user, page by page in turn', async () => {
+    const { feeds, chat } = startFeeds();
+    chat.end = 5;
+    const sockets: string[][] = [];
+    const replays: Promise<void>[] = [];
+    for (let device = 0; device < 40; device++) {
+      const userId = 1 + (device % 20);
+      const { connection, sent } = socket();
+      connection.caller = caller(userId);
+      connection.start(await feeds.attach(connection, caller(userId)));
+      sockets.push(sent);
+      replays.push(
+        connection.replay({ epoch, offset: 0 }, (from, write) =>
+          feeds.replay(caller(userId), from, write),
+        ),
+      );
+    }
+    await vi.advanceTimersByTimeAsync((40 * 5 * readMs) / 4 + 200);
+    await Promise.all(replays);
+
+    expect(chat.most).toBe(4);
+    for (const sent of sockets) {
+      const frames = sent.map((text) => JSON.parse(text) as { type: string; offset: number });
+      expect(frames.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 5]);
+      expect(frames.at(-1)).toMatchObject({ type: 'resumed', recovered: true });
+    }
+    feeds.onApplicationShutdown();
+  });
+});
