@@ -10,27 +10,37 @@ export interface ChatClient {
 
 interface Frame {
   type: string;
+  id?: number;
   client_id?: string;
   content?: string;
   code?: string;
+  epoch?: string;
+  offset?: number;
+  duplicate?: boolean;
+  recovered?: boolean;
 }
 
 const ackStart = Buffer.from('{"type":"ack"');
 const messageStart = Buffer.from('{"type":"message"');
+const settleMs = 10_000;
 
 const startsWith = (data: Buffer, start: Buffer): boolean =>
   data.length >= start.length && start.compare(data, 0, start.length) === 0;
 
+const parse = (data: Buffer): Frame => JSON.parse(data.toString()) as Frame;
+
 const text = 'A message of about eighty characters, as people write them to each other in a chat.';
+
+/** Opens a socket and waits for its first frame: from then on it gets every message. */
+async function openOne(url: string): Promise<{ socket: WebSocket; welcome: Frame }> {
+  const socket = new WebSocket(url, { perMessageDeflate: false });
+  const [data] = (await once(socket, 'message')) as [Buffer];
+  return { socket, welcome: parse(data) };
+}
 
 async function open(clients: readonly ChatClient[]): Promise<WebSocket[]> {
   const sockets: WebSocket[] = [];
-  for (const { url } of clients) {
-    const socket = new WebSocket(url, { perMessageDeflate: false });
-    sockets.push(socket);
-    // Greeted, it gets every message from now on; what was stored before is history.
-    await once(socket, 'message');
-  }
+  for (const { url } of clients) sockets.push((await openOne(url)).socket);
   return sockets;
 }
 
@@ -48,19 +58,32 @@ function refuse({ type, code }: Frame): void {
   if (type === 'error') throw new Error(`The chat answered an error frame: ${code}.`);
 }
 
-/** Each client sends its next message when the last one is acknowledged. Returns acknowledged messages a second. */
+/** Waits for what is still on its way after the load ended; false when it does not come. */
+async function settled(isDone: () => boolean): Promise<boolean> {
+  const limit = performance.now() + settleMs;
+  while (!isDone()) {
+    if (performance.now() > limit) return false;
+    await delay(20);
+  }
+  return true;
+}
+
+/**
+ * Each client sends its next message when the last one is acknowledged. Returns messages a second that were both
+ * acknowledged and delivered to the recipient's socket.
+ * @throws when an acknowledged message does not arrive within 10 s
+ */
 export async function closedLoopChat(
   clients: readonly ChatClient[],
   seconds: number,
 ): Promise<number> {
   const sockets = await open(clients);
-  let acknowledged = 0;
+  let [sent, acknowledged, delivered] = [0, 0, 0];
   let running = true;
   for (const [index, socket] of sockets.entries()) {
     const recipient_id = clients[index]!.recipientId;
-    let sequence = 0;
     const sendNext = (): void => {
-      const client_id = `${process.pid}-${index}-${Date.now()}-${(sequence += 1)}`;
+      const client_id = `${process.pid}-${index}-${Date.now()}-${(sent += 1)}`;
       socket.send(JSON.stringify({ type: 'message', recipient_id, content: text, client_id }));
     };
     socket.on('message', (data: Buffer) => {
@@ -68,38 +91,220 @@ export async function closedLoopChat(
       if (startsWith(data, ackStart)) {
         acknowledged += 1;
         if (running) sendNext();
-      } else if (!startsWith(data, messageStart)) {
-        refuse(JSON.parse(data.toString()) as Frame);
+      } else if (startsWith(data, messageStart)) {
+        delivered += 1;
+      } else {
+        refuse(parse(data));
       }
     });
     sendNext();
   }
   await delay(1000);
-  const before = acknowledged;
+  const before = { acknowledged, delivered };
   const started = performance.now();
   await delay(seconds * 1000);
-  const rate = (acknowledged - before) / ((performance.now() - started) / 1000);
+  const elapsed = (performance.now() - started) / 1000;
+  const done = Math.min(acknowledged - before.acknowledged, delivered - before.delivered);
   running = false;
+  const complete = await settled(() => acknowledged === sent && delivered === sent);
   await close(sockets);
+  if (!complete) {
+    throw new Error(
+      `Of ${sent} messages ${acknowledged} were acknowledged and ${delivered} delivered.`,
+    );
+  }
+  return done / elapsed;
+}
+
+const readEvery = 10;
+const duplicateEvery = 20;
+const reconnectsPerSecond = 5;
+
+/** A device that writes, reads, repeats itself and loses its connection. */
+class LivelyClient {
+  private socket?: WebSocket;
+  /** Where the device is in its user's event log. */
+  private position?: { epoch: string; offset: number };
+  private resuming = false;
+  private inFlight?: string;
+  private sent = 0;
+  private readonly seen = new Set<number>();
+  running = true;
+  acknowledged = 0;
+  failure?: Error;
+  /** Ids of the messages that were acknowledged to this device. */
+  readonly written = new Set<number>();
+
+  constructor(
+    private readonly client: ChatClient,
+    private readonly name: string,
+    private readonly recovers: boolean,
+  ) {}
+
+  async connect(): Promise<void> {
+    const { socket, welcome } = await openOne(this.client.url);
+    this.socket = socket;
+    socket.on('message', (data: Buffer) => {
+      try {
+        this.take(parse(data));
+      } catch (error) {
+        this.failure ??= error as Error;
+      }
+    });
+    if (!this.recovers) return this.write();
+    if (this.position) {
+      this.resume();
+    } else {
+      this.position = { epoch: welcome.epoch!, offset: welcome.offset! };
+      this.write();
+    }
+  }
+
+  /** Loses the connection without a word, and comes back. */
+  async reconnect(): Promise<void> {
+    this.socket?.removeAllListeners('message');
+    this.socket?.terminate();
+    await this.connect();
+  }
+
+  async close(): Promise<void> {
+    if (this.socket) await close([this.socket]);
+  }
+
+  has(id: number): boolean {
+    return this.seen.has(id);
+  }
+
+  get isIdle(): boolean {
+    return this.inFlight === undefined;
+  }
+
+  private resume(): void {
+    this.resuming = true;
+    this.socket?.send(JSON.stringify({ type: 'resume', ...this.position }));
+  }
+
+  /**
+   * Whether a frame is the next of the log. What is behind it was there before; what is ahead of it comes again when
+   * the device has resumed.
+   */
+  private isNext({ offset }: Frame): boolean {
+    if (offset === undefined || !this.position) return true;
+    if (offset === this.position.offset + 1) {
+      this.position.offset = offset;
+      return true;
+    }
+    if (offset > this.position.offset && !this.resuming) this.resume();
+    return false;
+  }
+
+  private take(frame: Frame): void {
+    refuse(frame);
+    if (frame.type === 'resumed') {
+      if (frame.recovered !== true) throw new Error('A device could not resume its event log.');
+      this.position!.offset = frame.offset!;
+      this.resuming = false;
+      return this.write();
+    }
+    const isNext = this.isNext(frame);
+    if (frame.type === 'ack') {
+      this.written.add(frame.id!);
+      if (frame.client_id !== this.inFlight) return;
+      if (frame.duplicate !== true) this.acknowledged += 1;
+      const isRepeated = this.sent % duplicateEvery === 0 && frame.duplicate !== true;
+      if (!isRepeated || !this.running) this.inFlight = undefined;
+      if (this.running) this.write();
+    } else if (frame.type === 'message' && frame.client_id === undefined && isNext) {
+      if (this.seen.has(frame.id!)) throw new Error(`Message ${frame.id} was delivered twice.`);
+      this.seen.add(frame.id!);
+      if (this.seen.size % readEvery === 0) {
+        this.socket?.send(JSON.stringify({ type: 'read', message_id: frame.id }));
+      }
+    }
+  }
+
+  /** Sends the message in flight again, or the next one. */
+  private write(): void {
+    if (this.inFlight === undefined) {
+      if (!this.running) return;
+      this.inFlight = `${this.name}-${(this.sent += 1)}`;
+    }
+    this.socket?.send(
+      JSON.stringify({
+        type: 'message',
+        recipient_id: this.client.recipientId,
+        content: text,
+        client_id: this.inFlight,
+      }),
+    );
+  }
+}
+
+/**
+ * A chat as devices behave: each tenth message is followed by a read receipt, each twentieth is sent twice, and five
+ * devices a second lose their connection and resume. Returns messages a second, each counted once.
+ * @param recovers whether the server keeps an event log to resume from; then every acknowledged message must arrive,
+ *   exactly once
+ */
+export async function livelyChat(
+  clients: readonly ChatClient[],
+  seconds: number,
+  recovers: boolean,
+): Promise<number> {
+  const run = `lively-${process.pid}-${Date.now()}`;
+  const devices = clients.map(
+    (client, index) => new LivelyClient(client, `${run}-${index}`, recovers),
+  );
+  for (const device of devices) await device.connect();
+  const total = (): number => devices.reduce((sum, device) => sum + device.acknowledged, 0);
+  await delay(1000);
+  const before = total();
+  const started = performance.now();
+  for (let count = 0; count < seconds * reconnectsPerSecond; count += 1) {
+    await devices[(count * 7) % devices.length]!.reconnect();
+    const due = started + ((count + 1) * 1000) / reconnectsPerSecond;
+    await delay(Math.max(0, due - performance.now()));
+  }
+  const rate = (total() - before) / ((performance.now() - started) / 1000);
+  for (const device of devices) device.running = false;
+  const missing = (): number =>
+    devices.reduce(
+      (sum, device, index) =>
+        sum + [...device.written].filter((id) => !partnerOf(devices, index).has(id)).length,
+      0,
+    );
+  const complete = await settled(
+    () => devices.every((device) => device.isIdle) && (!recovers || missing() === 0),
+  );
+  await Promise.all(devices.map((device) => device.close()));
+  for (const { failure } of devices) if (failure) throw failure;
+  if (!complete) throw new Error(`${missing()} acknowledged messages were not delivered.`);
   return rate;
 }
 
-/** Sends at a steady rate and returns how many milliseconds each message took to the other socket. */
+/** Neighbours write to each other: 0 ↔ 1, 2 ↔ 3, … */
+export const partnerOf = <Of>(all: readonly Of[], index: number): Of =>
+  all[index % 2 === 0 ? index + 1 : index - 1]!;
+
+/**
+ * Sends at a steady rate and returns how many milliseconds each message took to the other socket, counted from when it
+ * was due: a load that falls behind does not hide what it waited for.
+ */
 export async function pacedChat(
   clients: readonly ChatClient[],
   perSecond: number,
   seconds: number,
 ): Promise<number[]> {
   const sockets = await open(clients);
-  const sentAt: number[] = [];
+  const dueAt: number[] = [];
   const latencies = new Map<number, number>();
   for (const socket of sockets) {
     socket.on('message', (data: Buffer) => {
-      const frame = JSON.parse(data.toString()) as Frame;
+      const frame = parse(data);
       refuse(frame);
       if (frame.type !== 'message' || frame.client_id) return;
       const message = Number(frame.content);
-      latencies.set(message, performance.now() - sentAt[message]!);
+      latencies.set(message, performance.now() - dueAt[message]!);
     });
   }
   const started = performance.now();
@@ -109,7 +314,7 @@ export async function pacedChat(
     const early = due - performance.now();
     if (early > 1) await delay(early);
     const index = sent % sockets.length;
-    sentAt[sent] = performance.now();
+    dueAt[sent] = due;
     sockets[index]!.send(
       JSON.stringify({
         type: 'message',
@@ -119,10 +324,9 @@ export async function pacedChat(
       }),
     );
   }
-  const limit = performance.now() + 10_000;
-  while (latencies.size < total && performance.now() < limit) await delay(20);
+  await settled(() => latencies.size === total);
   await close(sockets);
-  const missing = Array.from(sentAt.keys()).filter((message) => !latencies.has(message));
+  const missing = Array.from(dueAt.keys()).filter((message) => !latencies.has(message));
   if (missing.length > 0) {
     throw new Error(
       `Of ${total} messages these did not arrive within 10 s: ${missing.join(', ')}.`,

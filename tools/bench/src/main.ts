@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util';
 import type { Actor } from '@mentorhub/testing';
 import { loadRows, memoryRows, type Round, type Row } from './rows.js';
 import { signUp, type Stack, startStack } from './stack.js';
-import { spread } from './statistics.js';
+import { median, spread } from './statistics.js';
 
 /*
  * npm run bench -- [--rounds 5] [--only "mentors"]
@@ -19,34 +19,53 @@ const rounds = Number(values.rounds);
 
 const show = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toFixed(2));
 
-function range(numbers: number[]): string {
-  const { median, lowest, highest } = spread(numbers);
-  return `${show(median)} (${show(lowest)}–${show(highest)})`;
+function range(numbers: readonly number[]): string {
+  const { median: middle, lowest, highest } = spread(numbers);
+  return `${show(middle)} (${show(lowest)}–${show(highest)})`;
+}
+
+const percent = (share: number): string => `${Math.round(share * 100)} %`;
+
+/** How busy the load itself was, as a share of one core: ours, and the reference's. */
+function generatorCpu(measured: readonly Round[]): string {
+  const ours = median(measured.map((round) => round.ours.generatorCpu));
+  const references = measured.flatMap(({ reference }) => reference?.generatorCpu ?? []);
+  return references.length === 0
+    ? percent(ours)
+    : `${percent(ours)} / ${percent(median(references))}`;
 }
 
 function judge(row: Row, measured: readonly Round[]): string[] {
-  const ours = measured.map((round) => round.ours);
-  const references = measured.flatMap(({ reference }) =>
-    reference === undefined ? [] : [reference],
-  );
+  const ours = measured.map((round) => round.ours.value);
+  const references = measured.flatMap(({ reference }) => reference?.value ?? []);
   const ratios = measured.flatMap((round) =>
-    round.reference === undefined ? [] : [round.ours / round.reference],
+    round.reference === undefined ? [] : [round.ours.value / round.reference.value],
   );
-  const { median } = spread('ratio' in row.bar ? ratios : ours);
-  const [wanted, met] =
-    'ratio' in row.bar
-      ? [`ratio ≥ ${row.bar.ratio.toFixed(2)}`, median >= row.bar.ratio]
-      : 'atMost' in row.bar
-        ? [`≤ ${row.bar.atMost} ${row.unit}`, median <= row.bar.atMost]
-        : [`≥ ${row.bar.atLeast} ${row.unit}`, median >= row.bar.atLeast];
+  const backlogs = measured.flatMap(({ backlog }) => backlog ?? []);
   return [
     row.name,
     `${range(ours)} ${row.unit}`,
     references.length > 0 ? range(references) : '–',
     ratios.length > 0 ? range(ratios) : '–',
-    wanted,
-    met ? 'met' : 'MISSED',
+    generatorCpu(measured),
+    backlogs.length > 0 ? range(backlogs) : '–',
+    ...verdict(row, { ours, ratios }),
   ];
+}
+
+/** The bar, and whether the median meets it. */
+function verdict(
+  { bar, unit }: Row,
+  { ours, ratios }: { ours: readonly number[]; ratios: readonly number[] },
+): [bar: string, verdict: string] {
+  if (bar === undefined) return ['–', ''];
+  const [wanted, met] =
+    'ratio' in bar
+      ? [`ratio ≥ ${bar.ratio.toFixed(2)}`, median(ratios) >= bar.ratio]
+      : 'atMost' in bar
+        ? [`≤ ${bar.atMost} ${unit}`, median(ours) <= bar.atMost]
+        : [`≥ ${bar.atLeast} ${unit}`, median(ours) >= bar.atLeast];
+  return [wanted, met ? 'met' : 'MISSED'];
 }
 
 function print(table: readonly string[][]): void {
@@ -68,11 +87,12 @@ async function measure(stack: Stack): Promise<string[][]> {
   async function playRounds(rows: readonly Row[], people: readonly Actor[]): Promise<void> {
     for (let round = 1; round <= rounds; round += 1) {
       for (const row of rows) {
-        const { ours, reference } = await row.measure(stack, people);
-        measured.get(row)!.push({ ours, reference });
-        const compared = reference === undefined ? '' : `, reference ${show(reference)}`;
+        const order = round % 2 === 1 ? 'ours first' : 'reference first';
+        const result = await row.measure(stack, people, order);
+        measured.get(row)!.push(result);
+        const compared = result.reference ? `, reference ${show(result.reference.value)}` : '';
         console.error(
-          `round ${round}/${rounds}  ${row.name}: ${show(ours)} ${row.unit}${compared}`,
+          `round ${round}/${rounds}  ${row.name}: ${show(result.ours.value)} ${row.unit}${compared}`,
         );
       }
     }
@@ -84,7 +104,7 @@ async function measure(stack: Stack): Promise<string[][]> {
     console.error('Signing 200 people up …');
     const people = await signUp(stack.api, 200);
     console.error('A round that does not count: compilers and caches warm up, on both sides …');
-    for (const row of loaded) await row.measure(stack, people);
+    for (const row of loaded) await row.measure(stack, people, 'ours first');
     await playRounds(loaded, people);
   }
   return [...measured].map(([row, results]) => judge(row, results));
@@ -98,8 +118,10 @@ try {
   console.log(
     `\n${cpus().length} cores, ${cpu?.model.trim()}, Node ${process.version}, ${rounds} rounds`,
   );
-  console.log('Median (lowest–highest). Ratio: ours to the reference, within the same round.\n');
-  print([['row', 'ours', 'reference', 'ratio', 'bar', ''], ...table]);
+  console.log('Median (lowest–highest). Ratio: ours to the reference, within the same round.');
+  console.log('Load: CPU time of the load itself, in shares of a core, ours / reference.');
+  console.log('Backlog: events not yet handled when our load ended.\n');
+  print([['row', 'ours', 'reference', 'ratio', 'load', 'backlog', 'bar', ''], ...table]);
 } finally {
   await stack.stop();
 }

@@ -58,4 +58,6 @@ server.post<{ Body: { sender_id: number; recipient_id: number; text: string } }>
 );
 
 await server.listen({ port: Number(BENCH_PORT), host: '127.0.0.1' });
+// The benchmark may be killed; what it started ends with it.
+process.on('disconnect', () => process.exit());
 process.send?.('ready');

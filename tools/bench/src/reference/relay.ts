@@ -8,6 +8,7 @@ import { type WebSocket, WebSocketServer } from 'ws';
  */
 
 interface Frame {
+  type: string;
   recipient_id: number;
   content: string;
   client_id: string;
@@ -71,9 +72,13 @@ server.on('connection', (socket, request) => {
   socket.send('{"type":"welcome"}');
   socket.on('close', () => subscription.unsubscribe());
   socket.on('message', (data: Buffer) => {
-    waiting.push({ sender: socket, senderId, frame: JSON.parse(data.toString()) as Frame });
+    const frame = JSON.parse(data.toString()) as Frame;
+    if (frame.type !== 'message') return;
+    waiting.push({ sender: socket, senderId, frame });
     if (!storing) void store();
   });
 });
 
+// The benchmark may be killed; what it started ends with it.
+process.on('disconnect', () => process.exit());
 process.send?.('ready');
