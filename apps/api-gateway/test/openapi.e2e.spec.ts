@@ -1,15 +1,18 @@
 import * as contracts from '@mentorhub/contracts';
 import type { RequestContract } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
+import { ModulesContainer } from '@nestjs/core';
 import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { SUBJECT } from '../src/authentication/access.decorators.js';
 import { startSystem, type System, token } from './fixture.js';
 
 interface Operation {
   summary?: string;
   parameters?: { name: string; in: string }[];
   requestBody?: { content: Record<string, { schema: { $ref?: string } }> };
-  responses: Record<string, { description: string; content?: object }>;
+  operationId: string;
+  responses: Record<string, { description: string; content?: object; headers?: object }>;
   security?: Record<string, unknown>[];
 }
 
@@ -50,6 +53,10 @@ function isOtherError([status, { content = {} }]: [string, { content?: object }]
 
 function needsToken({ security }: Operation): boolean {
   return security?.some((scheme) => 'access_token' in scheme) ?? false;
+}
+
+function headersOf({ responses }: Operation, status: number): string[] {
+  return Object.keys(responses[status]?.headers ?? {});
 }
 
 describe('the OpenAPI document', () => {
@@ -102,6 +109,39 @@ describe('the OpenAPI document', () => {
           !(422 in responses),
       ),
     ).toEqual([]);
+  });
+
+  it('names the headers that answers are sent with', () => {
+    expect(
+      named(({ responses }) =>
+        Object.values(responses).some(({ headers = {} }) => !('X-Request-ID' in headers)),
+      ),
+    ).toEqual([]);
+    for (const [status, header] of [
+      [401, 'WWW-Authenticate'],
+      [429, 'Retry-After'],
+      [503, 'Retry-After'],
+      [304, 'ETag'],
+      [303, 'Location'],
+    ] as const) {
+      const having = named(({ responses }) => status in responses);
+      expect(having).not.toEqual([]);
+      expect(named((operation) => headersOf(operation, status).includes(header))).toEqual(having);
+    }
+    const list = document.paths['/api/v1/mentors']!.get!;
+    expect(headersOf(list, 200)).toContain('ETag');
+  });
+
+  it('says which fields may be null, and of which only that they may be left out', () => {
+    const { properties } = document.components.schemas.AvailabilityRule as {
+      properties: Record<string, { type: unknown }>;
+    };
+    expect(properties.day_of_week!.type).toEqual(['integer', 'null']);
+    expect(properties.is_recurring!.type).toBe('boolean');
+  });
+
+  it('keeps to itself what only our decorators read', () => {
+    expect(JSON.stringify(document)).not.toContain('"x-');
   });
 
   it('describes every parameter of a path', () => {
@@ -175,12 +215,29 @@ function clientRequests(): string[] {
   return groups
     .flatMap((group) => Object.values(group as Record<string, unknown>))
     .filter(isRequest)
-    .filter(({ access }) => access !== 'service')
+    .filter(isOfClients)
     .map(({ subject }) => subject);
 }
 
 function isRequest(value: unknown): value is RequestContract<unknown, unknown> {
   return typeof value === 'object' && value !== null && 'subject' in value && 'access' in value;
+}
+
+function isOfClients({ access }: RequestContract<unknown, unknown>): boolean {
+  return access !== 'service';
+}
+
+/** The request that the method behind an operation says it sends. */
+function declaredSubject(operationId: string): string | undefined {
+  const [controller, method] = operationId.split('_');
+  const modules = [...system.gateway.app.get(ModulesContainer).values()];
+  const classes = modules.flatMap(({ controllers }) =>
+    [...controllers.values()].map(({ metatype }) => metatype),
+  );
+  const found = classes.find((one) => one?.name === `${controller}Controller`);
+  const handler = (found?.prototype as Record<string, object> | undefined)?.[method ?? ''];
+  if (!handler) throw new Error(`No controller has ${operationId}.`);
+  return Reflect.getMetadata(SUBJECT, handler) as string | undefined;
 }
 
 describe('every request of the contracts', () => {
@@ -192,12 +249,16 @@ describe('every request of the contracts', () => {
     'rpc.chat.event_log.read',
   ];
 
-  it('has a route that leads to it', async () => {
-    const forward = vi.spyOn(system.gateway.app.get(RequestClient, { strict: false }), 'forward');
+  it('has a route that leads to it, for those who may send it', async () => {
     const admin = await token({ caller: { user_id: 1, roles: ['admin'], session_id: 1 } });
+    // The first token also makes the gateway ask for the keys.
+    await system.as(admin, 'GET', '/api/v1/users/me');
+    const forward = vi.spyOn(system.gateway.app.get(RequestClient, { strict: false }), 'forward');
     const login = { email: 'ada@example.com', password: 'correct horse battery' };
     const examples = new Map(Object.entries(exampleBodies(login)));
-    for (const [name, { requestBody }] of operations()) {
+    const reached = new Set<string>();
+    for (const [name, { requestBody, operationId }] of operations()) {
+      forward.mockClear();
       const [method = '', template = ''] = name.split(' ');
       const path = template
         .replace('/payments/{id}', '/payments/pm_1')
@@ -208,8 +269,15 @@ describe('every request of the contracts', () => {
       if (template.startsWith('/checkout/') && method === 'POST') {
         await system.fetch(path, { method, body: new URLSearchParams({ outcome: 'fail' }) });
       } else await system.as(admin, method, path, body);
+      const sent = forward.mock.calls.map(([contract]) => contract);
+      for (const { subject } of sent) reached.add(subject);
+      // The guard goes by the request that the route declares; one without leads to no request of users.
+      const declared = declaredSubject(operationId)?.replace(':service', 'chat');
+      expect({ name, sent: sent.filter(isOfClients).map(({ subject }) => subject) }).toEqual({
+        name,
+        sent: declared === undefined ? [] : [declared],
+      });
     }
-    const reached = new Set(forward.mock.calls.map(([{ subject }]) => subject));
     const missing = clientRequests().filter(
       (subject) => !reached.has(subject) && !ofSockets.includes(subject),
     );

@@ -1,5 +1,6 @@
 import {
   type Access,
+  type ActorOf,
   type Caller,
   type ApplicationError,
   type Device,
@@ -101,7 +102,7 @@ export class IdentityFixture {
     actor: Caller | undefined,
     data: In,
   ): Promise<Out> {
-    return this.client.request(contract, actor, data);
+    return this.client.request(contract, actor as ActorOf<A>, data);
   }
 
   /** The error a request fails with. */

@@ -1,5 +1,6 @@
 import {
   type Access,
+  type ActorOf,
   type Caller,
   ApplicationError,
   type EventContract,
@@ -48,7 +49,7 @@ export class Neighbours {
     const caller: Caller | undefined =
       typeof actor === 'number' ? { user_id: actor, roles: ['student'], session_id: 1 } : actor;
     return requestContext.run({ requestId: randomUUID(), ...context }, () =>
-      this.gateway.get(RequestClient).request(contract, caller, data),
+      this.gateway.get(RequestClient).request(contract, caller as ActorOf<A>, data),
     );
   }
 

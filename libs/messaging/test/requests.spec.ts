@@ -2,7 +2,7 @@ import { type Caller, ApplicationError, type Problem, request } from '@mentorhub
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { connect, headers, type NatsConnection } from '@nats-io/transport-node';
 import { BadRequestException, Controller } from '@nestjs/common';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest';
 import { Handle, type RequestClient, type RequestContext, requestContext } from '../src/index.js';
 import { rpcInFlight } from '../src/metrics.js';
 import { type Fixture, startGateway, startService } from './fixture.js';
@@ -106,6 +106,8 @@ class ThingsController {
 
 const mentee: Caller = { user_id: 42, roles: ['student'], session_id: 7 };
 const admin: Caller = { user_id: 1, roles: ['admin'], session_id: 8 };
+/** What TypeScript keeps apps from sending. */
+const nobody = undefined as unknown as Caller;
 
 function failureOf(promise: Promise<unknown>): Promise<ApplicationError> {
   return promise.then(
@@ -207,8 +209,24 @@ describe('a request between apps', () => {
     expect(error).toMatchObject({ code: 'MALFORMED_REQUEST', detail: 'Say it differently.' });
   });
 
+  it('is typed to have a user where the contract demands one, and none where apps ask', () => {
+    const send = client.request.bind(client);
+    expectTypeOf(send<{ text: string }, unknown, 'user'>)
+      .parameter(1)
+      .toEqualTypeOf<Caller>();
+    expectTypeOf(send<{ text: string }, unknown, 'admin'>)
+      .parameter(1)
+      .toEqualTypeOf<Caller>();
+    expectTypeOf(send<{ text: string }, unknown, 'service'>)
+      .parameter(1)
+      .toBeUndefined();
+    expectTypeOf(send<{ text: string }, unknown, 'public'>)
+      .parameter(1)
+      .toEqualTypeOf<Caller | undefined>();
+  });
+
   it('needs a signed-in user where the contract says so', async () => {
-    const error = await failureOf(client.request(requests.mine, undefined, { text: '' }));
+    const error = await failureOf(client.request(requests.mine, nobody, { text: '' }));
     expect(error.code).toBe('UNAUTHENTICATED');
     expect(await client.request(requests.mine, mentee, { text: '' })).toEqual({ user_id: 42 });
   });
@@ -217,9 +235,9 @@ describe('a request between apps', () => {
     expect((await failureOf(client.request(requests.administer, mentee, { text: '' }))).code).toBe(
       'FORBIDDEN',
     );
-    expect(
-      (await failureOf(client.request(requests.administer, undefined, { text: '' }))).code,
-    ).toBe('UNAUTHENTICATED');
+    expect((await failureOf(client.request(requests.administer, nobody, { text: '' }))).code).toBe(
+      'UNAUTHENTICATED',
+    );
     expect(await client.request(requests.administer, admin, { text: '' })).toEqual({ user_id: 1 });
   });
 

@@ -8,7 +8,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AdminOnly } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { Id } from '../routing/id.decorator.js';
@@ -21,7 +21,7 @@ export class AdminMentorsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get()
-  @AdminOnly()
+  @Sends(Mentors.applications)
   @Summary('List applications of mentors')
   @Answers(200, ApplicationPage)
   list(@Actor() actor: Caller, @Query() query: ListApplications): Promise<RawReply> {
@@ -29,7 +29,7 @@ export class AdminMentorsController {
   }
 
   @Post(':id/approve')
-  @AdminOnly()
+  @Sends(Mentors.approve)
   @Summary('Approve a mentor')
   @Answers(200, MentorApplication)
   @Fails('WRONG_STATE')
@@ -38,7 +38,7 @@ export class AdminMentorsController {
   }
 
   @Post(':id/reject')
-  @AdminOnly()
+  @Sends(Mentors.reject)
   @Summary('Reject a mentor')
   @Answers(200, MentorApplication)
   @Fails('WRONG_STATE')

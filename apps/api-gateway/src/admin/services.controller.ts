@@ -10,7 +10,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { AdminOnly } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers } from '../routing/answers.decorator.js';
 import { Key } from '../routing/key.decorator.js';
@@ -29,7 +29,7 @@ export class AdminServicesController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get('dead-letters')
-  @AdminOnly()
+  @Sends(operations(':service').deadLetters.list)
   @Summary('List the events that a service could not handle')
   @Answers(200, DeadLetterPage)
   deadLetters(
@@ -41,7 +41,7 @@ export class AdminServicesController {
   }
 
   @Post('dead-letters/retry')
-  @AdminOnly()
+  @Sends(operations(':service').deadLetters.retry)
   @Summary('Handle parked events again')
   @Answers(200, RetriedDeadLetters)
   retry(
@@ -53,7 +53,7 @@ export class AdminServicesController {
   }
 
   @Post('events/republish')
-  @AdminOnly()
+  @Sends(operations(':service').outbox.republish)
   @Summary('Publish the events of a time range again', 'Handlers skip those they have handled.')
   @Answers(200, RepublishedEvents)
   republish(

@@ -10,7 +10,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiTags } from '@nestjs/swagger';
-import { Anonymous, Authenticated } from '../authentication/access.decorators.js';
+import { Anonymous, Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { Device } from '../routing/device.decorator.js';
@@ -25,7 +25,7 @@ export class AuthController {
   constructor(private readonly requests: RequestClient) {}
 
   @Post('register')
-  @Anonymous()
+  @Anonymous(Users.register)
   @Summary('Register an account', 'Sends a mail with a link that verifies the address.')
   @Answers(201, UserView)
   @Fails('EMAIL_TAKEN', 'USERNAME_TAKEN')
@@ -34,16 +34,16 @@ export class AuthController {
   }
 
   @Post('login')
-  @Anonymous()
+  @Anonymous(Auth.login)
   @Summary('Sign in')
   @Answers(200, SignedIn)
-  @Fails('INVALID_CREDENTIALS')
+  @Fails('INVALID_CREDENTIALS', 'FORBIDDEN', 'RATE_LIMITED')
   login(@Body() request: Login, @Device() device: DeviceFacts): Promise<RawReply> {
     return this.requests.forward(Auth.login, undefined, Object.assign(request, { device }));
   }
 
   @Post('refresh')
-  @Anonymous()
+  @Anonymous(Auth.refresh)
   @Summary(
     'Get new tokens',
     'Takes the refresh token as the bearer token or in the body. It works once: within ten seconds it gives the same pair again, a later reuse ends its session.',
@@ -61,7 +61,7 @@ export class AuthController {
   }
 
   @Post('logout')
-  @Authenticated()
+  @Sends(Auth.logout)
   @Summary('Sign out of this device', 'Its tokens stop working at once, on every gateway.')
   @Answers(204)
   logout(@Actor() actor: Caller): Promise<RawReply> {
@@ -69,7 +69,7 @@ export class AuthController {
   }
 
   @Post('logout-all')
-  @Authenticated()
+  @Sends(Auth.logoutAll)
   @Summary('Sign out of every device', 'All tokens stop working at once, on every gateway.')
   @Answers(204)
   logoutAll(@Actor() actor: Caller): Promise<RawReply> {

@@ -3,7 +3,7 @@ import { SessionDevices } from '@mentorhub/contracts/dto';
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Delete, Get } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers } from '../routing/answers.decorator.js';
 import { Id } from '../routing/id.decorator.js';
@@ -16,7 +16,7 @@ export class DevicesController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get()
-  @Authenticated()
+  @Sends(Sessions.list)
   @Summary('List the signed-in devices')
   @Answers(200, SessionDevices)
   list(@Actor() actor: Caller): Promise<RawReply> {
@@ -24,7 +24,7 @@ export class DevicesController {
   }
 
   @Delete(':id')
-  @Authenticated()
+  @Sends(Sessions.revoke)
   @Summary('Sign out one device')
   @Answers(204)
   revoke(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {

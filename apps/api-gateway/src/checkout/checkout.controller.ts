@@ -21,7 +21,7 @@ export class CheckoutController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get(':id')
-  @Anonymous()
+  @Anonymous(Checkout.view)
   @Summary('Show the checkout page of the sandbox provider')
   @AnswersPage('A page in the language of `Accept-Language`.')
   async show(@Key(checkoutId) id: string, @PreferredLocale() locale: Locale): Promise<string> {
@@ -30,7 +30,7 @@ export class CheckoutController {
   }
 
   @Post(':id')
-  @Anonymous()
+  @Anonymous(Checkout.complete)
   @configureRoute({ form: true })
   @ApiConsumes('application/x-www-form-urlencoded')
   @Summary('Pay or decline on the checkout page')

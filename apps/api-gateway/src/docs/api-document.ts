@@ -3,6 +3,7 @@ import { Injectable } from '@nestjs/common';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 import { ACCESS_TOKEN } from '../authentication/access.decorators.js';
 import { ErrorBody } from '../http/errors/error-body.js';
+import { addAnswerHeaders } from './answer-headers.js';
 import { addErrorAnswers } from './error-answers.js';
 import { toJsonSchema } from './json-schema.js';
 
@@ -56,6 +57,7 @@ export class ApiDocument {
         `${controller.replace(/Controller$/, '')}_${method}`,
     });
     addErrorAnswers(document);
+    addAnswerHeaders(document);
     return toJsonSchema(document);
   }
 }

@@ -18,7 +18,7 @@ export class EmailController {
   constructor(private readonly requests: RequestClient) {}
 
   @Post('send-verification')
-  @Anonymous()
+  @Anonymous(EmailVerification.send)
   @Summary('Send the verification mail again', 'The answer is the same for an unknown address.')
   @Answers(200, VerificationSent)
   sendVerification(@Body() request: SendVerification): Promise<RawReply> {
@@ -26,7 +26,7 @@ export class EmailController {
   }
 
   @Post('verify-email')
-  @Anonymous()
+  @Anonymous(EmailVerification.verify)
   @Summary('Verify a email address', 'With the token of the link in the mail, which works once.')
   @Answers(200, EmailVerified)
   @Fails('INVALID_TOKEN')

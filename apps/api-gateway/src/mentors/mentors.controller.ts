@@ -11,7 +11,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated, Public } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { Conditional } from '../routing/conditional.decorator.js';
@@ -24,7 +24,7 @@ export class MentorsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get()
-  @Public()
+  @Sends(Mentors.list)
   @Conditional()
   @Summary('Find approved mentors')
   @Answers(200, MentorPage)
@@ -33,7 +33,7 @@ export class MentorsController {
   }
 
   @Get(':id')
-  @Public()
+  @Sends(Mentors.get)
   @Conditional()
   @Summary(
     'Show a mentor',
@@ -45,7 +45,7 @@ export class MentorsController {
   }
 
   @Get(':id/slots')
-  @Public()
+  @Sends(Mentors.slots)
   @Conditional()
   @Summary('List the starts that can be booked')
   @Answers(200, SlotList)
@@ -58,7 +58,7 @@ export class MentorsController {
   }
 
   @Post('apply')
-  @Authenticated()
+  @Sends(Mentors.apply)
   @Summary('Apply as a mentor', 'An administrator approves or rejects.')
   @Answers(201, MentorApplication)
   @Fails('ALREADY_MENTOR', 'EMAIL_NOT_VERIFIED')

@@ -3,7 +3,7 @@ import { AvailabilityView, ReplaceAvailability } from '@mentorhub/contracts/dto'
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
@@ -15,7 +15,7 @@ export class AvailabilityController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get('me')
-  @Authenticated()
+  @Sends(Availability.mine)
   @Summary("Show one's own rules of availability")
   @Answers(200, AvailabilityView)
   @Fails('NOT_A_MENTOR')
@@ -24,7 +24,7 @@ export class AvailabilityController {
   }
 
   @Post('me')
-  @Authenticated()
+  @Sends(Availability.replace)
   @Summary(
     "Replace one's own rules of availability",
     'All at once; nothing changes when one is invalid.',

@@ -10,7 +10,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Patch, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { AcceptsIdempotencyKey } from '../routing/idempotency-key.decorator.js';
@@ -24,7 +24,7 @@ export class BookingsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get()
-  @Authenticated()
+  @Sends(Bookings.list)
   @Summary("List one's bookings")
   @Answers(200, BookingPage)
   list(@Actor() actor: Caller, @Query() query: ListBookings): Promise<RawReply> {
@@ -32,23 +32,23 @@ export class BookingsController {
   }
 
   @Post()
-  @Authenticated()
+  @Sends(Bookings.create)
   @AcceptsIdempotencyKey()
   @Summary(
     'Book a mentor',
     'A start that is taken is answered with the nearest free `alternatives`.',
   )
   @Answers(201, BookingView)
-  @Fails('BOOKING_SLOT_TAKEN', 'NOT_FOUND', 'EMAIL_NOT_VERIFIED', 'RATE_LIMITED')
+  @Fails('BOOKING_SLOT_TAKEN', 'NOT_FOUND', 'FORBIDDEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMITED')
   create(@Actor() actor: Caller, @Body() request: CreateBooking): Promise<RawReply> {
     return this.requests.forward(Bookings.create, actor, request);
   }
 
   @Patch(':id/update_status')
-  @Authenticated()
+  @Sends(Bookings.updateStatus)
   @Summary('Change the status of a booking', 'By the side that its state allows.')
   @Answers(200, BookingView)
-  @Fails('WRONG_STATE', 'STALE_VERSION')
+  @Fails('WRONG_STATE', 'STALE_VERSION', 'FORBIDDEN')
   updateStatus(
     @Actor() actor: Caller,
     @Id() id: number,
@@ -58,10 +58,10 @@ export class BookingsController {
   }
 
   @Patch(':id/add_meeting_link')
-  @Authenticated()
+  @Sends(Bookings.addMeetingLink)
   @Summary('Set the meeting link of a confirmed booking', 'By its mentor.')
   @Answers(200, BookingView)
-  @Fails('WRONG_STATE')
+  @Fails('WRONG_STATE', 'FORBIDDEN')
   addMeetingLink(
     @Actor() actor: Caller,
     @Id() id: number,

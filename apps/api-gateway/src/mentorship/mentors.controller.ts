@@ -8,7 +8,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated, Public } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers } from '../routing/answers.decorator.js';
 import { Conditional } from '../routing/conditional.decorator.js';
@@ -22,7 +22,7 @@ export class MentorProfilesController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get()
-  @Public()
+  @Sends(MentorProfiles.list)
   @Conditional()
   @Summary('Find mentor profiles')
   @Answers(200, MentorProfilePage)
@@ -31,7 +31,7 @@ export class MentorProfilesController {
   }
 
   @Get('my_profile')
-  @Authenticated()
+  @Sends(MentorProfiles.mine)
   @Summary("Show one's own mentor profile")
   @Answers(200, MentorProfile)
   mine(@Actor() actor: Caller): Promise<RawReply> {
@@ -39,7 +39,7 @@ export class MentorProfilesController {
   }
 
   @Get(':id')
-  @Public()
+  @Sends(MentorProfiles.get)
   @Conditional()
   @Summary('Show a mentor profile')
   @Answers(200, MentorProfile)
@@ -48,7 +48,7 @@ export class MentorProfilesController {
   }
 
   @Get(':id/availability')
-  @Public()
+  @Sends(MentorProfiles.availability)
   @Conditional()
   @Summary("Show a mentor's rules of availability and the free slots of the next 30 days")
   @Answers(200, MentorAvailability)

@@ -3,7 +3,7 @@ import { ChatPage, MessageHistory, PageQuery, ReadHistory } from '@mentorhub/con
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers } from '../routing/answers.decorator.js';
 import { Id } from '../routing/id.decorator.js';
@@ -15,7 +15,7 @@ export class ChatsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get()
-  @Authenticated()
+  @Sends(Chats.list)
   @Summary("List one's chats", 'The one with the newest message first.')
   @Answers(200, ChatPage)
   list(@Actor() actor: Caller, @Query() query: PageQuery): Promise<RawReply> {
@@ -23,7 +23,7 @@ export class ChatsController {
   }
 
   @Get(':id')
-  @Authenticated()
+  @Sends(Chats.history)
   @Summary('Read the history of a chat', 'By cursor: `before` or `after` a message.')
   @Answers(200, MessageHistory)
   history(

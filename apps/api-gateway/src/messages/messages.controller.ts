@@ -3,7 +3,7 @@ import { MessageView, ReadResult, SendMessage } from '@mentorhub/contracts/dto';
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { AcceptsIdempotencyKey } from '../routing/idempotency-key.decorator.js';
@@ -16,7 +16,7 @@ export class MessagesController {
   constructor(private readonly requests: RequestClient) {}
 
   @Post()
-  @Authenticated()
+  @Sends(Messages.send)
   @AcceptsIdempotencyKey()
   @Summary('Send a message', 'To a user (`recipient_id`) or into a chat (`chat_id`).')
   @Answers(201, MessageView)
@@ -26,7 +26,7 @@ export class MessagesController {
   }
 
   @Post(':id/read')
-  @Authenticated()
+  @Sends(Messages.read)
   @Summary('Read a message, and everything before it in its chat')
   @Answers(200, ReadResult)
   read(@Actor() actor: Caller, @LongId() id: number): Promise<RawReply> {

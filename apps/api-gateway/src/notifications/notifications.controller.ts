@@ -9,7 +9,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Delete, Get, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers } from '../routing/answers.decorator.js';
 import { Id } from '../routing/id.decorator.js';
@@ -21,7 +21,7 @@ export class NotificationsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get()
-  @Authenticated()
+  @Sends(Notifications.list)
   @Summary("List one's notifications", 'The newest first.')
   @Answers(200, NotificationPage)
   list(@Actor() actor: Caller, @Query() query: ListNotifications): Promise<RawReply> {
@@ -29,7 +29,7 @@ export class NotificationsController {
   }
 
   @Get('unread-count')
-  @Authenticated()
+  @Sends(Notifications.unreadCount)
   @Summary('Count the unread notifications')
   @Answers(200, UnreadCount)
   unreadCount(@Actor() actor: Caller): Promise<RawReply> {
@@ -37,7 +37,7 @@ export class NotificationsController {
   }
 
   @Post('mark-all-read')
-  @Authenticated()
+  @Sends(Notifications.readAll)
   @Summary('Mark every notification as read')
   @Answers(200, ChangedCount)
   readAll(@Actor() actor: Caller): Promise<RawReply> {
@@ -45,7 +45,7 @@ export class NotificationsController {
   }
 
   @Post(':id/read')
-  @Authenticated()
+  @Sends(Notifications.read)
   @Summary('Mark a notification as read')
   @Answers(200, NotificationView)
   read(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {
@@ -53,7 +53,7 @@ export class NotificationsController {
   }
 
   @Delete('clear-all')
-  @Authenticated()
+  @Sends(Notifications.clear)
   @Summary('Delete every notification')
   @Answers(200, ChangedCount)
   clear(@Actor() actor: Caller): Promise<RawReply> {
@@ -61,7 +61,7 @@ export class NotificationsController {
   }
 
   @Delete(':id')
-  @Authenticated()
+  @Sends(Notifications.remove)
   @Summary('Delete a notification')
   @Answers(204)
   remove(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {

@@ -10,7 +10,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { AcceptsIdempotencyKey } from '../routing/idempotency-key.decorator.js';
@@ -25,7 +25,7 @@ export class PaymentsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Post('create')
-  @Authenticated()
+  @Sends(Payments.create)
   @AcceptsIdempotencyKey()
   @Summary('Pay for a session', 'A second call for the same session returns the pending payment.')
   @Answers(201, CreatedPayment)
@@ -35,7 +35,7 @@ export class PaymentsController {
   }
 
   @Get('history')
-  @Authenticated()
+  @Sends(Payments.history)
   @Summary("List one's payments")
   @Answers(200, PaymentPage)
   history(@Actor() actor: Caller, @Query() query: PageQuery): Promise<RawReply> {
@@ -43,7 +43,7 @@ export class PaymentsController {
   }
 
   @Get(':id')
-  @Authenticated()
+  @Sends(Payments.get)
   @Summary('Show a payment')
   @Answers(200, PaymentView)
   get(@Actor() actor: Caller, @Key(paymentId) id: string): Promise<RawReply> {
@@ -51,7 +51,7 @@ export class PaymentsController {
   }
 
   @Post(':id/sandbox')
-  @Authenticated()
+  @Sends(Payments.completeSandbox)
   @Summary('Decide a payment of the sandbox provider', 'Exists only with the sandbox provider.')
   @Answers(200, PaymentView)
   @Fails('PROVIDER_UNAVAILABLE', 'WRONG_STATE')

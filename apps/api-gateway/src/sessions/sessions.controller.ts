@@ -12,7 +12,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Post, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { AcceptsIdempotencyKey } from '../routing/idempotency-key.decorator.js';
@@ -26,20 +26,20 @@ export class SessionsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Post()
-  @Authenticated()
+  @Sends(SessionBookings.book)
   @AcceptsIdempotencyKey()
   @Summary(
     'Book a session',
     'A start that is taken is answered with the nearest free `alternatives`.',
   )
   @Answers(201, SessionView)
-  @Fails('BOOKING_SLOT_TAKEN', 'NOT_FOUND', 'EMAIL_NOT_VERIFIED', 'RATE_LIMITED')
+  @Fails('BOOKING_SLOT_TAKEN', 'NOT_FOUND', 'FORBIDDEN', 'EMAIL_NOT_VERIFIED', 'RATE_LIMITED')
   book(@Actor() actor: Caller, @Body() request: BookSession): Promise<RawReply> {
     return this.requests.forward(SessionBookings.book, actor, request);
   }
 
   @Get()
-  @Authenticated()
+  @Sends(SessionBookings.list)
   @Summary("List one's sessions")
   @Answers(200, SessionPage)
   list(@Actor() actor: Caller, @Query() query: ListSessions): Promise<RawReply> {
@@ -47,7 +47,7 @@ export class SessionsController {
   }
 
   @Get(':id')
-  @Authenticated()
+  @Sends(SessionBookings.get)
   @Summary('Show a session', 'For its two participants only.')
   @Answers(200, SessionView)
   get(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {
@@ -55,10 +55,10 @@ export class SessionsController {
   }
 
   @Post(':id/confirm')
-  @Authenticated()
+  @Sends(SessionBookings.confirm)
   @Summary('Confirm a session', 'By its mentor.')
   @Answers(200, SessionView)
-  @Fails('WRONG_STATE', 'STALE_VERSION')
+  @Fails('WRONG_STATE', 'STALE_VERSION', 'FORBIDDEN')
   confirm(
     @Actor() actor: Caller,
     @Id() id: number,
@@ -68,7 +68,7 @@ export class SessionsController {
   }
 
   @Post(':id/cancel')
-  @Authenticated()
+  @Sends(SessionBookings.cancel)
   @Summary('Cancel a session', 'By either side; refunds follow the cancellation rules.')
   @Answers(200, SessionView)
   @Fails('WRONG_STATE', 'STALE_VERSION')
@@ -81,10 +81,10 @@ export class SessionsController {
   }
 
   @Post(':id/complete')
-  @Authenticated()
+  @Sends(SessionBookings.complete)
   @Summary('Complete a session', 'From its start time on; the mentee may rate it.')
   @Answers(200, CompletedSession)
-  @Fails('WRONG_STATE')
+  @Fails('WRONG_STATE', 'FORBIDDEN')
   complete(
     @Actor() actor: Caller,
     @Id() id: number,

@@ -3,7 +3,7 @@ import { ProfileView, UpdateProfile, UserCard } from '@mentorhub/contracts/dto';
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Get, Patch, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { Id } from '../routing/id.decorator.js';
@@ -15,7 +15,7 @@ export class UsersController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get('me')
-  @Authenticated()
+  @Sends(Users.me)
   @Summary("Show one's own profile")
   @Answers(200, ProfileView)
   me(@Actor() actor: Caller): Promise<RawReply> {
@@ -23,7 +23,7 @@ export class UsersController {
   }
 
   @Put('me')
-  @Authenticated()
+  @Sends(Users.updateMe)
   @Summary("Change one's own profile", 'What is left out stays, as with `PATCH`.')
   @Answers(200, ProfileView)
   @Fails('USERNAME_TAKEN')
@@ -32,7 +32,7 @@ export class UsersController {
   }
 
   @Patch('me')
-  @Authenticated()
+  @Sends(Users.updateMe)
   @Summary("Change parts of one's own profile", 'What is left out stays.')
   @Answers(200, ProfileView)
   @Fails('USERNAME_TAKEN')
@@ -41,7 +41,7 @@ export class UsersController {
   }
 
   @Get(':id')
-  @Authenticated()
+  @Sends(Users.card)
   @Summary("Show a user's public card")
   @Answers(200, UserCard)
   card(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {

@@ -15,7 +15,7 @@ export class JwksController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get('jwks.json')
-  @Anonymous()
+  @Anonymous(Keys.list)
   @Conditional()
   @Summary('List the keys that verify access tokens', 'A JWK set, RFC 7517.')
   @Answers(200, PublicKeys)

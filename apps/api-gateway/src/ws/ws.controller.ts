@@ -3,7 +3,7 @@ import { OnlineUsers, SocketTicket } from '@mentorhub/contracts/dto';
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Controller, Get, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Authenticated } from '../authentication/access.decorators.js';
+import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers } from '../routing/answers.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
@@ -15,7 +15,7 @@ export class WsController {
   constructor(private readonly requests: RequestClient) {}
 
   @Get('online-users')
-  @Authenticated()
+  @Sends(Presence.online)
   @Summary('List the users that are online')
   @Answers(200, OnlineUsers)
   onlineUsers(@Actor() actor: Caller): Promise<RawReply> {
@@ -23,7 +23,7 @@ export class WsController {
   }
 
   @Post('ticket')
-  @Authenticated()
+  @Sends(SocketTickets.issue)
   @Summary(
     'Get a ticket for the WebSocket',
     'Works once, so that no token needs to stand in an address.',

@@ -9,8 +9,12 @@ import type { Caller } from './caller.js';
  */
 export type Access = 'public' | 'user' | 'admin' | 'service';
 
-/** What a handler gets as its first argument, by access. */
-export type ActorOf<A extends Access> = A extends 'user' | 'admin' ? Caller : Caller | undefined;
+/** Who a request is sent for, by access: a user where one must be signed in, nobody where only other apps ask. */
+export type ActorOf<A extends Access> = A extends 'user' | 'admin'
+  ? Caller
+  : A extends 'public'
+    ? Caller | undefined
+    : undefined;
 
 /** A request between apps: where it goes, who may send it, and the shapes of question and answer. */
 export interface RequestContract<In, Out, A extends Access = Access> {

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import {
   type Access,
-  type Caller,
+  type ActorOf,
   ApplicationError,
   errorStatus,
   type Problem,
@@ -33,10 +33,13 @@ export interface SendOptions {
 export class RequestClient {
   constructor(private readonly inbox: ReplyRouter) {}
 
-  /** Sends a request and returns the parsed answer. */
+  /**
+   * Sends a request and returns the parsed answer.
+   * @param actor who asks, where the contract has room for somebody
+   */
   async request<In, Out, A extends Access>(
     contract: RequestContract<In, Out, A>,
-    actor: Caller | undefined,
+    actor: ActorOf<A>,
     data: In,
     options?: SendOptions,
   ): Promise<Out> {
@@ -47,7 +50,7 @@ export class RequestClient {
   /** Sends a request and returns the answer's bytes unparsed, for a gateway to pass on. */
   async forward<In, Out, A extends Access>(
     contract: RequestContract<In, Out, A>,
-    actor: Caller | undefined,
+    actor: ActorOf<A>,
     data: In,
     options?: SendOptions,
   ): Promise<RawReply> {
