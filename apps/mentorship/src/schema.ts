@@ -7,6 +7,7 @@ import { Mentor } from './mentors/mentor.entity.js';
 import { CreateMentorship1790000020000 } from './migrations/1790000020000-create-mentorship.js';
 import { CreateBookingParticipants1796000020001 } from './migrations/1796000020001-create-booking-participants.js';
 import { RecordAbsentParty1796000020002 } from './migrations/1796000020002-record-absent-party.js';
+import { RequireLetters1796000020003 } from './migrations/1796000020003-require-letters.js';
 import { Review } from './reviews/review.entity.js';
 
 /** The tables of mentorship. */
@@ -19,5 +20,6 @@ export const schema: DatabaseSchema = {
     CreateMentorship1790000020000,
     CreateBookingParticipants1796000020001,
     RecordAbsentParty1796000020002,
+    RequireLetters1796000020003,
   ],
 };

@@ -188,6 +188,15 @@ describe('the list of mentors', () => {
     );
   });
 
+  it('is searched in Cyrillic by the trigrams of the index', async () => {
+    const { id } = await mentorship.mentor({ title: 'Пекарь ржаного хлеба' });
+    expect(await ids({ q: 'РЖАНОГО' })).toEqual([id]);
+    const [row] = await mentorship.dataSource.query<{ trigrams: number }[]>(
+      `SELECT cardinality(show_trgm('ржаного')) AS trigrams`,
+    );
+    expect(row?.trigrams).toBeGreaterThan(0);
+  });
+
   it('comes in pages', async () => {
     for (const _ of Array.from({ length: 3 })) await mentorship.mentor({ skills: ['Paging'] });
     const page = { skill: 'paging', limit: 2, sort: 'newest' } as const;

@@ -65,3 +65,26 @@ describe('a database of the first version', () => {
     });
   });
 });
+
+describe('a database without letters beyond ASCII', () => {
+  it('is refused with what to do', async () => {
+    const database = await testDatabase('mentorship_letters');
+    const url = new URL(database.url);
+    const name = `${url.pathname.slice(1)}_c`;
+    const settings: DatabaseSettings = { url: url.href, ...schema };
+    await withDirectDatabase(settings, (server) =>
+      server.query(`CREATE DATABASE ${name} TEMPLATE template0 LC_CTYPE 'C'`),
+    );
+    try {
+      url.pathname = `/${name}`;
+      await expect(runMigrations({ ...settings, url: url.href })).rejects.toThrow(
+        `The database "${name}" has LC_CTYPE "C", which knows no letters beyond ASCII`,
+      );
+    } finally {
+      await withDirectDatabase(settings, (server) =>
+        server.query(`DROP DATABASE ${name} WITH (FORCE)`),
+      );
+      await database.drop();
+    }
+  });
+});

@@ -82,7 +82,16 @@ async function createOnGivenServer(server: string, service: ServiceName): Promis
     await withClient(url.href, async (client) => {
       const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [service]);
       if (found.rowCount === 0) {
-        await client.query(`CREATE DATABASE ${client.escapeIdentifier(service)}`);
+        // A server that was set up with C has no letters beyond ASCII, which the search of mentors needs.
+        const {
+          rows: [template],
+        } = await client.query<{ ctype: string }>(
+          `SELECT datctype AS ctype FROM pg_database WHERE datname = 'template1'`,
+        );
+        const letters = /^(C|POSIX)$/.test(template?.ctype ?? '')
+          ? ` TEMPLATE template0 ENCODING 'UTF8' LC_CTYPE 'C.UTF-8'`
+          : '';
+        await client.query(`CREATE DATABASE ${client.escapeIdentifier(service)}${letters}`);
       }
     });
   } catch (error) {

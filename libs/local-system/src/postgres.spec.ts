@@ -74,6 +74,31 @@ describe('the PostgreSQL of a data folder', () => {
     await expect(query(url, 'SELECT id FROM thing')).resolves.toEqual([{ id: 7 }]);
   });
 
+  it('knows the letters of all languages, also in a database of an earlier version', async () => {
+    const server = await startPostgres({ directory: await folder('letters'), persistent: false });
+    onTestFinished(() => server.stop());
+    const trigrams = async (url: string) =>
+      query(url, `SELECT cardinality(show_trgm('привет')) AS trigrams`);
+    const url = await server.createDatabase('fresh');
+    await query(url, 'CREATE EXTENSION pg_trgm');
+    expect(await trigrams(url)).toEqual([{ trigrams: 7 }]);
+
+    await query(server.url, `CREATE DATABASE earlier TEMPLATE template0 LC_CTYPE 'C'`);
+    const earlier = new URL(server.url);
+    earlier.pathname = '/earlier';
+    await query(earlier.href, 'CREATE EXTENSION pg_trgm');
+    await query(earlier.href, `CREATE TABLE texts AS SELECT 'привет, мир' AS text`);
+    await query(earlier.href, 'CREATE INDEX texts_trgm ON texts USING gin (text gin_trgm_ops)');
+    expect(await trigrams(earlier.href)).toEqual([{ trigrams: 0 }]);
+
+    await expect(server.createDatabase('earlier')).resolves.toBe(earlier.href);
+    expect(await trigrams(earlier.href)).toEqual([{ trigrams: 7 }]);
+    await query(earlier.href, `ALTER ROLE CURRENT_USER SET enable_seqscan = off`);
+    expect(await query(earlier.href, `SELECT text FROM texts WHERE text LIKE '%привет%'`)).toEqual([
+      { text: 'привет, мир' },
+    ]);
+  });
+
   it('starts beside the pid file of a killed server, also when another process has that id now', async () => {
     const directory = await folder('stale');
     const first = await startPostgres({ directory, persistent: true });

@@ -56,6 +56,11 @@ export interface Postgres {
 
 const startTimeout = 60_000;
 const user = 'mentorhub';
+/**
+ * Names of UTF-8 locales on Linux, macOS and Windows, for LC_CTYPE. Without one, `pg_trgm` takes letters beyond ASCII for
+ * blanks, so that a search finds nothing written in Cyrillic; the builtin locale alone does not help it.
+ */
+const utf8Locales = ['C.UTF-8', 'en_US.UTF-8', 'en-US.UTF-8'];
 
 /**
  * Starts the PostgreSQL that comes with the project and resolves when it accepts connections on
@@ -82,6 +87,24 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     return cluster;
   } catch (error) {
     throw explainFileError(error, options.directory);
+  }
+}
+
+/** Tries locales one after the other until this machine has one; the error of the last one if it has none. */
+async function firstAccepted(
+  locales: readonly string[],
+  use: (locale: string) => Promise<unknown>,
+): Promise<void> {
+  for (const [index, locale] of locales.entries()) {
+    try {
+      await use(locale);
+      return;
+    } catch (error) {
+      const unknown =
+        error instanceof Error &&
+        /invalid (LC_CTYPE )?locale name|could not create locale/.test(error.message);
+      if (!unknown || index === locales.length - 1) throw error;
+    }
   }
 }
 
@@ -131,21 +154,25 @@ class Cluster implements Postgres {
     await rm(this.data, { recursive: true, force: true });
     this.password = this.options.password ?? randomBytes(24).toString('base64url');
     await this.writeOwn(passwordFile, `${this.password}\n`);
-    await this.runInitdb([
-      '-D',
-      this.data,
-      '-U',
-      user,
-      '-A',
-      'scram-sha-256',
-      `--pwfile=${passwordFile}`,
-      '--encoding=UTF8',
-      // Sorting that does not depend on the machine's locales.
-      '--locale=C',
-      '--locale-provider=builtin',
-      '--builtin-locale=C.UTF-8',
-      ...(this.options.persistent ? [] : ['--no-sync']),
-    ]);
+    await firstAccepted(utf8Locales, async (locale) => {
+      await rm(this.data, { recursive: true, force: true });
+      await this.runInitdb([
+        '-D',
+        this.data,
+        '-U',
+        user,
+        '-A',
+        'scram-sha-256',
+        `--pwfile=${passwordFile}`,
+        '--encoding=UTF8',
+        // Sorting that does not depend on the machine's locales.
+        '--locale=C',
+        '--locale-provider=builtin',
+        '--builtin-locale=C.UTF-8',
+        `--lc-ctype=${locale}`,
+        ...(this.options.persistent ? [] : ['--no-sync']),
+      ]);
+    });
     await writeFile(complete, '');
   }
 
@@ -172,12 +199,45 @@ class Cluster implements Postgres {
 
   async createDatabase(name: string): Promise<string> {
     await this.administer(async (client) => {
-      const found = await client.query('SELECT 1 FROM pg_database WHERE datname = $1', [name]);
-      if (found.rowCount === 0) {
-        await client.query(`CREATE DATABASE ${client.escapeIdentifier(name)}`);
+      const found = await client.query<{ ctype: string }>(
+        'SELECT datctype AS ctype FROM pg_database WHERE datname = $1',
+        [name],
+      );
+      const [database] = found.rows;
+      if (!database) {
+        // Not from template1: in a cluster of an earlier version that has the LC_CTYPE of C.
+        await firstAccepted(utf8Locales, (locale) =>
+          client.query(
+            `CREATE DATABASE ${client.escapeIdentifier(name)} TEMPLATE template0 LC_CTYPE ${client.escapeLiteral(locale)}`,
+          ),
+        );
+      } else if (database.ctype === 'C') {
+        await this.giveLetters(client, name);
       }
     });
     return this.urlOf(name);
+  }
+
+  /**
+   * Changes a database of an earlier version to a UTF-8 LC_CTYPE, and renews its indexes, which may depend on it. Sorting
+   * and upper and lower case do not, as they come from the builtin locale.
+   */
+  private async giveLetters(client: Client, name: string): Promise<void> {
+    await firstAccepted(utf8Locales, async (locale) => {
+      // Fails where the machine lacks the locale.
+      const [probe, lcCtype] = ['pg_temp.probe', client.escapeLiteral(locale)];
+      await client.query(
+        `CREATE COLLATION ${probe} (provider = libc, lc_collate = 'C', lc_ctype = ${lcCtype})`,
+      );
+      await client.query('UPDATE pg_database SET datctype = $2 WHERE datname = $1', [name, locale]);
+    });
+    const inside = new Client({ connectionString: this.urlOf(name) });
+    await inside.connect();
+    try {
+      await inside.query(`REINDEX DATABASE ${inside.escapeIdentifier(name)}`);
+    } finally {
+      await inside.end();
+    }
   }
 
   async dropDatabase(name: string): Promise<void> {
