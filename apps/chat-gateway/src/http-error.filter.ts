@@ -2,7 +2,7 @@ import { httpErrorBody, type Problem } from '@mentorhub/contracts';
 import { type ArgumentsHost, Catch, type ExceptionFilter, HttpException } from '@nestjs/common';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 
-/** This gateway has no routes: whoever speaks plain HTTP to it is told what it is for, in the REST error format. */
+/** This gateway has no routes: a plain HTTP request is answered with what it is for, in the REST error format. */
 @Catch()
 export class HttpErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { type AddressInfo, createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import {
   type Caller,
@@ -24,6 +25,7 @@ import { readConfig } from '../src/config.js';
 import { configure } from '../src/configure.js';
 
 const chatMain = fileURLToPath(new URL('../../chat/dist/main.js', import.meta.url));
+const gatewayMain = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const unlimited = { WS_MESSAGES_PER_10_SECONDS: '100000', WS_MESSAGE_BURST: '100000' };
 
 /** NATS with a second user whose signals get lost, as those of a process that dies right after a commit. */
@@ -39,7 +41,8 @@ function natsConfig(port: number, storeDirectory: string): string {
 
 /** The chat gateway with the real chat service in a process of its own, and a double of identity. */
 export async function startWorld(name: string) {
-  if (!existsSync(chatMain)) throw new Error('Build first: npm run build.');
+  if (!existsSync(chatMain) || !existsSync(gatewayMain))
+    throw new Error('Build first: npm run build.');
   const nats = await testNats({ config: natsConfig });
   const database = await testDatabase(name);
   const identity = await startIdentity(nats.url);
@@ -91,11 +94,37 @@ export async function startWorld(name: string) {
     return gateway;
   }
 
+  /** A gateway in a process of its own, which can be killed. */
+  async function startGatewayProcess(): Promise<{ child: ChildProcess; url: string }> {
+    const port = await freePort();
+    const child = spawn(process.execPath, [gatewayMain], {
+      env: {
+        PROFILE: 'local',
+        LOG_LEVEL: 'warn',
+        LOG_FORMAT: 'json',
+        PORT: String(port),
+        MANAGEMENT_PORT: '0',
+        NATS_URL: nats.url,
+        NATS_USER: 'all',
+        NATS_PASSWORD: 'all',
+        ...unlimited,
+      },
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
+    processes.push(child);
+    await eventually('the gateway to answer', async () => {
+      if (child.exitCode !== null) throw new Error(`the gateway ended with ${child.exitCode}`);
+      return fetch(`http://127.0.0.1:${port}/`).catch(() => undefined);
+    });
+    return { child, url: `ws://127.0.0.1:${port}/ws/chat` };
+  }
+
   return {
     ...identity,
     nats,
     startChat,
     startGateway,
+    startGatewayProcess,
     /** Opens a socket with a ticket and waits for its welcome. */
     async socketOf(userId: number, gateway: RunningGateway): Promise<ActorSocket> {
       const ticket = identity.ticketFor(userId);
@@ -128,6 +157,15 @@ export async function end(child: ChildProcess, signal: NodeJS.Signals = 'SIGTERM
   const exited = once(child, 'exit');
   child.kill(signal);
   await exited;
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
 }
 
 /** What the gateway and chat ask of identity. */

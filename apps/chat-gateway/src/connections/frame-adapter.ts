@@ -106,7 +106,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     else reader.awaitSignIn();
   }
 
-  /** Lets the frames in hand finish, sends everyone to another replica, and tells that nobody is here any more. */
+  /** Lets the frames in hand finish, sends everyone to another replica, and reports that nobody is here any more. */
   async close(endpoint: Endpoint): Promise<void> {
     this.draining = true;
     const finishing = [...this.readers.values()].map((reader) => reader.finish());

@@ -4,7 +4,7 @@ import { type ApplicationError, httpErrorBody } from '@mentorhub/contracts';
 
 /** Answers an HTTP upgrade with an error of the REST format and ends the connection. */
 export function refuse(socket: Duplex, error: ApplicationError, requestId: string): void {
-  const { status } = error;
+  const { status, retryAfterSeconds = status === 503 ? 1 : undefined } = error;
   const body = JSON.stringify(httpErrorBody(error, requestId));
   socket.end(
     [
@@ -13,7 +13,7 @@ export function refuse(socket: Duplex, error: ApplicationError, requestId: strin
       'Content-Type: application/json; charset=utf-8',
       `Content-Length: ${Buffer.byteLength(body)}`,
       `X-Request-ID: ${requestId}`,
-      ...(status === 503 ? ['Retry-After: 1'] : []),
+      ...(retryAfterSeconds === undefined ? [] : [`Retry-After: ${retryAfterSeconds}`]),
       '',
       body,
     ].join('\r\n'),

@@ -85,11 +85,11 @@ export class Connection {
   }
 
   /** Passes on what is worth something only now. */
-  tell(outgoing: OutgoingFrame): void {
+  sendIfLive(outgoing: OutgoingFrame): void {
     if (this.phase === 'live') this.write(outgoing.data);
   }
 
-  /** Places the socket at the end of the log; what came meanwhile follows. */
+  /** Places the socket at the end of the log; frames that arrived meanwhile follow. */
   start(head: LogPosition): void {
     this.position = head.offset;
     this.goLive();

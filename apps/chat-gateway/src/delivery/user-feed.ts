@@ -58,7 +58,7 @@ export class UserFeed {
   accept(frame: LiveFrame, origin?: string): boolean {
     if (frame.type === 'typing' || frame.type === 'presence') {
       const outgoing = new OutgoingFrame(frame);
-      for (const connection of this.connections) connection.tell(outgoing);
+      for (const connection of this.connections) connection.sendIfLive(outgoing);
       return false;
     }
     this.place(new OutgoingFrame<DurableFrame>(frame, origin));
@@ -94,7 +94,7 @@ export class UserFeed {
     for (const frame of frames) this.place(new OutgoingFrame<DurableFrame>(frame));
   }
 
-  /** The log cannot be continued from here: every socket is told. */
+  /** The log cannot be continued from here: every socket gets `recovered: false`. */
   lose(head: LogPosition): void {
     this.startFrom(head);
     for (const connection of this.connections) connection.lose(head);

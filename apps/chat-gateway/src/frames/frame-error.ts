@@ -1,6 +1,6 @@
 import { ApplicationError, type ErrorCode, type FrameErrorCode } from '@mentorhub/contracts';
 
-/** What a client is told about a frame that could not be carried out. */
+/** Why a frame could not be carried out, as the client gets it. */
 export class FrameError extends Error {
   override readonly name = 'FrameError';
 

@@ -23,7 +23,7 @@ interface ChatRow {
 
 /**
  * Finds and opens chats of two. Remembers only that a chat exists and who is in it: facts that can never turn false,
- * so that replicas need not tell each other anything.
+ * so that replicas need not notify each other.
  */
 @Injectable()
 export class DirectChats {

@@ -16,7 +16,7 @@ const dayMs = 86_400_000;
 
 /**
  * Lets event logs begin later, a little at a time: after the entries older than `EVENT_LOG_DAYS`, which are dropped, and
- * with the newest `EVENT_LOG_ENTRIES` events. A device that was away for longer is told to fetch over REST. Messages
+ * with the newest `EVENT_LOG_ENTRIES` events. A device that was away for longer gets `recovered: false` and fetches over REST. Messages
  * stay, in their chats. Replicas may do it side by side.
  */
 @Injectable()

@@ -15,8 +15,8 @@ import { messageSent } from '@mentorhub/contracts';
  * Why it is safe side by side, in any number of replicas:
  * - `logs` takes the log rows of all users in the order of their ids, before anything else is locked, so two batches
  *   cannot wait for each other in a circle; receipts and notifications lock in the same order.
- * - Message ids are drawn after that (`placed` and `clock` need `logs`), so whoever holds a chat's logs draws higher ids
- *   than whoever held them before: the order of ids, of offsets and of `sent_at` is the same for all.
+ * - Message ids are drawn after that (`placed` and `clock` need `logs`), so a statement that holds a chat's logs draws
+ *   higher ids than those that held them before: the order of ids, of offsets and of `sent_at` is the same for all.
  * - The caller says who is in a chat, which never changes. Whoever is in a chat has a log.
  *
  * One event reports the whole batch, under the id of its first message; a trace of one of them leads to it. Its JSON is

@@ -6,7 +6,7 @@ export class CountUnread1796000000021 implements MigrationInterface {
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`
       -- unread_count messages of the others are after unread_from and not after unread_to. It counts while unread_from is
-      -- last_read_message_id: whoever moves that without counting makes it void, and counting begins there again.
+      -- last_read_message_id: a version that moves that without counting makes it void, and counting begins there again.
       ALTER TABLE participants
         ADD COLUMN unread_from bigint NOT NULL DEFAULT 0,
         ADD COLUMN unread_to bigint NOT NULL DEFAULT 0,

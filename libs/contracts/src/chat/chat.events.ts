@@ -33,7 +33,7 @@ export interface SignalledMessage {
 }
 
 /**
- * Messages that a group commit stored, in the order of their ids. Every gateway hears of all of them: two signals for
+ * Messages that a group commit stored, in the order of their ids. Every gateway receives all of them: two signals for
  * each message, to its two users, would cost the broker and both ends more than the gateways take to look through one.
  */
 export const messagesStored = signal<{ messages: SignalledMessage[] }>('chat.messages');

@@ -1,7 +1,7 @@
 import type { NotificationView } from '../notifications/notifications.dto.js';
 
 /*
- * What the WebSocket sends. Durable frames carry the `offset` of the user's event log; the others are told once or
+ * What the WebSocket sends. Durable frames carry the `offset` of the user's event log; the others are sent once or
  * not at all.
  */
 

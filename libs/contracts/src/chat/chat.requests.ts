@@ -58,7 +58,7 @@ export interface SocketPost {
  */
 export const maxBatchCharacters = 120_000;
 
-/** What the `ack` of a post tells beyond what its gateway knows. */
+/** What the `ack` of a post has beyond what its gateway knows. */
 export type AckDetails = Omit<AckFrame, 'type' | 'client_id'>;
 
 export type PostAnswer = { ack: AckDetails } | { problem: Problem };
