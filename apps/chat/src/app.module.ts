@@ -17,6 +17,7 @@ import { MessageStore } from './messages/message-store.js';
 import { MessageWriter } from './messages/message-writer.js';
 import { MessagesController } from './messages/messages.controller.js';
 import { MessagesService } from './messages/messages.service.js';
+import { ReadPublisher } from './messages/read-publisher.js';
 import { ReceiptsService } from './messages/receipts.service.js';
 import { PresenceController } from './presence/presence.controller.js';
 import { PresenceService } from './presence/presence.service.js';
@@ -58,6 +59,7 @@ export const appModule = (config: ChatConfig): DynamicModule => ({
     MessageStore,
     MessageWriter,
     ReceiptsService,
+    ReadPublisher,
     TypingService,
     EventLog,
     LogInbox,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import {
   type AckDetails,
   type ApplicationError,
+  type ChatRead,
   Chats,
   type DurableFrame,
   EventLog,
@@ -14,6 +15,7 @@ import { requestContext } from '@mentorhub/messaging';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Pool } from 'pg';
 import { MessageStore } from '../src/messages/message-store.js';
+import { ReadPublisher } from '../src/messages/read-publisher.js';
 import { ReceiptsService } from '../src/messages/receipts.service.js';
 import { caller, startChat, type TestChat } from './harness.js';
 
@@ -74,6 +76,14 @@ async function readAll(userId: number): Promise<DurableFrame[]> {
       after_message_id: slice.after_message_id,
     };
   }
+}
+
+/** What was published of who read a chat, the first event first. */
+async function readsOf(chatId: number): Promise<ChatRead[]> {
+  const rows = await chat.sql.query<{ payload: { reads: ChatRead[] } }[]>(
+    `SELECT payload FROM outbox WHERE type = 'chat.chat.read' ORDER BY id`,
+  );
+  return rows.flatMap(({ payload }) => payload.reads).filter((read) => read.chat_id === chatId);
 }
 
 describe('sending', () => {
@@ -402,6 +412,42 @@ describe('reading', () => {
     });
     const history = await chat.requests.request(Chats.history, caller(31), { id: first.chat_id });
     expect(history.items.map(({ read }) => read)).toEqual([true, true, false]);
+  });
+
+  it('publishes once what was read again and again, up to the last message', async () => {
+    const sent: AckDetails[] = [];
+    for (let n = 0; n < 20; n++) sent.push(await post(51, 52, `message ${n}`));
+    const chatId = sent[0]?.chat_id ?? 0;
+    const publisher = chat.service.app.get(ReadPublisher);
+    // Keeps the sweep away, so that all reads meet in one event.
+    const sweep = vi.spyOn(publisher, 'publish').mockResolvedValue(0);
+    for (const { id } of sent) await chat.requests.request(Messages.read, caller(52), { id });
+    await chat.requests.request(Messages.read, caller(52), { id: sent[3]?.id ?? 0 });
+    sweep.mockRestore();
+
+    await vi.waitFor(async () => {
+      expect(await readsOf(chatId)).toEqual([
+        { chat_id: chatId, user_id: 52, message_id: sent.at(-1)?.id },
+      ]);
+    });
+  });
+
+  it('publishes the last message of readers at the same time, beside two publishers', async () => {
+    const sent: AckDetails[] = [];
+    for (let n = 0; n < 30; n++) sent.push(await post(53, 54, `message ${n}`));
+    const chatId = sent[0]?.chat_id ?? 0;
+    const publisher = chat.service.app.get(ReadPublisher);
+    await Promise.all(
+      sent.flatMap(({ id }) => [
+        chat.requests.request(Messages.read, caller(54), { id }),
+        publisher.publish(),
+        publisher.publish(),
+      ]),
+    );
+    await vi.waitFor(async () => {
+      expect((await readsOf(chatId)).at(-1)?.message_id).toBe(sent.at(-1)?.id);
+    });
+    expect(await chat.sql.query('SELECT FROM unpublished_reads')).toEqual([]);
   });
 
   it('counts as if each message were counted every time, whatever is read in whatever order', async () => {

@@ -80,6 +80,30 @@ describe('the system with two replicas of each gateway', () => {
       for (const socket of [annaHere, annaThere, borisThere]) socket.close();
     });
 
+    it('one unread notification is kept of a chat, and reading the chat lets the next message notify again', async () => {
+      const [frida, gustav] = [await signUp('frida'), await signUp('gustav')];
+      const write = (text: string) =>
+        frida.post<{ id: number }>('/api/v1/messages', { recipient_id: gustav.userId, text });
+      const notifications = async () => {
+        const { items } = await gustav.get<{
+          items: { is_read: boolean; data: { message_id: number } }[];
+        }>('/api/v1/notifications?type=new_message');
+        return items.map(({ is_read, data }) => ({ is_read, message_id: data.message_id }));
+      };
+      const first = await write('Hello');
+      await expect.poll(notifications).toEqual([{ is_read: false, message_id: first.id }]);
+
+      const second = await write('Are you there?');
+      await gustav.post(`/api/v1/messages/${second.id}/read`);
+      await expect.poll(notifications).toEqual([{ is_read: true, message_id: first.id }]);
+
+      const third = await write('Good to see you.');
+      await expect.poll(notifications).toEqual([
+        { is_read: false, message_id: third.id },
+        { is_read: true, message_id: first.id },
+      ]);
+    });
+
     it('signing out ends the session on every replica at once', async () => {
       const carol = await signUp('carol');
       const [here, there] = [await openAt(carol, 0), await openAt(carol, 1)];

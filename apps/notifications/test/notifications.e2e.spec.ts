@@ -13,6 +13,8 @@ import {
   bookingRequested,
   type CapturedMail,
   ApplicationError,
+  type ChatRead,
+  chatRead,
   type Contact,
   DevMail,
   EmailVerification,
@@ -37,7 +39,7 @@ import { ConsoleLogger } from '@nestjs/common';
 import { Clock, createService, type RunningService } from '@mentorhub/service-kit';
 import { eventually, type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { DataSource } from 'typeorm';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { appModule } from '../src/app.module.js';
 import { readConfig } from '../src/config.js';
 import { retryMs } from '../src/deferred/deferred-notifications.js';
@@ -107,6 +109,7 @@ describe('notifications', () => {
   const contacts = new Map<number, Contact>();
   const away = new Set<number>();
   const silent = new Set<number>();
+  const endSilence: (() => void)[] = [];
   let database: TestDatabase;
   let nats: Awaited<ReturnType<typeof testNats>>;
   let mailDirectory: string;
@@ -154,7 +157,7 @@ describe('notifications', () => {
     data = service().app.get(DataSource);
     neighbours = await Neighbours.connect(nats.url);
     neighbours.answer(Users.contact, ({ user_id }) =>
-      silent.has(user_id) ? new Promise<never>(() => undefined) : contactOf(user_id),
+      silent.has(user_id) ? silence() : contactOf(user_id),
     );
     neighbours.answer(EmailVerification.mint, ({ user_id }) => ({
       ...contactOf(user_id),
@@ -227,6 +230,19 @@ describe('notifications', () => {
     });
   }
 
+  /** No answer until the test is over; then that the user is gone. */
+  function silence(): Promise<never> {
+    return new Promise((_resolve, reject) => {
+      endSilence.push(() => reject(ApplicationError.notFound('The user')));
+    });
+  }
+
+  afterEach(() => {
+    for (const userId of silent) contacts.delete(userId);
+    silent.clear();
+    for (const end of endSilence.splice(0)) end();
+  });
+
   /** Somebody about whom identity gives no answer at all. */
   function silentPerson(): number {
     const user = person('ru');
@@ -266,6 +282,9 @@ describe('notifications', () => {
          SELECT $1, 'mentor_approved', '{}', $2, $2 FROM generate_series(1, $3)`,
       [userId, clock.now(), count],
     );
+
+  const readChats = (reads: ChatRead[]) =>
+    neighbours.tell(chatRead, reads[0]?.chat_id ?? 0, { reads });
 
   /** Somebody with three unread notifications. */
   async function withThree(): Promise<number> {
@@ -554,7 +573,35 @@ describe('notifications', () => {
       expect(await mailsOf(english)).toEqual([]);
     });
 
-    it('once that is read, the next message notifies again', async () => {
+    it('once the chat is read, the next message notifies again', async () => {
+      const [sender, reader, other] = [person(), person(), person()];
+      await say(1, 10, sender, [reader, other]);
+      const first = await notified(reader, 'new_message');
+      await say(2, 10, sender, [reader, other]);
+      await readChats([{ chat_id: 10, user_id: reader, message_id: 2 }]);
+      await say(3, 10, sender, [reader, other]);
+      await caughtUp();
+      expect((await list(reader)).items).toMatchObject([
+        { data: { message_id: 3 }, is_read: false },
+        { id: first.id, data: { message_id: 1 }, is_read: true },
+      ]);
+      expect((await list(other)).items).toMatchObject([
+        { data: { message_id: 1 }, is_read: false },
+      ]);
+    });
+
+    it('what was said after the chat was read stays unread', async () => {
+      const [sender, reader] = [person(), person()];
+      await say(5, 11, sender, [reader]);
+      await readChats([
+        { chat_id: 11, user_id: reader, message_id: 4 },
+        { chat_id: 12, user_id: reader, message_id: 9 },
+      ]);
+      await caughtUp();
+      expect((await list(reader)).items).toMatchObject([{ is_read: false }]);
+    });
+
+    it('once the notification is read, the next message notifies again', async () => {
       const [sender, reader] = [person(), person()];
       await say(1, 9, sender, [reader]);
       const { id } = await notified(reader, 'new_message');

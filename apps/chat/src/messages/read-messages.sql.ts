@@ -50,6 +50,12 @@ moved AS (
     AND participants.last_read_message_id = counted.last_read AND EXISTS (SELECT FROM logs)
   RETURNING participants.chat_id
 ),
+unpublished AS (
+  -- The update locks the row, so that it is not published with the message before.
+  INSERT INTO unpublished_reads (chat_id, user_id, message_id)
+  SELECT chat_id, $1, $2 FROM moved
+  ON CONFLICT (chat_id, user_id) DO UPDATE SET message_id = excluded.message_id
+),
 bumped AS (
   UPDATE user_logs SET last_offset = logs.last_offset + 1
   FROM logs, moved

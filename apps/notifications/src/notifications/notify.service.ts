@@ -1,4 +1,9 @@
-import { type Locale, type NotificationType, notificationCreated } from '@mentorhub/contracts';
+import {
+  type ChatRead,
+  type Locale,
+  type NotificationType,
+  notificationCreated,
+} from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { preparedQuery } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
@@ -121,6 +126,28 @@ export class Notify {
         readAt: null,
         createdAt,
       })),
+    );
+  }
+
+  /** Marks the notifications of chats as read, of messages up to the one that was read last; drops deferred ones. */
+  async markChatsRead(tx: EntityManager, reads: readonly ChatRead[]): Promise<void> {
+    const values = [
+      reads.map(({ user_id }) => user_id),
+      reads.map(({ chat_id }) => chat_id),
+      reads.map(({ message_id }) => message_id),
+    ];
+    const isRead = `type = 'new_message' AND read.user_id = notified.user_id
+      AND read.chat_id::text = notified.data ->> 'chat_id'
+      AND read.message_id >= (notified.data ->> 'message_id')::bigint`;
+    const readMessages = `unnest($1::integer[], $2::integer[], $3::bigint[]) AS read (user_id, chat_id, message_id)`;
+    await tx.query(
+      `UPDATE notifications AS notified SET read_at = $4 FROM ${readMessages}
+       WHERE notified.read_at IS NULL AND ${isRead}`,
+      [...values, this.clock.now()],
+    );
+    await tx.query(
+      `DELETE FROM deferred_notifications AS notified USING ${readMessages} WHERE ${isRead}`,
+      values,
     );
   }
 

@@ -12,7 +12,7 @@ import { MailQueue } from '../mail/mail-queue.js';
 import { Notify } from '../notifications/notify.service.js';
 import { Recipients } from '../recipients/recipients.js';
 
-/** What users hear about their accounts. */
+/** What users are notified of in their accounts. */
 @Controller()
 export class AccountRules {
   constructor(

@@ -40,7 +40,7 @@ export class MentorRules {
   }
 
   @OnEvent(reviewCreated)
-  async tellMentorOfReview(
+  async notifyMentorOfReview(
     { data }: EventEnvelope<ReviewCreated>,
     tx: EntityManager,
   ): Promise<void> {

@@ -20,12 +20,12 @@ import { Notify } from '../notifications/notify.service.js';
 const session = ({ topic, starts_at }: BookingFact) => ({ topic, starts_at });
 const ids = ({ booking_id }: BookingFact) => ({ session_id: booking_id });
 
-/** What mentors and mentees hear about their sessions. */
+/** What mentors and mentees are notified of in their sessions. */
 @Controller()
 export class SessionRules {
   constructor(private readonly notify: Notify) {}
 
-  /** A mentor hears of a session once there is something to decide: at once when it is free, else when it is paid. */
+  /** A mentor is notified of a session once there is something to decide: at once when it is free, else when it is paid. */
   @OnEvent(bookingRequested)
   async askMentorForFreeSession(
     { data }: EventEnvelope<BookingFact & { amount_due: object | null }>,
@@ -40,7 +40,7 @@ export class SessionRules {
   }
 
   @OnEvent(bookingConfirmed)
-  async tellMenteeOfConfirmation(
+  async notifyMenteeOfConfirmation(
     { data }: EventEnvelope<BookingFact>,
     tx: EntityManager,
   ): Promise<void> {
@@ -53,7 +53,7 @@ export class SessionRules {
   }
 
   @OnEvent(bookingMeetingLinkAdded)
-  async tellMenteeOfMeetingLink(
+  async notifyMenteeOfMeetingLink(
     { data }: EventEnvelope<BookingFact>,
     tx: EntityManager,
   ): Promise<void> {
@@ -65,9 +65,9 @@ export class SessionRules {
     });
   }
 
-  /** The other party hears of it; but not a mentor of a session that was never paid, who has not heard of it at all. */
+  /** The other party is notified; but not the mentor of a session that was never paid, who was not notified of the request. */
   @OnEvent(bookingCancelled)
-  async tellOtherPartyOfCancellation(
+  async notifyOtherPartyOfCancellation(
     { data }: EventEnvelope<BookingCancelled>,
     tx: EntityManager,
   ): Promise<void> {
@@ -89,7 +89,7 @@ export class SessionRules {
   }
 
   @OnEvent(bookingExpired)
-  async tellMenteeOfExpiry(
+  async notifyMenteeOfExpiry(
     { data }: EventEnvelope<BookingFact & { refund_minor: number }>,
     tx: EntityManager,
   ): Promise<void> {
@@ -108,7 +108,7 @@ export class SessionRules {
   }
 
   @OnEvent(bookingCompleted)
-  async tellBothOfCompletion(
+  async notifyBothOfCompletion(
     { data }: EventEnvelope<BookingFact>,
     tx: EntityManager,
   ): Promise<void> {

@@ -21,6 +21,19 @@ export interface SentMessages {
 /** Messages were sent, together. An event a message would cost more than the message. */
 export const messageSent = event<SentMessages>('chat.message.sent');
 
+/** A user has read a chat up to a message. */
+export interface ChatRead {
+  chat_id: number;
+  user_id: number;
+  message_id: number;
+}
+
+/**
+ * Chats were read, within about a second, each with the last message that its reader has read. An event for each read
+ * would cost more than the read.
+ */
+export const chatRead = event<{ reads: ChatRead[] }>('chat.chat.read');
+
 /** A message on its way to the open sockets of everyone in its chat. */
 export interface SignalledMessage {
   frame: Omit<MessageFrame, 'offset' | 'client_id'>;
