@@ -94,14 +94,47 @@ export const eventsLag = once(
     }),
 );
 
-/** Age of the oldest event that waits for the relay; 0 when none does. */
-export const outboxAge = once(
+/** An age in seconds, computed when it is read: it grows on while nobody can look for a newer value. */
+class AgeGauge extends Gauge {
+  /** Undefined reads as 0. */
+  since: Date | undefined;
+
+  refresh(): void {
+    this.set(this.since ? Math.max(0, Date.now() - this.since.getTime()) / 1000 : 0);
+  }
+}
+
+function ageGauge(name: string, help: string): AgeGauge {
+  return once(name, () => {
+    const gauge: AgeGauge = new AgeGauge({ name, help, collect: () => gauge.refresh() });
+    return gauge;
+  });
+}
+
+/**
+ * Age of the oldest event that waits for the relay; 0 when none does. While the relay cannot look, it is the time since
+ * it last could.
+ */
+export const outboxAge = ageGauge(
   'outbox_oldest_unpublished_seconds',
+  'Age of the oldest event not yet handed to JetStream, as seen by the active relay.',
+);
+
+/** Events set aside because they can never be published, by `type` and `reason`. */
+export const eventsParked = once(
+  'events_parked_total',
   () =>
-    new Gauge({
-      name: 'outbox_oldest_unpublished_seconds',
-      help: 'Age of the oldest event not yet handed to JetStream, as seen by the active relay.',
+    new Counter({
+      name: 'events_parked_total',
+      help: 'Events of the outbox that can never be published and were set aside, by type and reason.',
+      labelNames: ['type', 'reason'] as const,
     }),
+);
+
+/** Age of the oldest event that failed, or waits behind one that did; 0 when none does. */
+export const eventsWaiting = ageGauge(
+  'events_oldest_waiting_seconds',
+  'Age of the oldest event in inbox_retries, which failed or waits behind one that did, as seen by the leader.',
 );
 
 /** 1 in the process that relays and handles the service's events, 0 in the standbys. */

@@ -72,6 +72,7 @@ function jetStream(service: (typeof services)[number]): string[] {
         `$JS.API.CONSUMER.CREATE.${stream}.${consumer}`,
         `$JS.API.CONSUMER.CREATE.${stream}.${consumer}.>`,
         `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.DELETE.${stream}.${consumer}`,
         `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
         `$JS.ACK.${stream}.${consumer}.>`,
       ];

@@ -57,8 +57,8 @@ export class EffectsController {
 
 const outbox = new Outbox();
 
-/** Tells that things happened, each for its aggregate. */
-export async function tell(
+/** Adds to the outbox that things happened, each for its aggregate. */
+export async function addEvents(
   database: DataSource,
   things: [aggregate: string, Thing][],
   contract: EventContract<Thing> = thingHappened,

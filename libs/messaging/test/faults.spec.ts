@@ -4,7 +4,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventWorker, NATS_CONNECTION, type ServiceMessagingOptions } from '../src/index.js';
 import { endChildren, startChild } from './child/start.js';
-import { EffectsController, effectsOf, range, recorded, tell } from './effects.js';
+import { EffectsController, effectsOf, range, recorded, addEvents } from './effects.js';
 import { type Fixture, type FixtureSettings, openDatabase, startService } from './fixture.js';
 import type { DataSource } from 'typeorm';
 
@@ -57,7 +57,7 @@ describe('no event is lost and no effect happens twice', () => {
 
   it('when the relay is killed between publish and mark', async () => {
     const child = await startChild({ ...settings, dieBetween: 'publish-mark' });
-    await tell(
+    await addEvents(
       database,
       range(0, 20).map((n) => ['1', { n }]),
     );
@@ -69,7 +69,7 @@ describe('no event is lost and no effect happens twice', () => {
 
   it('when the consumer is killed between commit and acknowledgement', async () => {
     const child = await startChild({ ...settings, dieBetween: 'commit-ack' });
-    await tell(
+    await addEvents(
       database,
       range(0, 20).map((n) => ['1', { n }]),
     );
@@ -77,20 +77,20 @@ describe('no event is lost and no effect happens twice', () => {
     const before = await effectsOf(database);
     expect(before.length).toBeGreaterThan(0);
     await start();
-    await tell(database, [['1', { n: 20 }]]);
+    await addEvents(database, [['1', { n: 20 }]]);
     await expectOnce(range(0, 21));
   });
 
   it('when the active process is killed: another one takes over within two seconds', async () => {
     const child = await startChild(settings);
-    await tell(database, [['1', { n: 0 }]]);
+    await addEvents(database, [['1', { n: 0 }]]);
     await expectOnce([0]);
     const standby = await start();
     expect(standby.app.get(EventWorker).isLeader).toBe(false);
     child.kill();
     await child.ended;
     const killedAt = Date.now();
-    await tell(database, [['1', { n: 1 }]]);
+    await addEvents(database, [['1', { n: 1 }]]);
     await expectOnce([0, 1]);
     expect(Date.now() - killedAt).toBeLessThan(2000);
     expect(standby.app.get(EventWorker).isLeader).toBe(true);
@@ -100,13 +100,13 @@ describe('no event is lost and no effect happens twice', () => {
     const [first, second] = [await start(), await start()];
     await expect.poll(() => first.app.get(EventWorker).isLeader).toBe(true);
     expect(second.app.get(EventWorker).isLeader).toBe(false);
-    await tell(
+    await addEvents(
       database,
       range(0, 50).map((n) => [String(n % 3), { n }]),
     );
     await first.close();
     services = [second];
-    await tell(
+    await addEvents(
       database,
       range(50, 100).map((n) => [String(n % 3), { n }]),
     );
@@ -116,7 +116,7 @@ describe('no event is lost and no effect happens twice', () => {
 
   it('when PostgreSQL drops all connections of the service', async () => {
     await start();
-    await tell(database, [['1', { n: 0 }]]);
+    await addEvents(database, [['1', { n: 0 }]]);
     await expectOnce([0]);
     await database.query(
       `SELECT pg_terminate_backend(pid) FROM pg_stat_activity
@@ -125,7 +125,7 @@ describe('no event is lost and no effect happens twice', () => {
     await expect
       .poll(
         () =>
-          tell(database, [['1', { n: 1 }]]).then(
+          addEvents(database, [['1', { n: 1 }]]).then(
             () => true,
             () => false,
           ),
@@ -137,15 +137,15 @@ describe('no event is lost and no effect happens twice', () => {
 
   it('when nats-server is killed and its store wiped while events flow', async () => {
     await start();
-    let told = 0;
+    let added = 0;
     const flowing = new AbortController();
     const flow = (async () => {
       while (!flowing.signal.aborted) {
-        await tell(
+        await addEvents(
           database,
-          range(told, told + 10).map((n) => [String(n % 7), { n }]),
+          range(added, added + 10).map((n) => [String(n % 7), { n }]),
         );
-        told += 10;
+        added += 10;
         await delay(10);
       }
     })();
@@ -161,13 +161,13 @@ describe('no event is lost and no effect happens twice', () => {
     }
     flowing.abort();
     await flow;
-    expect(told).toBeGreaterThan(300);
-    await expectOnce(range(0, told), 20_000);
+    expect(added).toBeGreaterThan(300);
+    await expectOnce(range(0, added), 20_000);
   });
 
   it('when the stream is full: events wait until there is room', async () => {
     const service = await start({ streamMaxBytes: 20_000 });
-    await tell(
+    await addEvents(
       database,
       range(0, 100).map((n) => [String(n % 3), { n }]),
     );
@@ -189,14 +189,14 @@ describe('no event is lost and no effect happens twice', () => {
 
   it('when the stream is deleted under a running service', async () => {
     const service = await start();
-    await tell(
+    await addEvents(
       database,
       range(0, 10).map((n) => ['1', { n }]),
     );
     await expectOnce(range(0, 10));
     const manager = await jetstreamManager(service.app.get(NATS_CONNECTION));
     await manager.streams.delete('EVENTS');
-    await tell(
+    await addEvents(
       database,
       range(10, 20).map((n) => ['1', { n }]),
     );

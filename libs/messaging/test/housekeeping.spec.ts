@@ -3,7 +3,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { DataSource } from 'typeorm';
-import { EffectsController, recorded, tell } from './effects.js';
+import { EffectsController, recorded, addEvents } from './effects.js';
 import { type Fixture, openDatabase, startService } from './fixture.js';
 
 describe('a service', () => {
@@ -53,7 +53,7 @@ describe('a service', () => {
         `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(directory)}, max_file_store: 100MB }`,
     });
     await start();
-    await tell(database, [['1', { n: 1 }]]);
+    await addEvents(database, [['1', { n: 1 }]]);
     await expect.poll(() => recorded(database), { timeout: 5000 }).toEqual([1]);
     const connection = await connect({ servers: nats.url });
     const { streams } = await jetstreamManager(connection);

@@ -5,7 +5,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { Controller } from '@nestjs/common';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Handle, type NatsApp, natsApps, natsServerConfig, Signals } from '../src/index.js';
-import { EffectsController, recorded, tell, thingHappened } from './effects.js';
+import { EffectsController, recorded, addEvents, thingHappened } from './effects.js';
 import { type Fixture, startGateway, startService } from './fixture.js';
 
 const users = {
@@ -103,14 +103,14 @@ describe('on a nats-server with a user for each app', () => {
     expect(await mentorship.client.request(users.people, undefined, { ids: [2] })).toEqual({
       ids: [2],
     });
-    await tell(mentorship.database, [['1', { n: 1 }]]);
+    await addEvents(mentorship.database, [['1', { n: 1 }]]);
     await expect.poll(() => recorded(mentorship.database)).toEqual([1]);
   });
 
   it('events flow again after the broker has lost its store', async () => {
     await nats.kill();
     await nats.restart({ wipe: true });
-    await tell(mentorship.database, [['1', { n: 2 }]]);
+    await addEvents(mentorship.database, [['1', { n: 2 }]]);
     await expect.poll(() => recorded(mentorship.database), { timeout: 10_000 }).toEqual([1, 2]);
   });
 

@@ -6,6 +6,7 @@ import {
   type ConnectionOptions,
   InvalidArgumentError,
   type NatsConnection,
+  PermissionViolationError,
   type PublishOptions,
 } from '@nats-io/transport-node';
 import type { MessagingOptions } from '../messaging.options.js';
@@ -60,6 +61,7 @@ export async function connectNats(options: MessagingOptions): Promise<NatsConnec
 const DEFAULT_MAX_PAYLOAD = 1024 * 1024;
 
 type ConnectionListener = (connected: boolean) => void;
+type DenialListener = (subject: string) => void;
 
 /** Bytes from which on a message has a write of its own. */
 const WORTH_A_WRITE = 16_384;
@@ -75,6 +77,7 @@ interface Publication {
 export class NatsConnectionProvider implements OnApplicationShutdown {
   private readonly logger = new Logger('Nats');
   private readonly listeners = new Set<ConnectionListener>();
+  private readonly denialListeners = new Set<DenialListener>();
   private connected = true;
   private outgoing: Publication[] = [];
 
@@ -122,6 +125,11 @@ export class NatsConnectionProvider implements OnApplicationShutdown {
     return () => this.listeners.delete(listener);
   }
 
+  /** Calls `listener` whenever NATS refuses a message because its user may not publish on the subject. */
+  onDenied(listener: DenialListener): void {
+    this.denialListeners.add(listener);
+  }
+
   /** Last of all: requests, events and the outbox have finished by now. */
   async onApplicationShutdown(): Promise<void> {
     this.send();
@@ -147,6 +155,7 @@ export class NatsConnectionProvider implements OnApplicationShutdown {
           break;
         case 'error':
           this.logger.error(status.error);
+          this.reportDenial(status.error);
           break;
         case 'close':
         case 'forceReconnect':
@@ -157,6 +166,11 @@ export class NatsConnectionProvider implements OnApplicationShutdown {
       }
     }
     this.change(false);
+  }
+
+  private reportDenial(error: Error): void {
+    if (!(error instanceof PermissionViolationError) || error.operation !== 'publish') return;
+    for (const listener of this.denialListeners) listener(error.subject);
   }
 
   private change(connected: boolean): void {

@@ -9,12 +9,13 @@ import { inboxPrefix, NatsConnectionProvider } from './nats-connection.provider.
 export class NoReplyError extends Error {
   override readonly name = 'NoReplyError';
 
-  constructor(readonly reason: 'no responders' | 'timeout' | 'disconnected') {
+  constructor(readonly reason: 'no responders' | 'timeout' | 'disconnected' | 'denied') {
     super(`no reply: ${reason}`);
   }
 }
 
 interface Pending {
+  readonly subject: string;
   resolve(message: Msg): void;
   reject(error: Error): void;
   timer: NodeJS.Timeout;
@@ -51,6 +52,7 @@ export class ReplyRouter {
     nats.onChange((connected) => {
       if (!connected) this.failAll(new NoReplyError('disconnected'));
     });
+    nats.onDenied((subject) => this.failDenied(subject));
   }
 
   /**
@@ -74,7 +76,7 @@ export class ReplyRouter {
         this.pending.delete(reply);
         reject(new NoReplyError('timeout'));
       }, timeoutMs);
-      this.pending.set(reply, { resolve, reject, timer });
+      this.pending.set(reply, { subject, resolve, reject, timer });
     });
   }
 
@@ -100,6 +102,16 @@ export class ReplyRouter {
       pending.reject(new NoReplyError('no responders'));
     } else {
       pending.resolve(message);
+    }
+  }
+
+  /** NATS names the subject that its user may not publish on, not the message. */
+  private failDenied(subject: string): void {
+    for (const [reply, pending] of this.pending) {
+      if (pending.subject !== subject) continue;
+      this.pending.delete(reply);
+      clearTimeout(pending.timer);
+      pending.reject(new NoReplyError('denied'));
     }
   }
 

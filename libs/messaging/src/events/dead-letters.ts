@@ -11,13 +11,21 @@ import {
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import { EventHandlers } from './event-handlers.js';
-import { describe, runHandler } from './inbox.js';
+import { describe } from './inbox.js';
+import { runHandler } from './run-handlers.js';
 
 const MAX_RETRIES_AT_ONCE = 500;
 
 interface DeadLetterRow {
   handler: string;
   subject: string;
+  envelope: EventEnvelope;
+}
+
+interface ListedRow extends Pick<
+  DeadLetterView,
+  'id' | 'event_id' | 'handler' | 'error' | 'attempts' | 'died_at' | 'retried_at'
+> {
   envelope: EventEnvelope;
 }
 
@@ -36,12 +44,18 @@ export class DeadLetters {
     const page = { page: query.page, limit: Math.min(query.limit ?? 20, 100) };
     const { limit, offset } = paging(page);
     const retried = query.retried === true;
-    const items: DeadLetterView[] = await this.dataSource.query(
-      `SELECT id::float8 AS id, event_id, envelope ->> 'type' AS type,
-         envelope ->> 'aggregate_id' AS aggregate_id, handler, error, attempts,
-         envelope ->> 'occurred_at' AS occurred_at, died_at, retried_at
+    const rows: ListedRow[] = await this.dataSource.query(
+      `SELECT id::float8 AS id, event_id, envelope, handler, error, attempts, died_at, retried_at
        FROM dead_letters WHERE $3 OR retried_at IS NULL ORDER BY id DESC LIMIT $1 OFFSET $2`,
       [limit, offset, retried],
+    );
+    const items = rows.map(
+      ({ envelope: { type, aggregate_id, occurred_at }, ...row }): DeadLetterView => ({
+        ...row,
+        type,
+        aggregate_id,
+        occurred_at,
+      }),
     );
     const [{ total } = { total: 0 }]: { total: number }[] = await this.dataSource.query(
       'SELECT count(*)::int AS total FROM dead_letters WHERE $1 OR retried_at IS NULL',

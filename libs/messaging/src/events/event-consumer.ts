@@ -6,16 +6,24 @@ import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventHandlers } from './event-handlers.js';
 import { EventStream, StreamAwaitedError } from './event-stream.js';
-import { type Delivery, Inbox, type Outcome } from './inbox.js';
+import { type Delivery, Inbox, NotLeaderError } from './inbox.js';
+import type { Term } from './leader-lock.js';
 import { Wake } from './wake.js';
 
 /** Events fetched ahead of the handlers. */
 const PREFETCH = 256;
 const RESTART_DELAY_MS = 500;
+const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
+
+/** How long the handlers pause when the database does not answer. */
+const INTERRUPTION_PAUSE_MS = 500;
+/** The retries are looked at this often although none is known to be due. */
+const RETRY_CHECK_MS = 60_000;
 
 /**
  * Pulls the events of every service that this one listens to, and has them handled in the order in which each service
- * told them. Acknowledges after the commit; a crash in between means another delivery, which the inbox recognises.
+ * published them, between them those that are due for a retry. Acknowledges after the commit; a crash in between means
+ * another delivery, which the inbox recognises.
  */
 @Injectable()
 export class EventConsumer {
@@ -23,14 +31,16 @@ export class EventConsumer {
   private readonly batchSize: number;
   private readonly ackWaitMs: number;
   private queue: JsMsg[] = [];
-  /** Delivered and not answered yet: queued or being handled. */
-  private readonly held = new Set<JsMsg>();
+  /** Delivered and not acknowledged yet: queued or being handled. */
+  private readonly unacknowledged = new Set<JsMsg>();
   private readonly arrival = new Wake();
+  private readonly pause = new Wake();
   /** Of each source, what ends the pause before its pull is set up anew. */
   private readonly restarts = new Map<string, Wake>();
   private readonly pulls = new Set<ConsumerMessages>();
   private running?: Promise<void>;
   private stopping = false;
+  private retryAt = 0;
 
   constructor(
     private readonly handlers: EventHandlers,
@@ -42,40 +52,77 @@ export class EventConsumer {
     this.ackWaitMs = options.ackWaitMs ?? 10_000;
   }
 
-  /** Begins to handle events; does nothing for a service without event handlers. */
-  start(): void {
+  /**
+   * Begins to handle events; does nothing for a service without event handlers.
+   * @param onReplaced another process handles them now
+   */
+  start(term: Term, onReplaced: (error: Error) => void): void {
     if (this.running || this.handlers.subjects().length === 0) return;
     this.stopping = false;
-    this.running = this.run();
+    this.retryAt = 0;
+    this.running = this.run(term, onReplaced);
   }
 
-  /** Resolves once the batch in hand is committed and acknowledged; what was only fetched goes back at once. */
+  /** Gives back at once what was only fetched; resolves when the batch in hand is handled. */
   async stop(): Promise<void> {
-    this.stopping = true;
-    this.arrival.wake();
-    for (const restart of this.restarts.values()) restart.wake();
-    await Promise.all([...this.pulls].map((messages) => messages.close()));
+    this.halt(this.queue);
     await this.running;
     this.running = undefined;
   }
 
-  private async run(): Promise<void> {
-    const heartbeat = setInterval(() => this.keepHeld(), this.ackWaitMs / 3);
+  /**
+   * Gives back at once all that is not acknowledged, the batch in hand included: another process is about to handle it,
+   * and only one of the two can commit. Resolves when this process is done with the batch.
+   */
+  async abort(): Promise<void> {
+    this.halt(this.unacknowledged);
+    await this.running;
+    this.running = undefined;
+  }
+
+  private halt(returned: Iterable<JsMsg>): void {
+    this.stopping = true;
+    // Closed first, so that what is given back is not delivered here again.
+    for (const messages of this.pulls) void messages.close();
+    for (const message of returned) {
+      if (this.unacknowledged.delete(message)) message.nak();
+    }
+    this.queue = [];
+    this.arrival.wake();
+    this.pause.wake();
+    for (const restart of this.restarts.values()) restart.wake();
+  }
+
+  private async run(term: Term, onReplaced: (error: Error) => void): Promise<void> {
+    const heartbeat = setInterval(() => this.keepUnacknowledged(), this.ackWaitMs / 3);
     const pulling = Promise.all(
       [...bySource(this.handlers.subjects())].map(([source, subjects]) =>
         this.pull(source, subjects),
       ),
     );
+    let interrupted = false;
     while (!this.stopping) {
-      if (this.queue.length === 0) await this.arrival.wait();
-      const batch = this.nextBatch();
-      if (batch.length > 0) await this.handle(batch);
+      const untilRetryMs = this.retryAt - Date.now();
+      if (this.queue.length === 0 && untilRetryMs > 0) await this.arrival.wait(untilRetryMs);
+      if (this.isStopping()) break;
+      try {
+        if (Date.now() >= this.retryAt) await this.retry(term);
+        await this.handle(this.queue.splice(0, this.batchSize), term);
+        interrupted = false;
+      } catch (error) {
+        if (error instanceof NotLeaderError) {
+          this.halt(this.unacknowledged);
+          onReplaced(error);
+          break;
+        }
+        if (!interrupted) this.logger.warn(`the handlers of events pause: ${String(error)}`);
+        interrupted = true;
+        await this.pause.wait(INTERRUPTION_PAUSE_MS);
+      }
     }
-    await pulling;
     clearInterval(heartbeat);
-    for (const message of this.held) message.nak();
-    this.held.clear();
-    this.queue = [];
+    this.halt(this.unacknowledged);
+    await pulling;
   }
 
   /** Keeps one pull going and provisions anew whenever the stream or the consumer has vanished. */
@@ -86,10 +133,21 @@ export class EventConsumer {
     while (!this.stopping) {
       try {
         const consumer = await this.stream.consumer(source, subjects);
-        const messages = await consumer.consume({
+        this.forget(source);
+        let delivered = 0;
+        const messages: ConsumerMessages = await consumer.consume({
           max_messages: PREFETCH,
           abort_on_missing_resource: true,
-          callback: (message) => this.receive(message),
+          callback: (message) => {
+            const { deliverySequence } = message.info;
+            if (delivered > 0 && deliverySequence !== delivered + 1) {
+              // A delivery was lost with a connection: begin anew with it rather than pass it.
+              void messages.close();
+              return;
+            }
+            delivered = deliverySequence;
+            this.receive(message);
+          },
         });
         this.pulls.add(messages);
         // Stopped while it was set up.
@@ -113,6 +171,15 @@ export class EventConsumer {
     }
   }
 
+  /** Drops what was fetched from a source and is not in hand: its consumer begins with that again. */
+  private forget(source: string): void {
+    this.queue = this.queue.filter((message) => {
+      const other = sourceOf(message.subject) !== source;
+      if (!other) this.unacknowledged.delete(message);
+      return other;
+    });
+  }
+
   private isStopping(): boolean {
     return this.stopping;
   }
@@ -122,77 +189,85 @@ export class EventConsumer {
       message.ack(); // its filter is wider than what is handled here
       return;
     }
-    this.held.add(message);
+    if (this.stopping) {
+      message.nak();
+      return;
+    }
+    this.unacknowledged.add(message);
     this.queue.push(message);
     this.arrival.wake();
   }
 
-  /** Up to a batch; an event that failed before comes alone, so that it cannot spoil a batch again. */
-  private nextBatch(): JsMsg[] {
-    const again = this.queue.findIndex((message) => message.redelivered);
-    const upTo = again === -1 ? this.batchSize : Math.max(1, Math.min(again, this.batchSize));
-    return this.queue.splice(0, upTo);
+  private async retry(term: Term): Promise<void> {
+    const nextMs = await this.inbox.retry(term);
+    this.retryAt = Date.now() + Math.min(nextMs ?? RETRY_CHECK_MS, RETRY_CHECK_MS);
   }
 
-  private async handle(batch: JsMsg[]): Promise<void> {
+  /** Handles messages; when that is interrupted, they are the first again, as their order counts. */
+  private async handle(batch: readonly JsMsg[], term: Term): Promise<void> {
+    if (batch.length === 0) return;
     const deliveries: Delivery[] = [];
-    const owners: JsMsg[] = [];
     for (const message of batch) {
       const event = parse(message);
-      if (!event) {
+      if (event) {
+        const traceparent = message.headers?.get(header.traceparent) || event.trace;
+        deliveries.push({ event, subject: message.subject, traceparent });
+      } else {
         // Only this library publishes on these subjects, so this is a bug or an intruder, and no retry helps.
         this.logger.error(`an event on ${message.subject} is no event: sequence ${message.seq}`);
         message.term('not an event');
-        this.held.delete(message);
-        continue;
-      }
-      const traceparent = message.headers?.get(header.traceparent) || event.trace;
-      for (const handler of this.handlers.of(message.subject)) {
-        deliveries.push({ event, handler, sequence: message.seq, traceparent });
-        owners.push(message);
+        this.unacknowledged.delete(message);
       }
     }
-    const outcomes = await this.inbox.handle(deliveries);
-    const delays = new Map<JsMsg, number | undefined>();
-    for (const [index, message] of owners.entries()) {
-      const delay = delayOf(outcomes[index]);
-      const known = delays.get(message);
-      delays.set(message, Math.min(known ?? Infinity, delay ?? Infinity));
+    try {
+      if (await this.inbox.handle(deliveries, term)) this.retryAt = 0;
+    } catch (error) {
+      this.queue.unshift(...batch.filter((message) => this.unacknowledged.has(message)));
+      throw error;
     }
-    for (const [message, delay = Infinity] of delays) {
-      if (delay === Infinity) message.ack();
-      else message.nak(delay);
-      this.held.delete(message);
+    for (const message of batch) {
+      if (this.unacknowledged.delete(message)) message.ack();
     }
   }
 
   /** What waits in this process longer than `ack_wait` must not be delivered a second time. */
-  private keepHeld(): void {
-    for (const message of this.held) message.working();
+  private keepUnacknowledged(): void {
+    for (const message of this.unacknowledged) message.working();
   }
 }
 
-/** Event subjects, `event.<service>.…`, by the service that tells them. */
+/** Event subjects, `event.<service>.…`, by the service that publishes them. */
 function bySource(subjects: readonly string[]): Map<string, string[]> {
   const sources = new Map<string, string[]>();
   for (const subject of subjects) {
-    const [, source = ''] = subject.split('.');
+    const source = sourceOf(subject);
     sources.set(source, [...(sources.get(source) ?? []), subject]);
   }
   return sources;
 }
 
-function delayOf(outcome: Outcome | undefined): number | undefined {
-  return outcome?.status === 'later' ? outcome.delayMs : undefined;
+function sourceOf(subject: string): string {
+  const [, source = ''] = subject.split('.');
+  return source;
 }
 
 function parse(message: JsMsg): EventEnvelope | undefined {
   try {
     const event = message.json<Partial<EventEnvelope>>();
     const { id, type, aggregate_id, occurred_at } = event;
-    const whole = [id, type, aggregate_id, occurred_at].every((value) => typeof value === 'string');
+    const whole =
+      [type, aggregate_id].every(isStorable) &&
+      isStorable(id) &&
+      UUID.test(id) &&
+      typeof occurred_at === 'string' &&
+      !Number.isNaN(Date.parse(occurred_at));
     return whole ? (event as EventEnvelope) : undefined;
   } catch {
     return undefined;
   }
+}
+
+/** Text that PostgreSQL can hold. */
+function isStorable(value: unknown): value is string {
+  return typeof value === 'string' && !value.includes('\0');
 }

@@ -2,6 +2,7 @@ import {
   AckPolicy,
   type Consumer,
   type ConsumerConfig,
+  type ConsumerInfo,
   DeliverPolicy,
   DiscardPolicy,
   jetstream,
@@ -28,8 +29,8 @@ const STREAM_MAX_AGE_MS = 7 * DAY_MS;
 const STREAM_MAX_BYTES = 8 * 1024 ** 3;
 const UNLIMITED = -1;
 const DEDUPLICATION_MS = 120_000;
-/** Events waiting for a retry count as pending: thousands of them must not stop the others. */
-const MAX_ACK_PENDING = 20_000;
+/** How many events the leader fetches ahead of its handlers at most. */
+const MAX_ACK_PENDING = 1000;
 
 type WantedConfig = Pick<
   StreamConfig,
@@ -141,7 +142,7 @@ export class EventStream {
 
   /**
    * Makes sure that the service's durable consumer of another's events exists. One for each, as before nats-server 2.10
-   * a consumer has one filter: the busy chat would wake everyone.
+   * a consumer has one filter: the busy chat would wake everyone. It begins with the first event that is not acknowledged.
    * @param source the service that tells them
    * @param subjects what is handled of them
    */
@@ -156,17 +157,31 @@ export class EventStream {
       max_deliver: -1,
       filter_subject: only !== undefined && others.length === 0 ? only : `event.${source}.>`,
     };
+    const durable: Partial<ConsumerConfig> = {
+      ...config,
+      durable_name: name,
+      ack_policy: AckPolicy.Explicit,
+    };
+    let info: ConsumerInfo;
     try {
-      await consumers.add(EVENT_STREAM, {
-        ...config,
-        durable_name: name,
-        ack_policy: AckPolicy.Explicit,
+      info = await consumers.add(EVENT_STREAM, {
+        ...durable,
         deliver_policy: DeliverPolicy.All,
       });
     } catch (error) {
       // It exists with another configuration; what cannot be updated throws again.
       if (!(error instanceof JetStreamApiError)) throw error;
-      await consumers.update(EVENT_STREAM, name, config);
+      info = await consumers.update(EVENT_STREAM, name, config);
+    }
+    if (info.num_ack_pending > 0) {
+      // What a former leader or connection did not acknowledge would come back after `ack_wait`, when later events have
+      // passed it. A consumer made anew begins with it; the inbox recognises what had been handled.
+      await consumers.delete(EVENT_STREAM, name);
+      await consumers.add(EVENT_STREAM, {
+        ...durable,
+        deliver_policy: DeliverPolicy.StartSequence,
+        opt_start_seq: info.ack_floor.stream_seq + 1,
+      });
     }
     return await jetstream(this.nats.connection).consumers.get(EVENT_STREAM, name);
   }

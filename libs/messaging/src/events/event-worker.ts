@@ -1,26 +1,21 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import type { Client } from 'pg';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
 import { eventsActive } from '../metrics.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventConsumer } from './event-consumer.js';
-import { OutboxRelay } from './outbox-relay.js';
-import { type LeaderConnection, LeaderLock } from './leader-lock.js';
+import { LeaderLock } from './leader-lock.js';
+import { OutboxRelay, type Pass } from './outbox-relay.js';
 import { Wake } from './wake.js';
 
 const RECONNECT_MS = 500;
-/** Waits between passes while writers need not wake the relay. */
-const AWAKE_WAITS_MS = [5, 10];
+const IDLE_WAIT_MS = 25;
 /**
- * From this many events a second on, they are gathered for longer: what is published together is also handled
- * together, and a transaction costs everybody more than the event in it.
+ * Under load, events are gathered for longer: what is published together is also handled together, and a transaction
+ * costs everybody more than the event in it.
  */
+const BUSY_WAIT_MS = 100;
 const BUSY_FROM_PER_SECOND = 100;
-const GATHER_MS = 100;
-const RATE_WINDOW_MS = 250;
-const FIRST_SLEEP_MS = 20;
-const MAX_DOUBLINGS = 10;
 
 /**
  * Relays and handles the events of a service in exactly one of its processes: the one that holds the leader lock. The
@@ -56,7 +51,7 @@ export class EventWorker {
     this.running ??= this.run();
   }
 
-  /** Resolves once the batch in hand is handled, the outbox had a last pass and the leader lock is given back. */
+  /** Resolves once the batch in hand is handled, the outbox had a last pass and the leader lock is released. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.wake.wake();
@@ -73,6 +68,7 @@ export class EventWorker {
       } catch (error) {
         if (!failing) this.logger.warn(`events pause: ${String(error)}`);
         failing = true;
+        this.relay.notePause();
       }
       if (!this.isStopping()) await this.wake.wait(RECONNECT_MS);
     }
@@ -84,102 +80,64 @@ export class EventWorker {
 
   /** One connection's life: wait for the leader lock, then relay and handle until it is lost or this process stops. */
   private async serve(onConnected: () => void): Promise<void> {
-    let lost: Error | undefined;
-    const connection = await this.leaderLock.open({
-      onOutbox: () => this.wake.wake(),
-      onLost: (error) => {
-        lost = error;
-        this.wake.wake();
-      },
-    });
+    const lost = new AbortController();
+    const lose = (error: Error): void => {
+      if (lost.signal.aborted) return;
+      lost.abort(error);
+      // At once, whatever the relay is waiting for: another process may begin any moment.
+      this.setLeader(false);
+      void this.consumer.abort();
+      this.wake.wake();
+    };
     const check = (): boolean => {
-      if (lost) throw lost;
+      lost.signal.throwIfAborted();
       return !this.stopping;
     };
+    const connection = await this.leaderLock.open(lose);
     try {
       onConnected();
-      while (check() && !(await this.leaderLock.tryAcquire(connection)))
+      while (check() && !(await connection.tryAcquire())) {
+        this.relay.standBy();
         await this.wake.wait(this.pollMs);
+      }
       if (this.stopping) return;
+      const term = await connection.beginTerm();
+      if (!check()) return;
       this.setLeader(true);
       this.relay.suspectStream();
-      this.consumer.start();
-      await this.relay.announce(connection.client, 'asleep');
-      await this.relayWhile(check, connection.client);
+      this.consumer.start(term, lose);
+      let busy = false;
+      while (check()) {
+        const pass = await this.relay.pass(lost.signal);
+        busy = isBusy(pass, busy);
+        if (pass.more) continue;
+        await this.relay.clean();
+        await this.wake.wait(this.waitMs(pass, busy));
+      }
       await this.consumer.stop();
-      await this.relay.pass(connection.client);
+      await this.relay.pass(lost.signal);
     } finally {
-      await this.consumer.stop();
+      await this.consumer.abort();
       this.setLeader(false);
-      await endQuietly(connection);
+      // A connection that is gone already has released the lock.
+      await connection.end().catch(() => undefined);
     }
   }
 
-  /**
-   * Passes again and again. After the last events the relay looks a few more times by itself, then announces that it
-   * sleeps. A writer that read "awake" just before that and commits just after it wakes nobody, so the sleep begins
-   * short and doubles: what is late by some time is found within twice that time.
-   */
-  private async relayWhile(check: () => boolean, client: Client): Promise<void> {
-    let asleep = true;
-    let idlePasses = AWAKE_WAITS_MS.length;
-    const rate = new Rate();
-    while (check()) {
-      const { published, more } = await this.relay.pass(client);
-      rate.add(published);
-      if (more) continue;
-      if (published > 0) {
-        if (asleep) await this.relay.announce(client, 'awake');
-        asleep = false;
-        idlePasses = 0;
-      }
-      const awakeWaitMs = AWAKE_WAITS_MS[idlePasses];
-      if (rate.perSecond >= BUSY_FROM_PER_SECOND) {
-        await this.relay.clean(client);
-        await this.wake.wait(GATHER_MS);
-      } else if (awakeWaitMs !== undefined) {
-        await this.wake.wait(awakeWaitMs);
-      } else if (!asleep) {
-        await this.relay.announce(client, 'asleep');
-        asleep = true;
-        continue; // looks once more, now that the writers know
-      } else {
-        await this.relay.clean(client);
-        const doublings = Math.min(idlePasses - AWAKE_WAITS_MS.length, MAX_DOUBLINGS);
-        await this.wake.wait(Math.min(FIRST_SLEEP_MS * 2 ** doublings, this.pollMs));
-      }
-      idlePasses++;
-    }
+  private waitMs({ failed }: Pass, busy: boolean): number {
+    if (failed) return this.pollMs;
+    return busy ? BUSY_WAIT_MS : IDLE_WAIT_MS;
   }
 
   private setLeader(leader: boolean): void {
+    if (leader === this.leader) return;
     this.leader = leader;
     eventsActive.set(leader ? 1 : 0);
     if (leader) this.logger.log('relaying and handling events');
   }
 }
 
-/** How many events a second there were of late. */
-class Rate {
-  perSecond = 0;
-  private count = 0;
-  private since = performance.now();
-
-  add(events: number): void {
-    this.count += events;
-    const elapsedMs = performance.now() - this.since;
-    if (elapsedMs < RATE_WINDOW_MS) return;
-    this.perSecond = (this.count * 1000) / elapsedMs;
-    this.count = 0;
-    this.since += elapsedMs;
-  }
-}
-
-/** Ending a connection that is already gone is no failure. */
-async function endQuietly(connection: LeaderConnection): Promise<void> {
-  try {
-    await connection.end();
-  } catch {
-    // It is gone, which is what was wanted.
-  }
+function isBusy({ published }: Pass, busy: boolean): boolean {
+  const waitedMs = busy ? BUSY_WAIT_MS : IDLE_WAIT_MS;
+  return published * 1000 >= BUSY_FROM_PER_SECOND * waitedMs;
 }

@@ -1,262 +1,350 @@
 import type { EventEnvelope } from '@mentorhub/contracts';
+import { ApplicationError } from '@mentorhub/contracts';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
 import { eventsDead, eventsHandled, eventsLag, eventsRetried } from '../metrics.js';
-import { requestContext } from '../request-context.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
-import { SpanKind, startSpan } from '../tracing.js';
-import type { EventHandler } from './event-handlers.js';
+import { EventHandlers } from './event-handlers.js';
+import type { Term } from './leader-lock.js';
+import { type Attempt, RetryQueue, type StoredEvent } from './retry-queue.js';
+import { type Call, HandlerError, runHandlers } from './run-handlers.js';
 
 const DEFAULT_RETRY_DELAYS_MS = [1000, 5000, 30_000, 120_000, 600_000];
-/** An event of the same aggregate waits for a failed one; not for one that is long overdue and may never come. */
-const HOLD_OVERDUE = '5 minutes';
 const MAX_ERROR_LENGTH = 2000;
-/** How long after the event it waits for an event is delivered again. */
-const HOLD_MS = 50;
+/**
+ * How often in a row a handler may report that the database is away, while it is there for the receipt, until that
+ * counts as a failure of the handler.
+ */
+const MAX_INTERRUPTIONS = 3;
 
-/** One event for one handler. */
+/** An event as the stream delivers it. */
 export interface Delivery {
   readonly event: EventEnvelope;
-  readonly handler: EventHandler;
-  /** Position in the stream. */
-  readonly sequence: number;
+  readonly subject: string;
   readonly traceparent: string | undefined;
 }
 
-/** `done`: handled now, earlier, or parked. `later`: deliver again after `delayMs`. */
-export type Outcome = { readonly status: 'done' } | { readonly status: 'later'; delayMs: number };
+/** Nothing is known to be wrong with the events: handle them again as soon as the database answers. */
+export class InterruptedError extends Error {
+  override readonly name = 'InterruptedError';
+}
 
-const DONE: Outcome = { status: 'done' };
+/** Another process handles the events of this service now. */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError';
+
+  constructor() {
+    super('another process has become the leader');
+  }
+}
 
 /*
- * One round trip for a whole batch: takes a receipt for every delivery that has none yet, leaves out and notes those
- * that must wait for an earlier event of their aggregate, and clears the notes of those taken. A receipt lasts only if
- * the transaction commits. The receipt of a concurrent transaction is waited for.
+ * One round trip for a whole batch: takes a receipt for each event and handler that has none, except where an earlier
+ * event of the aggregate waits for a retry ($4 false). A receipt lasts only if the transaction commits; that of a
+ * concurrent transaction is waited for.
  */
 const claimSql = `
   WITH wanted AS (
-    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[])
-      WITH ORDINALITY AS wanted (event_id, handler, aggregate, sequence, n)
-  ), held AS (
-    SELECT wanted.n,
-      greatest(max(earlier.retry_at), now()) + interval '${HOLD_MS} ms' AS until
-    FROM wanted JOIN inbox_retries AS earlier USING (handler, aggregate)
-    WHERE earlier.sequence < wanted.sequence AND earlier.event_id <> wanted.event_id
-      AND earlier.retry_at > now() - interval '${HOLD_OVERDUE}'
-    GROUP BY wanted.n
+    SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[])
+      WITH ORDINALITY AS wanted (event_id, handler, aggregate, n)
+  ), blocked AS (
+    SELECT n FROM wanted
+    WHERE NOT $4 AND (
+      SELECT id FROM inbox_retries WHERE inbox_retries.aggregate = wanted.aggregate ORDER BY id LIMIT 1
+    ) IS NOT NULL
   ), claimed AS (
     INSERT INTO inbox (event_id, handler)
-    SELECT event_id, handler FROM wanted WHERE n NOT IN (SELECT n FROM held)
+    SELECT event_id, handler FROM wanted WHERE n NOT IN (SELECT n FROM blocked)
     ON CONFLICT DO NOTHING
     RETURNING event_id, handler
-  ), cleared AS (
-    DELETE FROM inbox_retries USING claimed
-    WHERE inbox_retries.event_id = claimed.event_id AND inbox_retries.handler = claimed.handler
-  ), waiting AS (
-    INSERT INTO inbox_retries (event_id, handler, aggregate, sequence, attempts, error, retry_at)
-    SELECT event_id, handler, aggregate, sequence, 0, 'waits for an earlier event', held.until
-    FROM wanted JOIN held USING (n)
-    ON CONFLICT (event_id, handler) DO UPDATE SET retry_at = excluded.retry_at
   )
   SELECT claimed.event_id IS NOT NULL AS claimed,
-    (extract(epoch FROM held.until - now()) * 1000)::int AS hold_ms
-  FROM wanted LEFT JOIN claimed USING (event_id, handler) LEFT JOIN held USING (n)
+    blocked.n IS NOT NULL AND NOT EXISTS (
+      SELECT FROM inbox WHERE inbox.event_id = wanted.event_id AND inbox.handler = wanted.handler
+    ) AS waits
+  FROM wanted LEFT JOIN claimed USING (event_id, handler) LEFT JOIN blocked USING (n)
   ORDER BY n`;
-
-const noteFailureSql = `
-  INSERT INTO inbox_retries (event_id, handler, aggregate, sequence, attempts, error, retry_at)
-  VALUES ($1, $2, $3, $4, 1, $5, now() + ($6::float8[])[1] * interval '1 ms')
-  ON CONFLICT (event_id, handler) DO UPDATE SET
-    sequence = excluded.sequence,
-    attempts = inbox_retries.attempts + 1,
-    error = excluded.error,
-    retry_at = now() + coalesce(($6::float8[])[inbox_retries.attempts + 1], 0) * interval '1 ms'
-  RETURNING attempts`;
-
-const parkSql = `
-  WITH receipt AS (
-    INSERT INTO inbox (event_id, handler) VALUES ($1, $2) ON CONFLICT DO NOTHING
-  ), cleared AS (
-    DELETE FROM inbox_retries WHERE event_id = $1 AND handler = $2
-  )
-  INSERT INTO dead_letters (event_id, handler, subject, envelope, error, attempts)
-  VALUES ($1, $2, $3, $4, $5, $6)
-  ON CONFLICT (event_id, handler) DO NOTHING`;
 
 interface Claim {
   claimed: boolean;
-  hold_ms: number | null;
+  waits: boolean;
 }
 
-/** Handles events exactly once: receipt and effect are one transaction. */
+/**
+ * Handles events exactly once, as receipt and effect are one transaction, and in the order of each aggregate: while an
+ * event lacks any of its handlers, later ones of its aggregate wait for all handlers. What fails and what waits is
+ * stored in `inbox_retries`, so the broker need not keep it.
+ */
 @Injectable()
 export class Inbox {
   private readonly logger = new Logger(Inbox.name);
   private readonly retryDelaysMs: readonly number[];
+  private readonly batchSize: number;
+  private readonly queue: RetryQueue;
+  private interrupted = { receipt: '', times: 0 };
 
   constructor(
     private readonly dataSource: DataSource,
-    @Inject(SERVICE_MESSAGING_OPTIONS) options: ServiceMessagingOptions,
+    private readonly handlers: EventHandlers,
+    @Inject(SERVICE_MESSAGING_OPTIONS) private readonly options: ServiceMessagingOptions,
   ) {
     this.retryDelaysMs = options.retryDelaysMs ?? DEFAULT_RETRY_DELAYS_MS;
+    this.batchSize = options.eventBatchSize ?? 64;
+    this.queue = new RetryQueue(dataSource);
   }
 
   /**
-   * Handles deliveries in their order, in one transaction if nothing fails. Otherwise each gets its own, so that a
-   * failing one takes no other with it. Never throws.
+   * Handles events in their order, in one transaction if nothing fails; otherwise each gets its own. When this resolves,
+   * each is handled or stored, and need not be delivered again.
+   * @param term of this process as the leader
+   * @returns whether one was stored for a retry
+   * @throws InterruptedError, NotLeaderError when that is not so; events may be given again at any time
    */
-  async handle(deliveries: readonly Delivery[]): Promise<Outcome[]> {
-    if (deliveries.length > 1) {
-      try {
-        return await this.transact(deliveries);
-      } catch {
-        // PostgreSQL has rolled back all of them; which one failed shows when each runs alone.
+  async handle(deliveries: readonly Delivery[], term: Term): Promise<boolean> {
+    const events = deliveries.map((delivery) => ({
+      ...delivery,
+      aggregate: aggregateOf(delivery.event),
+      calls: this.handlers
+        .of(delivery.subject)
+        .map((handler) => ({ handler, event: delivery.event, traceparent: delivery.traceparent })),
+    }));
+    if (events.length > 1 && (await this.succeeds(() => this.handleFirst(events, term)))) {
+      return false;
+    }
+    let stored = false;
+    for (const event of events) {
+      const failures = await this.tryEach(event.event, event.calls, (call) =>
+        this.handleFirst([{ ...event, calls: [call] }], term),
+      );
+      if (failures.size > 0) {
+        await this.settle({ ...event, attempts: 0, overdue: false }, failures, term);
+        stored = true;
       }
     }
-    const outcomes: Outcome[] = [];
-    for (const delivery of deliveries) outcomes.push(await this.handleAlone(delivery));
-    return outcomes;
+    return stored;
   }
 
-  private async handleAlone(delivery: Delivery): Promise<Outcome> {
-    try {
-      const [outcome = DONE] = await this.transact([delivery]);
-      return outcome;
-    } catch (error) {
-      return await this.fail(delivery, error);
+  /**
+   * Handles the stored events that are due, as `handle` does.
+   * @returns in how many milliseconds the next one is due; none if none waits
+   */
+  async retry(term: Term): Promise<number | undefined> {
+    const due = await this.queue.due(this.batchSize);
+    const firsts = due.filter(({ attempts }) => attempts === 0);
+    // What failed before comes alone, so that it cannot spoil a batch again.
+    const together =
+      firsts.length > 1 && (await this.succeeds(() => this.handleStored(firsts, term)));
+    const stuck = new Set<string>();
+    for (const event of due) {
+      if (stuck.has(event.aggregate) || (together && event.attempts === 0)) continue;
+      const failures = await this.tryStored(event, term);
+      if (failures.size > 0) stuck.add(event.aggregate);
+      await this.settle(event, failures, term);
     }
+    return await this.queue.nextInMs();
   }
 
-  private async transact(deliveries: readonly Delivery[]): Promise<Outcome[]> {
-    const taken = new Map<string, Delivery>();
-    const outcomes = await this.dataSource.transaction(async (tx) => {
-      const claims: Claim[] = await tx.query(claimSql, [
-        deliveries.map(({ event }) => event.id),
-        deliveries.map(({ handler }) => handler.key),
-        deliveries.map(({ event }) => aggregateOf(event)),
-        deliveries.map(({ sequence }) => sequence),
-      ]);
-      const results: Outcome[] = [];
-      for (const [index, delivery] of deliveries.entries()) {
-        const { claimed = false, hold_ms: holdMs = null } = claims[index] ?? {};
-        // The same event may be in one batch twice.
-        const receipt = `${delivery.event.id} ${delivery.handler.key}`;
-        if (claimed && !taken.has(receipt)) taken.set(receipt, delivery);
-        results.push(holdMs === null ? DONE : { status: 'later', delayMs: holdMs });
-      }
-      for (const group of groupByCall(taken.values())) await runHandler(group, tx);
-      return results;
+  /** Takes events of the stream; those behind one that waits for a retry are stored. */
+  private async handleFirst(
+    events: readonly (Delivery & { aggregate: string; calls: readonly Call[] })[],
+    term: Term,
+  ): Promise<void> {
+    await this.transact(term, async (tx) => {
+      const claims = await claim(
+        events.flatMap((event) => event.calls),
+        false,
+        tx,
+      );
+      const waiting = events
+        .map((event) => ({
+          ...event,
+          handlers: event.calls.filter((call) => claims.get(call)?.waits).map(keyOf),
+        }))
+        .filter(({ handlers }) => handlers.length > 0);
+      await this.queue.append(waiting, tx);
+      return [...claims].filter(([, { claimed }]) => claimed).map(([call]) => call);
     });
-    for (const { event, handler } of taken.values()) {
+  }
+
+  /** Takes stored events, whose turn it is, and removes them. */
+  private async handleStored(events: readonly StoredEvent[], term: Term): Promise<void> {
+    await this.transact(term, async (tx) => {
+      const calls = events.flatMap((event) => event.handlers.map((key) => this.callOf(event, key)));
+      const claims = await claim(calls, true, tx);
+      await this.queue.remove(events, tx);
+      return calls.filter((call) => claims.get(call)?.claimed);
+    });
+  }
+
+  private async tryStored(event: StoredEvent, term: Term): Promise<Map<string, unknown>> {
+    return await this.tryEach(event.event, event.handlers, async (key) => {
+      const call = this.callOf(event, key);
+      await this.transact(term, async (tx) => {
+        const claims = await claim([call], true, tx);
+        return claims.get(call)?.claimed ? [call] : [];
+      });
+    });
+  }
+
+  private callOf({ subject, event, traceparent }: StoredEvent, key: string): Call {
+    const handler = this.handlers.find(subject, key);
+    if (!handler) throw new HandlerError(`${key} no longer handles ${subject}.`);
+    return { handler, event, traceparent };
+  }
+
+  /** Runs in a transaction that only the leader can commit; `prepare` says which handlers then run in it. */
+  private async transact(
+    term: Term,
+    prepare: (tx: EntityManager) => Promise<readonly Call[]>,
+  ): Promise<void> {
+    const handled = await this.dataSource.transaction(async (tx) => {
+      await requireTerm(term, tx);
+      const calls = await prepare(tx);
+      await runHandlers(calls, tx);
+      return calls;
+    });
+    for (const { event, handler } of handled) {
       eventsHandled.inc({ type: event.type, handler: handler.key });
       const lagMs = Date.now() - Date.parse(event.occurred_at);
       eventsLag.observe({ handler: handler.key }, Math.max(lagMs, 0) / 1000);
     }
-    return outcomes;
   }
 
-  /** Notes the failed attempt, outside of the transaction it broke, and parks the event after the last one. */
-  private async fail(delivery: Delivery, error: unknown): Promise<Outcome> {
-    const { event, handler, sequence } = delivery;
-    const labels = { type: event.type, handler: handler.key };
-    const text = describe(error);
-    const [firstDelayMs = 1000] = this.retryDelaysMs;
+  /** Whether a whole batch could be handled. Which of it failed shows when each runs alone. */
+  private async succeeds(handle: () => Promise<void>): Promise<boolean> {
     try {
-      const [note]: { attempts: number }[] = await this.dataSource.query(noteFailureSql, [
-        event.id,
-        handler.key,
-        aggregateOf(event),
-        sequence,
-        text,
-        this.retryDelaysMs.length === 0 ? [0] : this.retryDelaysMs,
-      ]);
-      const attempts = note?.attempts ?? 1;
-      const delayMs = this.retryDelaysMs[attempts - 1];
-      if (delayMs !== undefined) {
-        eventsRetried.inc(labels);
-        this.logger.warn(
-          `${handler.key} failed on ${event.type} ${event.id}, attempt ${attempts}; again in ${delayMs} ms: ${text}`,
-        );
-        return { status: 'later', delayMs };
+      await handle();
+      return true;
+    } catch (error) {
+      if (error instanceof NotLeaderError) throw error;
+      return false;
+    }
+  }
+
+  /** Tries handlers one by one. @returns the failures by handler @throws what is no failure of a handler */
+  private async tryEach<T extends Call | string>(
+    { id }: EventEnvelope,
+    handlers: readonly T[],
+    handle: (handler: T) => Promise<void>,
+  ): Promise<Map<string, unknown>> {
+    const failures = new Map<string, unknown>();
+    for (const handler of handlers) {
+      try {
+        await handle(handler);
+      } catch (error) {
+        if (error instanceof NotLeaderError) throw error;
+        const key = typeof handler === 'string' ? handler : keyOf(handler);
+        if (this.interrupts(error, `${id} ${key}`)) {
+          throw new InterruptedError(describe(error), { cause: error });
+        }
+        const cause = error instanceof HandlerError ? (error.cause ?? error) : error;
+        failures.set(key, cause);
       }
-      await this.dataSource.query(parkSql, [
-        event.id,
-        handler.key,
-        handler.subject,
-        JSON.stringify(event),
-        text,
-        attempts,
-      ]);
-      eventsDead.inc(labels);
-      this.logger.error(
-        `${handler.key} gave up on ${event.type} ${event.id} after ${attempts} attempts; see dead_letters: ${text}`,
-        error instanceof Error ? error.stack : undefined,
-      );
-      return DONE;
-    } catch (noteError) {
-      // Without the database nothing counts as an attempt.
-      this.logger.error(`could not note a failure of ${handler.key}: ${describe(noteError)}`);
-      return { status: 'later', delayMs: firstDelayMs };
+    }
+    return failures;
+  }
+
+  /** Whether an error is the database's, so that it must use up no attempt. */
+  private interrupts(error: unknown, receipt: string): boolean {
+    if (!(error instanceof HandlerError)) return !refusedData(error);
+    const { cause } = error;
+    const away =
+      !(cause instanceof ApplicationError) &&
+      this.options.classify?.(cause)?.code === 'SERVICE_UNAVAILABLE';
+    if (!away) return false;
+    const times = this.interrupted.receipt === receipt ? this.interrupted.times + 1 : 1;
+    this.interrupted = { receipt, times };
+    return times <= MAX_INTERRUPTIONS;
+  }
+
+  /** Records how an attempt ended, outside of the transactions it broke. @throws InterruptedError */
+  private async settle(
+    event: Attempt,
+    failures: ReadonlyMap<string, unknown>,
+    term: Term,
+  ): Promise<void> {
+    const attempts = event.attempts + 1;
+    const delayMs = event.overdue ? undefined : this.retryDelaysMs[attempts - 1];
+    const errors = new Map([...failures].map(([key, error]) => [key, describe(error)]));
+    let left: ReadonlySet<string>;
+    try {
+      left = await this.dataSource.transaction(async (tx) => {
+        await requireTerm(term, tx);
+        return await this.queue.settle({ event, attempts, errors, delayMs }, tx);
+      });
+    } catch (error) {
+      if (error instanceof NotLeaderError) throw error;
+      throw new InterruptedError(describe(error), { cause: error });
+    }
+    for (const [handler, error] of errors) {
+      if (!left.has(handler)) continue;
+      const { type, id } = event.event;
+      if (delayMs === undefined) {
+        eventsDead.inc({ type, handler });
+        this.logger.error(
+          `${handler} gave up on ${type} ${id} after ${attempts} attempts; see dead_letters: ${error}`,
+          stackOf(failures.get(handler)),
+        );
+      } else {
+        eventsRetried.inc({ type, handler });
+        this.logger.warn(
+          `${handler} failed on ${type} ${id}, attempt ${attempts}; again in ${delayMs} ms: ${error}`,
+        );
+      }
     }
   }
 }
 
-/** What is handled by one call: a delivery, or those for a handler of several events that follow each other. */
-function groupByCall(deliveries: Iterable<Delivery>): [Delivery, ...Delivery[]][] {
-  const groups: [Delivery, ...Delivery[]][] = [];
-  for (const delivery of deliveries) {
-    const last = groups.at(-1);
-    if (last && delivery.handler.batch && last[0].handler === delivery.handler) {
-      last.push(delivery);
-    } else {
-      groups.push([delivery]);
-    }
-  }
-  return groups;
-}
-
-/**
- * Runs the handler of events in the context of the first; its span links to the traces of the others.
- * @param deliveries all for one handler
- * @throws what it throws
- */
-export async function runHandler(
-  deliveries: readonly [Omit<Delivery, 'sequence'>, ...Omit<Delivery, 'sequence'>[]],
+/** Takes the receipts of calls; a call that is given twice is claimed once. */
+async function claim(
+  calls: readonly Call[],
+  retrying: boolean,
   tx: EntityManager,
-): Promise<void> {
-  const [{ event, handler, traceparent }, ...others] = deliveries;
-  const attributes = {
-    'messaging.system': 'nats',
-    'messaging.destination.name': handler.subject,
-    ...(others.length === 0
-      ? { 'messaging.message.id': event.id }
-      : { 'messaging.batch.message_count': deliveries.length }),
-  };
-  const span = startSpan(
-    `${handler.subject} process`,
-    SpanKind.CONSUMER,
-    traceparent,
-    attributes,
-    others.map((other) => other.traceparent),
-  );
-  const events: [EventEnvelope, ...EventEnvelope[]] = [
-    event,
-    ...others.map((other) => other.event),
-  ];
-  const context = { requestId: event.id, traceparent: span.traceparent };
-  try {
-    await requestContext.run(context, () => span.run(() => handler.run(events, { tx })));
-    span.end();
-  } catch (error) {
-    span.end(error);
-    throw error;
+): Promise<Map<Call, Claim>> {
+  const claims: Claim[] = await tx.query(claimSql, [
+    calls.map(({ event }) => event.id),
+    calls.map(keyOf),
+    calls.map(({ event }) => aggregateOf(event)),
+    retrying,
+  ]);
+  const seen = new Set<string>();
+  const results = new Map<Call, Claim>();
+  for (const [index, call] of calls.entries()) {
+    const { claimed = false, waits = false } = claims[index] ?? {};
+    // The same event may be in one batch twice.
+    const receipt = `${call.event.id} ${keyOf(call)}`;
+    results.set(call, { claimed: claimed && !seen.has(receipt), waits });
+    seen.add(receipt);
   }
+  return results;
+}
+
+/** Holds off the next leader until the transaction ends. @throws NotLeaderError when there is one */
+async function requireTerm(term: Term, tx: EntityManager): Promise<void> {
+  const rows: unknown[] = await tx.query('SELECT FROM event_leadership WHERE term = $1 FOR SHARE', [
+    term,
+  ]);
+  if (rows.length === 0) throw new NotLeaderError();
+}
+
+function keyOf({ handler }: Call): string {
+  return handler.key;
 }
 
 /** `<service>.<entity>:<id>` */
 function aggregateOf({ type, aggregate_id }: EventEnvelope): string {
   return `${type.slice(0, type.lastIndexOf('.'))}:${aggregate_id}`;
+}
+
+/** PostgreSQL refuses the data, at the latest at the commit, so the same data will be refused again. */
+function refusedData(error: unknown): boolean {
+  const { code } = error as { code?: unknown };
+  return typeof code === 'string' && /^2[23]/.test(code);
+}
+
+function stackOf(error: unknown): string | undefined {
+  return error instanceof Error ? error.stack : undefined;
 }
 
 /** An error as one text, short enough to keep. PostgreSQL text cannot hold U+0000. */

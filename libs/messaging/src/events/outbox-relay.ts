@@ -1,10 +1,10 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
-import { headers, type Msg } from '@nats-io/transport-node';
-import type { Client } from 'pg';
+import { headers, InvalidArgumentError, type Msg } from '@nats-io/transport-node';
+import { DataSource } from 'typeorm';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
-import { ReplyRouter } from '../connection/reply-router.js';
+import { NoReplyError, ReplyRouter } from '../connection/reply-router.js';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
-import { eventsPublished, outboxAge } from '../metrics.js';
+import { eventsParked, eventsPublished, eventsWaiting, outboxAge } from '../metrics.js';
 import { EVENT_STREAM } from '../nats-permissions.js';
 import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
@@ -18,6 +18,12 @@ const DAY_MS = 86_400_000;
 const CLEAN_EVERY_MS = 60_000;
 const CLEAN_BATCH = 1000;
 const CLEAN_BATCHES = 50;
+/** While nothing can be published, this many events try. */
+const PROBE_SIZE = 16;
+/** Bytes set aside for the headers, which count towards the size of a message. */
+const HEADER_BYTES = 512;
+const PUBLISHABLE = /^event(\.[^\s.*>]+)+$/;
+const MESSAGE_TOO_LARGE = 10054;
 
 interface OutboxRow {
   id: string;
@@ -34,10 +40,35 @@ interface OutboxRow {
 /** What a pass of the relay did. */
 export interface Pass {
   readonly published: number;
+  /** More events are waiting already. */
   readonly more: boolean;
+  /** Something kept events from being published; they are tried again. */
+  readonly failed: boolean;
 }
 
-const nothing: Pass = { published: 0, more: false };
+const nothing: Pass = { published: 0, more: false, failed: false };
+const failure: Pass = { ...nothing, failed: true };
+
+/** Why an event can never be published. */
+type Obstacle = 'permission' | 'size' | 'subject';
+
+class UnpublishableError extends Error {
+  override readonly name = 'UnpublishableError';
+
+  constructor(
+    readonly obstacle: Obstacle,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** What became of the rows of a pass. */
+interface Batch {
+  readonly published: OutboxRow[];
+  readonly parked: { row: OutboxRow; error: UnpublishableError }[];
+  failed?: { row: OutboxRow; error: unknown };
+}
 
 interface PubAck {
   stream?: string;
@@ -49,9 +80,19 @@ interface PubAck {
 const nextRowsSql = `
   SELECT id::text, event_id, subject, type, aggregate_id, version, payload::text, trace,
     to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS occurred_at
-  FROM outbox WHERE published_at IS NULL ORDER BY outbox.id LIMIT $1`;
+  FROM outbox WHERE published_at IS NULL AND parked_at IS NULL ORDER BY outbox.id LIMIT $1`;
 
-const markSql = 'UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigint[])';
+/*
+ * Commits without waiting for the disk, in this transaction only: a mark that a crash of PostgreSQL forgets means an
+ * event published twice, which the inboxes absorb.
+ */
+const markSql = `
+  WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+  UPDATE outbox SET published_at = now() FROM lazily WHERE id = ANY($1::bigint[])`;
+
+const parkSql = `
+  UPDATE outbox SET parked_at = now(), parked_because = because
+  FROM unnest($1::bigint[], $2::text[]) AS parked (id, because) WHERE outbox.id = parked.id`;
 
 /*
  * Clean-up looks at the oldest rows only, in the order of the primary key, so a round that finds nothing to delete
@@ -59,7 +100,9 @@ const markSql = 'UPDATE outbox SET published_at = now() WHERE id = ANY($1::bigin
  */
 const cleanSql = {
   outbox: `
-    WITH oldest AS (SELECT id, published_at FROM outbox ORDER BY id LIMIT ${CLEAN_BATCH})
+    WITH oldest AS (
+      SELECT id, published_at FROM outbox WHERE parked_at IS NULL ORDER BY id LIMIT ${CLEAN_BATCH}
+    )
     DELETE FROM outbox USING oldest
     WHERE outbox.id = oldest.id AND oldest.published_at < now() - interval '7 days'`,
   inbox: `
@@ -69,13 +112,12 @@ const cleanSql = {
     DELETE FROM inbox USING oldest
     WHERE inbox.event_id = oldest.event_id AND inbox.handler = oldest.handler
       AND oldest.handled_at < now() - interval '14 days'`,
-  retries: `DELETE FROM inbox_retries WHERE retry_at < now() - interval '14 days'`,
   deadLetters: `DELETE FROM dead_letters WHERE retried_at < now() - $1 * interval '1 day'`,
 };
 
 /**
- * Hands the outbox to JetStream, in the order of the rows. Works on the connection that holds the service's lock, so
- * a relay that lost its lock cannot mark anything any more.
+ * Hands the outbox to JetStream. An event is sent when the earlier ones of its aggregate are confirmed; aggregates do not
+ * wait for each other.
  */
 @Injectable()
 export class OutboxRelay {
@@ -87,10 +129,12 @@ export class OutboxRelay {
   private cleanAt = 0;
   private lastSequence = 0;
   private failing = false;
+  private lookedAt = new Date();
 
   constructor(
+    private readonly dataSource: DataSource,
     private readonly nats: NatsConnectionProvider,
-    private readonly inbox: ReplyRouter,
+    private readonly replies: ReplyRouter,
     private readonly stream: EventStream,
     @Inject(SERVICE_MESSAGING_OPTIONS) options: ServiceMessagingOptions,
   ) {
@@ -107,91 +151,130 @@ export class OutboxRelay {
     this.checkStreamAt = 0;
   }
 
+  /** Another process is the leader and reports how old its events are. */
+  standBy(): void {
+    outboxAge.since = undefined;
+    eventsWaiting.since = undefined;
+    this.lookedAt = new Date();
+  }
+
+  /** The outbox cannot be read: what was added since the last look is unpublished. */
+  notePause(): void {
+    outboxAge.since ??= this.lookedAt;
+  }
+
   /**
    * Publishes one batch.
-   * @returns how many events were published, and whether more are waiting already
+   * @param signal ends the batch: what JetStream was not sent yet stays
    * @throws when PostgreSQL fails; failures of NATS are logged once and leave the rows for the next pass
    */
-  async pass(client: Client): Promise<Pass> {
+  async pass(signal: AbortSignal): Promise<Pass> {
     if (!this.nats.health().connected) {
-      await this.measure(client);
-      return nothing;
+      await this.measure();
+      return failure;
     }
     try {
-      if (Date.now() >= this.checkStreamAt) await this.checkStream(client);
+      if (Date.now() >= this.checkStreamAt) await this.checkStream();
     } catch (error) {
-      await this.measure(client);
+      await this.measure();
       this.report(error);
-      return nothing;
+      return failure;
     }
-    // After a failure one event has to get through before others follow: a full stream may have room for a later one.
-    const size = this.failing ? 1 : this.batchSize;
-    const { rows } = await client.query<OutboxRow>({
-      name: 'outbox-next',
-      text: nextRowsSql,
-      values: [size],
-    });
-    if (rows.length === 0) {
-      outboxAge.set(0);
-      return nothing;
-    }
-    const acks = await Promise.allSettled(rows.map((row) => this.publish(row)));
-    const failed = acks.findIndex(({ status }) => status === 'rejected');
-    // Only what precedes the first failure counts: a later event of its aggregate must not be marked before it.
-    const stored = failed === -1 ? rows : rows.slice(0, failed);
-    if (stored.length > 0) {
-      await client.query({
-        name: 'outbox-mark',
-        text: markSql,
-        values: [stored.map(({ id }) => id)],
-      });
-      for (const { type } of stored) eventsPublished.inc({ type });
-    }
-    const failure = acks[failed];
-    if (failure?.status === 'rejected') {
-      setAge(rows[failed]);
+    const size = this.failing ? PROBE_SIZE : this.batchSize;
+    const rows = await this.nextRows(size);
+    if (rows.length === 0) return nothing;
+    const batch: Batch = { published: [], parked: [], failed: undefined };
+    await Promise.all(byAggregate(rows).map((line) => this.publishLine(line, batch, signal)));
+    await this.mark(batch);
+    if (batch.failed) {
+      const { row, error } = batch.failed;
+      outboxAge.since = new Date(row.occurred_at);
       this.suspectStream();
-      this.report(failure.reason);
-      return nothing;
+      this.report(error);
+      this.failing = batch.published.length === 0;
+      return { published: batch.published.length, more: false, failed: true };
     }
     if (this.failing) this.logger.log('publishing events again');
     this.failing = false;
-    return { published: rows.length, more: rows.length === size };
-  }
-
-  /** Tells the writers of the outbox whether they must wake this relay. */
-  async announce(client: Client, state: 'awake' | 'asleep'): Promise<void> {
-    const value = state === 'awake' ? 1 : 2;
-    await client.query("SELECT setval('outbox_relay_state', $1)", [value]);
+    return { published: batch.published.length, more: rows.length === size, failed: false };
   }
 
   /** Deletes what nobody needs any more, at most once a minute. */
-  async clean(client: Client): Promise<void> {
+  async clean(): Promise<void> {
     if (Date.now() < this.cleanAt) return;
     this.cleanAt = Date.now() + CLEAN_EVERY_MS;
     for (const sql of [cleanSql.outbox, cleanSql.inbox]) {
       for (let batch = 0; batch < CLEAN_BATCHES; batch++) {
-        const { rowCount } = await client.query(sql);
-        if ((rowCount ?? 0) < CLEAN_BATCH) break;
+        const [, deleted]: [unknown[], number] = await this.dataSource.query(sql);
+        if (deleted < CLEAN_BATCH) break;
       }
     }
-    await client.query(cleanSql.retries);
-    await client.query(cleanSql.deadLetters, [this.deadLetterDays]);
+    await this.dataSource.query(cleanSql.deadLetters, [this.deadLetterDays]);
   }
 
-  /** A failure of NATS, told once until things work again. */
+  /** A failure of NATS, logged once until things work again. */
   private report(error: unknown): void {
     if (error instanceof StreamAwaitedError) return;
     if (!this.failing) this.logger.warn(`cannot publish events, trying on: ${String(error)}`);
     this.failing = true;
   }
 
-  private async measure(client: Client): Promise<void> {
-    const { rows } = await client.query<OutboxRow>(nextRowsSql, [1]);
-    setAge(rows[0]);
+  private async nextRows(limit: number): Promise<OutboxRow[]> {
+    const rows: OutboxRow[] = await this.dataSource.query(nextRowsSql, [limit]);
+    const [oldest] = rows;
+    this.lookedAt = new Date();
+    outboxAge.since = oldest && new Date(oldest.occurred_at);
+    return rows;
+  }
+
+  private async measure(): Promise<void> {
+    await this.nextRows(1);
+  }
+
+  /** Publishes the events of one aggregate, each when the one before it is confirmed or parked. */
+  private async publishLine(
+    line: readonly OutboxRow[],
+    batch: Batch,
+    signal: AbortSignal,
+  ): Promise<void> {
+    for (const row of line) {
+      if (signal.aborted || batch.failed) return;
+      try {
+        await this.publish(row);
+        batch.published.push(row);
+      } catch (error) {
+        if (error instanceof UnpublishableError) {
+          batch.parked.push({ row, error });
+        } else {
+          batch.failed ??= { row, error };
+          return;
+        }
+      }
+    }
+  }
+
+  private async mark({ published, parked }: Batch): Promise<void> {
+    if (published.length > 0) {
+      await this.dataSource.query(markSql, [published.map(({ id }) => id)]);
+      for (const { type } of published) eventsPublished.inc({ type });
+    }
+    if (parked.length > 0) {
+      await this.dataSource.query(parkSql, [
+        parked.map(({ row }) => row.id),
+        parked.map(({ error }) => error.message),
+      ]);
+      for (const { row, error } of parked) {
+        eventsParked.inc({ type: row.type, reason: error.obstacle });
+        this.logger.error(
+          `${row.type} ${row.event_id} can never be published and is parked in the outbox: ${error.message}`,
+        );
+      }
+    }
   }
 
   private async publish(row: OutboxRow): Promise<void> {
+    const text = Buffer.from(envelope(row));
+    this.refuseUnpublishable(row, text);
     const span = startSpan(`${row.subject} publish`, SpanKind.PRODUCER, row.trace ?? undefined, {
       'messaging.system': 'nats',
       'messaging.destination.name': row.subject,
@@ -201,18 +284,35 @@ export class OutboxRelay {
     sent.append('Nats-Msg-Id', row.event_id);
     if (span.traceparent) sent.append(header.traceparent, span.traceparent);
     try {
-      const reply = await this.inbox.request(row.subject, envelope(row), sent, ACK_TIMEOUT_MS);
+      const reply = await this.replies.request(row.subject, text, sent, ACK_TIMEOUT_MS);
       this.checkAck(reply);
       span.end();
     } catch (error) {
       span.end(error);
-      throw error;
+      throw unpublishable(error) ?? error;
+    }
+  }
+
+  /** Before NATS sees it: a server ends the connection of a client that sends what it cannot take. */
+  private refuseUnpublishable({ subject }: OutboxRow, text: Uint8Array): void {
+    if (!PUBLISHABLE.test(subject)) {
+      throw new UnpublishableError(
+        'subject',
+        `${JSON.stringify(subject)} is no subject of the event stream: it must be "event." and words.`,
+      );
+    }
+    const limit = this.nats.connection.info?.max_payload ?? Infinity;
+    if (text.length + HEADER_BYTES > limit) {
+      throw new UnpublishableError(
+        'size',
+        `It has ${text.length} bytes, and NATS takes ${limit} with the headers: raise its max_payload.`,
+      );
     }
   }
 
   private checkAck(reply: Msg): void {
     const ack = reply.json<PubAck>();
-    if (ack.error) throw new Error(`JetStream: ${ack.error.description}`);
+    if (ack.error) throw new JetStreamError(ack.error);
     if (ack.stream !== EVENT_STREAM) throw new Error('not stored by the event stream');
     const { seq = 0, duplicate } = ack;
     // Numbers only grow within one stream.
@@ -224,14 +324,14 @@ export class OutboxRelay {
    * Provisions the stream. If it is another than last time, the broker has lost its store: whatever was published
    * within the horizon is put in line again, and the inboxes absorb what had been handled.
    */
-  private async checkStream(client: Client): Promise<void> {
+  private async checkStream(): Promise<void> {
     const created = await this.stream.ensure();
-    const { rows } = await client.query<{ created: string }>(
+    const [known]: { created: string }[] = await this.dataSource.query(
       'SELECT created FROM outbox_stream WHERE name = $1',
       [EVENT_STREAM],
     );
-    if (rows[0]?.created !== created) {
-      const { rows: again } = await client.query<{ events: number }>(
+    if (known?.created !== created) {
+      const [again]: { events: number }[] = await this.dataSource.query(
         `WITH again AS (
            UPDATE outbox SET published_at = NULL
            WHERE published_at > now() - $3 * interval '1 ms' RETURNING 1
@@ -242,7 +342,7 @@ export class OutboxRelay {
          SELECT count(*)::int AS events FROM again`,
         [EVENT_STREAM, created, this.horizonMs],
       );
-      const events = again[0]?.events ?? 0;
+      const events = again?.events ?? 0;
       if (events > 0) {
         this.logger.warn(`the event stream is new (${created}): publishing ${events} events again`);
       }
@@ -252,8 +352,38 @@ export class OutboxRelay {
   }
 }
 
-function setAge(row: OutboxRow | undefined): void {
-  outboxAge.set(row ? Math.max(0, Date.now() - Date.parse(row.occurred_at)) / 1000 : 0);
+class JetStreamError extends Error {
+  override readonly name = 'JetStreamError';
+  readonly code: number | undefined;
+
+  constructor({ err_code, description }: NonNullable<PubAck['error']>) {
+    super(description);
+    this.code = err_code;
+  }
+}
+
+/** The failure as one that no further attempt can mend; undefined where it can. */
+function unpublishable(error: unknown): UnpublishableError | undefined {
+  if (error instanceof NoReplyError && error.reason === 'denied') {
+    return new UnpublishableError('permission', 'The NATS user may not publish on its subject.');
+  }
+  const tooLarge =
+    error instanceof InvalidArgumentError ||
+    (error instanceof JetStreamError && error.code === MESSAGE_TOO_LARGE);
+  return tooLarge ? new UnpublishableError('size', error.message) : undefined;
+}
+
+/** The rows of each aggregate, in their order. */
+function byAggregate(rows: readonly OutboxRow[]): OutboxRow[][] {
+  const lines = new Map<string, OutboxRow[]>();
+  for (const row of rows) {
+    const entity = row.type.slice(0, row.type.lastIndexOf('.'));
+    const aggregate = `${entity}:${row.aggregate_id}`;
+    const line = lines.get(aggregate);
+    if (line) line.push(row);
+    else lines.set(aggregate, [row]);
+  }
+  return [...lines.values()];
 }
 
 /** The envelope around the stored JSON, which is not parsed on the way. */

@@ -5,27 +5,27 @@ import {
 } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
-import { OUTBOX_CHANNEL } from './messaging.migrations.js';
 
-/** Puts published events in line once more, for consumers that lost them. Handlers repeat nothing they have done. */
+/** Puts events in line once more that were published, or parked. Handlers repeat nothing they have done. */
 @Injectable()
 export class Republisher {
   constructor(private readonly dataSource: DataSource) {}
 
   /**
-   * Publishes the events of `[from, to)` again, in their order; they stay for 7 days. The broker itself drops an
-   * event that it stored within the last two minutes.
+   * Publishes the events of `[from, to)` again, in their order; they stay for 7 days, parked ones until they are
+   * published. The broker itself drops an event that it stored within the last two minutes.
    * @throws ApplicationError VALIDATION_FAILED when a time is not an instant
    */
   async republish({ from, to, types }: RepublishEvents): Promise<RepublishedEvents> {
     const [events]: { count: number }[] = await this.dataSource.query(
       `WITH again AS (
-         UPDATE outbox SET published_at = NULL
-         WHERE occurred_at >= $1 AND occurred_at < $2 AND published_at IS NOT NULL
+         UPDATE outbox SET published_at = NULL, parked_at = NULL, parked_because = NULL
+         WHERE occurred_at >= $1 AND occurred_at < $2
+           AND (published_at IS NOT NULL OR parked_at IS NOT NULL)
            AND ($3::text[] IS NULL OR type = ANY($3))
          RETURNING 1
-       ), woken AS (SELECT pg_notify('${OUTBOX_CHANNEL}', ''))
-       SELECT (SELECT count(*) FROM again)::int AS count FROM woken`,
+       )
+       SELECT count(*)::int AS count FROM again`,
       [instant('from', from), instant('to', to), types ?? null],
     );
     return { events: events?.count ?? 0 };
