@@ -41,4 +41,5 @@ export { isSecretKey, redact, scrub } from './logging/redact.js';
 export type { AppOptions, RunningApp } from './start/app-options.js';
 export { createService, type RunningService } from './start/create-service.js';
 export { startService, type StartOptions } from './start/start-service.js';
-export { startTracing, type Tracing } from './tracing/tracing.js';
+export type { Tracing } from './tracing/running-tracing.js';
+export { startTracing } from './tracing/tracing.js';

@@ -1,7 +1,8 @@
 import { locales, type NotificationType } from '@mentorhub/contracts';
 import { describe, expect, it } from 'vitest';
 import type { NotificationParams } from '../notifications/notification-params.js';
-import { clip, type NotificationText, notificationText } from './catalogue.js';
+import { clip, notificationText } from './catalogue.js';
+import type { NotificationText } from './catalogue-entries.js';
 import { Formats } from './formats.js';
 
 const session = { topic: 'Interview', starts_at: '2026-11-25T15:00:00Z' };

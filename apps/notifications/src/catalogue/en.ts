@@ -1,4 +1,4 @@
-import type { Catalogue } from './catalogue.js';
+import type { Catalogue } from './catalogue-entries.js';
 
 export const en: Catalogue = {
   notifications: {

@@ -1,4 +1,4 @@
-import type { Catalogue } from './catalogue.js';
+import type { Catalogue } from './catalogue-entries.js';
 
 // Without verbs in the past tense about people: their gender is not known.
 export const ru: Catalogue = {

@@ -1,5 +1,6 @@
 import type { Locale, NotificationType } from '@mentorhub/contracts';
-import { catalogues, type Letter, notificationText } from '../catalogue/catalogue.js';
+import type { Letter } from '../catalogue/catalogue-entries.js';
+import { catalogues, notificationText } from '../catalogue/catalogue.js';
 import { Formats } from '../catalogue/formats.js';
 import type { NotificationParams } from '../notifications/notification-params.js';
 

@@ -1,5 +1,3 @@
-import type { PageQuery } from './page.dto.js';
-
 /** One page of a list. */
 export interface Page<Item> {
   items: Item[];
@@ -9,15 +7,23 @@ export interface Page<Item> {
   pages: number;
 }
 
+/** Which page is asked for; `PageQuery` is its DTO. */
+export interface PageRequest {
+  readonly page?: number;
+  readonly limit?: number;
+  /** Alias of `limit`. */
+  readonly size?: number;
+}
+
 /** A page query made definite: what to skip and how many to take. */
-export function paging(query: PageQuery): { page: number; limit: number; offset: number } {
+export function paging(query: PageRequest): { page: number; limit: number; offset: number } {
   const page = query.page ?? 1;
   const limit = query.limit ?? query.size ?? 20;
   return { page, limit, offset: (page - 1) * limit };
 }
 
 /** Wraps the items of one page. */
-export function toPage<Item>(items: Item[], total: number, query: PageQuery): Page<Item> {
+export function toPage<Item>(items: Item[], total: number, query: PageRequest): Page<Item> {
   const { page, limit } = paging(query);
   return { items, total, page, pages: Math.max(1, Math.ceil(total / limit)) };
 }

@@ -6,7 +6,7 @@ import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fa
 import type { GatewayConfig } from '../config/common-variables.js';
 import { httpDuration, httpRequests } from '../metrics/http-metrics.js';
 import { assemble } from '../start/assemble.js';
-import type { GatewayOptions, RunningGateway } from './create-gateway.js';
+import type { GatewayOptions, RunningGateway } from './gateway-options.js';
 
 /** See `createGateway`. */
 export async function createGatewayApp<C extends GatewayConfig>(

@@ -1,7 +1,3 @@
-export {
-  createGateway,
-  type FastifyOptions,
-  type GatewayOptions,
-  type RunningGateway,
-} from './create-gateway.js';
+export { createGateway } from './create-gateway.js';
+export type { FastifyOptions, GatewayOptions, RunningGateway } from './gateway-options.js';
 export { startGateway, type StartGatewayOptions } from './start-gateway.js';

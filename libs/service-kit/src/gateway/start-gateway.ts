@@ -1,7 +1,8 @@
 import type { GatewayConfig } from '../config/common-variables.js';
 import { runProcess } from '../start/run-process.js';
 import type { StartOptions } from '../start/start-service.js';
-import { createGateway, type GatewayOptions } from './create-gateway.js';
+import { createGateway } from './create-gateway.js';
+import type { GatewayOptions } from './gateway-options.js';
 
 export interface StartGatewayOptions<C extends GatewayConfig>
   extends StartOptions<C>, Pick<GatewayOptions<C>, 'configure' | 'fastify' | 'rawBody'> {}

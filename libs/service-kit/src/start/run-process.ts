@@ -2,7 +2,8 @@ import { Logger } from '@nestjs/common';
 import type { AppConfig } from '../config/common-variables.js';
 import { ConfigurationError, configurationErrorExitCode } from '../config/read-environment.js';
 import { type KitLogger, openLogger } from '../logging/kit-logger.js';
-import { startTracing, type Tracing } from '../tracing/tracing.js';
+import type { Tracing } from '../tracing/running-tracing.js';
+import { startTracing } from '../tracing/tracing.js';
 import { releaseStartMemory } from './release-start-memory.js';
 
 interface Closable {

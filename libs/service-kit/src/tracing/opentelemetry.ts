@@ -6,7 +6,7 @@ import { HttpInstrumentation } from '@opentelemetry/instrumentation-http';
 import { PgInstrumentation } from '@opentelemetry/instrumentation-pg';
 import { NodeSDK } from '@opentelemetry/sdk-node';
 import { register } from 'import-in-the-middle/register-hooks.mjs';
-import type { Tracing } from './tracing.js';
+import type { Tracing } from './running-tracing.js';
 
 const stopLimitMs = 2000;
 const complainEveryMs = 60_000;

@@ -1,7 +1,4 @@
-export interface Tracing {
-  /** Sends what is left, within 2 s, and stops. */
-  stop(): Promise<void>;
-}
+import type { Tracing } from './running-tracing.js';
 
 /**
  * Traces HTTP and PostgreSQL and exports by OTLP over HTTP to `endpoint`. To be awaited before the modules to be traced
