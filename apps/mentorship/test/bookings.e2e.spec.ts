@@ -533,6 +533,23 @@ describe('completing', () => {
     expect(asMentee).toMatchObject({ feedback: 'Well prepared.', rating: 4 });
   });
 
+  it('and rating write nothing to the profile and the search of the mentor', async () => {
+    await fresh(0);
+    const written = () =>
+      mentorship.dataSource.query<unknown[]>('SELECT ctid, xmin FROM mentors WHERE id = $1', [
+        mentor.id,
+      ]);
+    const before = await written();
+    const session = await mentorship.confirmed(mentor, mentee);
+    mentorship.clock.set(session.scheduled_at);
+    await mentorship.ask(SessionBookings.complete, mentee, { id: session.id, rating: 5 });
+    expect(await mentorship.ask(Mentors.get, undefined, { id: mentor.id })).toMatchObject({
+      rating: 5,
+      total_sessions: 1,
+    });
+    expect(await written()).toEqual(before);
+  });
+
   it('by ten requests at once counts the session and the review once', async () => {
     await fresh(0);
     const session = await mentorship.confirmed(mentor, mentee);

@@ -25,10 +25,10 @@ describe('the demo data', () => {
     expect(items.filter(({ available, user }) => !available || user.full_name === '')).toEqual([]);
 
     const wrong = await mentorship.dataSource.query<unknown[]>(`
-      SELECT m.id FROM mentors m
+      SELECT m.mentor_id FROM mentor_stats m
       WHERE (m.rating_count, m.rating_sum) <>
-          (SELECT count(*), sum(rating) FROM reviews WHERE mentor_id = m.id)
-        OR m.completed_sessions <> (SELECT count(*) FROM bookings WHERE mentor_id = m.id)
+          (SELECT count(*), sum(rating) FROM reviews WHERE mentor_id = m.mentor_id)
+        OR m.completed_sessions <> (SELECT count(*) FROM bookings WHERE mentor_id = m.mentor_id)
         OR m.rating_count NOT BETWEEN 3 AND 12`);
     expect(wrong).toEqual([]);
   });

@@ -141,7 +141,8 @@ describe('the list of mentors', () => {
     const { id, actor } = await mentorship.mentor({ skills: ['Clocks'] });
     const other = await mentorship.mentor({ skills: ['Clocks'] });
     await mentorship.dataSource.query(
-      `UPDATE mentors SET timezone = 'PST', next_available_until = NULL WHERE id = $1`,
+      `WITH zone AS (UPDATE mentors SET timezone = 'PST' WHERE id = $1)
+       UPDATE mentor_stats SET next_available_until = NULL WHERE mentor_id = $1`,
       [id],
     );
     const { items } = await mentorship.ask(Mentors.list, undefined, { skill: 'clocks' });

@@ -50,6 +50,14 @@ describe('a database of the first version', () => {
         { booking_id: 1, user_id: 21, starts_at: new Date('2030-01-01T10:00Z') },
         { booking_id: 2, user_id: 12, starts_at: new Date('2030-01-01T10:00Z') },
       ]);
+      expect(
+        await migrated.query<unknown[]>(
+          'SELECT mentor_id, rating::float8, rating_count, completed_sessions FROM mentor_stats ORDER BY 1',
+        ),
+      ).toEqual([
+        { mentor_id: 1, rating: 4.5, rating_count: 2, completed_sessions: 7 },
+        { mentor_id: 2, rating: null, rating_count: 0, completed_sessions: 0 },
+      ]);
       // What was booked before goes on.
       await migrated.query(`UPDATE bookings SET status = 'confirmed' WHERE id = 2`);
       await migrated.query(`UPDATE bookings SET status = 'cancelled_by_mentor' WHERE id = 1`);

@@ -4,7 +4,7 @@ import { DataSource } from 'typeorm';
 import { bookableStarts, endOfBookingWindow, endOfToday } from './domain/slots.js';
 import { type MentorSchedule, SchedulesRepository } from './schedules.repository.js';
 
-/** What a row of `mentors` remembers of the first free start. */
+/** What a row of `mentor_stats` remembers of the first free start. */
 export interface Remembered {
   readonly id: number;
   readonly nextAvailableAt: Date | null;
@@ -73,15 +73,15 @@ export class NextAvailable {
   /** Stores what was computed, unless the calendar has changed meanwhile or is being changed right now. */
   private async remember(computed: readonly Computed[]): Promise<void> {
     await this.dataSource.query(
-      `UPDATE mentors SET next_available_at = locked.at, next_available_until = locked.until
+      `UPDATE mentor_stats SET next_available_at = locked.at, next_available_until = locked.until
        FROM (
-         SELECT m.id, new.at, new.until
+         SELECT s.mentor_id, new.at, new.until
          FROM unnest($1::integer[], $2::integer[], $3::timestamptz[], $4::timestamptz[])
            AS new (id, revision, at, until)
-         JOIN mentors m ON m.id = new.id AND m.availability_revision = new.revision
-         ORDER BY m.id FOR NO KEY UPDATE OF m SKIP LOCKED
+         JOIN mentor_stats s ON s.mentor_id = new.id AND s.availability_revision = new.revision
+         ORDER BY s.mentor_id FOR NO KEY UPDATE OF s SKIP LOCKED
        ) AS locked
-       WHERE mentors.id = locked.id`,
+       WHERE mentor_stats.mentor_id = locked.mentor_id`,
       [
         computed.map(({ mentorId }) => mentorId),
         computed.map(({ revision }) => revision),

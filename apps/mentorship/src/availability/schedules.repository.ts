@@ -85,12 +85,12 @@ export class SchedulesRepository {
     const mentors = await tx.query<MentorRow[]>(
       `SELECT m.id, m.user_id, m.status, m.price_per_hour_minor, m.currency, m.timezone, m.session_durations,
          m.slot_interval_minutes, m.buffer_before_minutes, m.buffer_after_minutes, m.minimum_notice_minutes,
-         m.booking_window_days, m.availability_revision,
+         m.booking_window_days, s.availability_revision,
          coalesce((
            SELECT json_agg(json_build_object('day_of_week', r.day_of_week, 'date', r.date,
              'start_minute', r.start_minute, 'end_minute', r.end_minute, 'active', r.active))
            FROM availability_rules r WHERE r.mentor_id = m.id), '[]') AS hours
-       FROM mentors m WHERE m.id = ANY ($1::integer[])`,
+       FROM mentors m JOIN mentor_stats s ON s.mentor_id = m.id WHERE m.id = ANY ($1::integer[])`,
       [mentorIds],
     );
     const busy = await tx.query<BusyRow[]>(busySql, [
@@ -152,7 +152,7 @@ export class SchedulesRepository {
    * their ids, so that two transactions never wait for each other.
    */
   async changed(tx: EntityManager, mentorIds: readonly number[]): Promise<void> {
-    await this.touch(tx, 'id = ANY ($1::integer[])', [mentorIds]);
+    await this.touch(tx, 'm.id = ANY ($1::integer[])', [mentorIds]);
   }
 
   /** The same for all mentors who take part in bookings, as mentors or as mentees. */
@@ -160,15 +160,17 @@ export class SchedulesRepository {
     tx: EntityManager,
     bookings: readonly { mentorUserId: number; menteeUserId: number }[],
   ): Promise<void> {
-    await this.touch(tx, 'user_id = ANY ($1::integer[])', [
+    await this.touch(tx, 'm.user_id = ANY ($1::integer[])', [
       bookings.flatMap(({ mentorUserId, menteeUserId }) => [mentorUserId, menteeUserId]),
     ]);
   }
 
   private async touch(tx: EntityManager, condition: string, values: unknown[]): Promise<void> {
     await tx.query(
-      `UPDATE mentors SET availability_revision = availability_revision + 1, next_available_until = NULL
-       WHERE id IN (SELECT id FROM mentors WHERE ${condition} ORDER BY id FOR NO KEY UPDATE)`,
+      `UPDATE mentor_stats SET availability_revision = availability_revision + 1, next_available_until = NULL
+       WHERE mentor_id IN (
+         SELECT s.mentor_id FROM mentor_stats s JOIN mentors m ON m.id = s.mentor_id
+         WHERE ${condition} ORDER BY s.mentor_id FOR NO KEY UPDATE OF s)`,
       values,
     );
   }

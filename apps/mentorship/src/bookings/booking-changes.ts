@@ -100,10 +100,10 @@ export class BookingChanges {
     if (bookings.length === 0) return;
     await this.schedules.changedByBookings(tx, bookings);
     await tx.query(
-      `UPDATE mentors SET completed_sessions = completed_sessions + completed.sessions
+      `UPDATE mentor_stats SET completed_sessions = completed_sessions + completed.sessions
        FROM (SELECT mentor_id, count(*) AS sessions FROM unnest($1::integer[]) AS mentor_id GROUP BY mentor_id)
          AS completed
-       WHERE id = completed.mentor_id`,
+       WHERE mentor_stats.mentor_id = completed.mentor_id`,
       [bookings.map(({ mentorId }) => mentorId)],
     );
   }

@@ -12,6 +12,8 @@ const concurrency = 8;
 /** Holds read at a time. */
 const pageSize = 40;
 
+type Decision = 'expired' | 'paid';
+
 /** What became of some holds. */
 export interface HoldOutcomes {
   expired: number;
@@ -31,6 +33,7 @@ export class HoldExpiry {
   private readonly logger = new Logger(HoldExpiry.name);
   /** The last hold the sweeps have reached, so that holds that cannot be decided do not starve those behind them. */
   private reached = 0;
+  private readonly deciding = new Map<number, Promise<Decision>>();
 
   constructor(
     private readonly transactions: Transactions,
@@ -81,7 +84,16 @@ export class HoldExpiry {
     return outcomes;
   }
 
-  private async decide(booking: BookingRecord): Promise<'expired' | 'paid'> {
+  /** Those who meet the same hold at the same time share one decision. */
+  private decide(booking: BookingRecord): Promise<Decision> {
+    const running = this.deciding.get(booking.id);
+    if (running) return running;
+    const decision = this.closeAndExpire(booking).finally(() => this.deciding.delete(booking.id));
+    this.deciding.set(booking.id, decision);
+    return decision;
+  }
+
+  private async closeAndExpire(booking: BookingRecord): Promise<Decision> {
     const { outcome } = await this.requests.request(
       AmountsDue.close,
       undefined,

@@ -6,6 +6,7 @@ import { readWeeklyAvailability } from '../availability/domain/availability-rule
 import { Booking } from '../bookings/booking.entity.js';
 import { priceOf } from '../bookings/domain/refund.js';
 import { Mentor, searchColumns } from '../mentors/mentor.entity.js';
+import { MentorStats } from '../mentors/mentor-stats.entity.js';
 import { Review } from '../reviews/review.entity.js';
 import { type DemoProfile, demoProfiles } from './profiles.js';
 import { demoComments, demoTopics } from './reviews.js';
@@ -93,11 +94,13 @@ async function seedMentor(tx: EntityManager, seed: Seed): Promise<void> {
     company: profile.company,
     jobTitle: title,
     yearsOfExperience: profile.years,
+    appliedAt: new Date(now.getTime() - 200 * day),
+    decidedAt: new Date(now.getTime() - 198 * day),
+  });
+  await tx.update(MentorStats, id, {
     ratingSum: ratings.reduce((sum, rating) => sum + rating, 0),
     ratingCount: reviewed,
     completedSessions: sessions,
-    appliedAt: new Date(now.getTime() - 200 * day),
-    decidedAt: new Date(now.getTime() - 198 * day),
   });
   const { hours } = readWeeklyAvailability(weeks[id % weeks.length] ?? {});
   await tx.insert(

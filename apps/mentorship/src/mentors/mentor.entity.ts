@@ -79,27 +79,6 @@ export class Mentor {
   @Column({ type: 'text', nullable: true })
   twitterUrl: string | null;
 
-  @Column({ type: 'integer', default: 0 })
-  ratingSum: number;
-
-  @Column({ type: 'integer', default: 0 })
-  ratingCount: number;
-
-  @Column({ type: 'integer', default: 0 })
-  completedSessions: number;
-
-  /** Rises with every change of rules or bookings, so that an outdated `nextAvailableAt` is never stored. */
-  @Column({ type: 'integer', default: 0 })
-  availabilityRevision: number;
-
-  /** The first free start, as last computed; null when there was none. */
-  @Column({ type: 'timestamptz', nullable: true })
-  nextAvailableAt: Date | null;
-
-  /** `nextAvailableAt` holds up to this instant; null when it must be computed. */
-  @Column({ type: 'timestamptz', nullable: true })
-  nextAvailableUntil: Date | null;
-
   @Column({ type: 'integer', default: 1 })
   version: number;
 

@@ -51,16 +51,16 @@ export interface MentorSearch {
 const columns = `
   m.id, m.user_id AS "userId", p.full_name AS "fullName", p.avatar_url AS "avatarUrl", m.status, m.title,
   m.description, m.skills, m.price_per_hour_minor AS "pricePerHourMinor", m.currency, m.timezone,
-  m.rating::float8 AS rating, m.completed_sessions AS "completedSessions", m.company, m.job_title AS "jobTitle",
+  s.rating::float8 AS rating, s.completed_sessions AS "completedSessions", m.company, m.job_title AS "jobTitle",
   m.years_of_experience AS "yearsOfExperience", m.linkedin_url AS "linkedinUrl", m.github_url AS "githubUrl",
-  m.twitter_url AS "twitterUrl", m.version, m.next_available_at AS "nextAvailableAt",
-  m.next_available_until AS "nextAvailableUntil"`;
+  m.twitter_url AS "twitterUrl", m.version, s.next_available_at AS "nextAvailableAt",
+  s.next_available_until AS "nextAvailableUntil"`;
 
 const orders: Record<MentorOrder, string> = {
-  rating: 'm.rating DESC NULLS LAST, m.rating_count DESC, m.id',
+  rating: 's.rating DESC NULLS LAST, s.rating_count DESC, s.mentor_id',
   price: 'm.price_per_hour_minor, m.id',
   '-price': 'm.price_per_hour_minor DESC, m.id DESC',
-  sessions: 'm.completed_sessions DESC, m.id',
+  sessions: 's.completed_sessions DESC, s.mentor_id',
   newest: 'm.id DESC',
 };
 
@@ -68,6 +68,7 @@ const orders: Record<MentorOrder, string> = {
 const detailsSql = `
   SELECT ${columns}, coalesce(newest.reviews, '[]'::json) AS reviews
   FROM mentors m
+  JOIN mentor_stats s ON s.mentor_id = m.id
   LEFT JOIN people p ON p.user_id = m.user_id
   LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object('id', r.id, 'author_user_id', r.author_user_id,
@@ -117,7 +118,7 @@ export class MentorsRepository {
     if (search.maxPriceMinor !== undefined) {
       conditions.push(`m.price_per_hour_minor <= ${value(search.maxPriceMinor)}`);
     }
-    if (search.minRating !== undefined) conditions.push(`m.rating >= ${value(search.minRating)}`);
+    if (search.minRating !== undefined) conditions.push(`s.rating >= ${value(search.minRating)}`);
     for (const word of search.words ?? []) {
       // Without three letters in a row the trigram indexes are of no use; a name so short is that of a skill.
       if (!/[\p{L}\p{N}]{3}/u.test(word)) {
@@ -134,13 +135,13 @@ export class MentorsRepository {
     const where = conditions.join(' AND ');
     const [mentors, [count]] = await Promise.all([
       this.dataSource.query<MentorRecord[]>(
-        `SELECT ${columns} FROM mentors m LEFT JOIN people p ON p.user_id = m.user_id
+        `SELECT ${columns} FROM mentors m JOIN mentor_stats s ON s.mentor_id = m.id LEFT JOIN people p ON p.user_id = m.user_id
          WHERE ${where} ORDER BY ${orders[search.order]}
          LIMIT $${values.length + 1} OFFSET $${values.length + 2}`,
         [...values, search.limit, search.offset],
       ),
       this.dataSource.query<{ total: number }[]>(
-        `SELECT count(*) AS total FROM mentors m WHERE ${where}`,
+        `SELECT count(*) AS total FROM mentors m JOIN mentor_stats s ON s.mentor_id = m.id WHERE ${where}`,
         values,
       ),
     ]);
@@ -149,7 +150,7 @@ export class MentorsRepository {
 
   private async one(condition: string, key: number): Promise<MentorRecord | undefined> {
     const [mentor] = await this.dataSource.query<MentorRecord[]>(
-      `SELECT ${columns} FROM mentors m LEFT JOIN people p ON p.user_id = m.user_id WHERE ${condition}`,
+      `SELECT ${columns} FROM mentors m JOIN mentor_stats s ON s.mentor_id = m.id LEFT JOIN people p ON p.user_id = m.user_id WHERE ${condition}`,
       [key],
     );
     return mentor;

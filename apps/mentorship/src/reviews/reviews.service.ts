@@ -30,7 +30,7 @@ export class ReviewsService {
     const { identifiers } = await tx.insert(Review, columns);
     const reviewId = (identifiers[0] as { id: number }).id;
     await tx.query(
-      'UPDATE mentors SET rating_sum = rating_sum + $2, rating_count = rating_count + 1 WHERE id = $1',
+      'UPDATE mentor_stats SET rating_sum = rating_sum + $2, rating_count = rating_count + 1 WHERE mentor_id = $1',
       [review.mentorId, review.rating],
     );
     await this.outbox.add(tx, reviewCreated, reviewId, {

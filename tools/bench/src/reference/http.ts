@@ -14,11 +14,12 @@ const reference = new Pool({ connectionString: REFERENCE_URL, max: 20 });
 const mentorDetails = `
   SELECT m.id, m.user_id AS "userId", p.full_name AS "fullName", p.avatar_url AS "avatarUrl", m.status, m.title,
     m.description, m.skills, m.price_per_hour_minor AS "pricePerHourMinor", m.currency, m.timezone,
-    m.rating::float8 AS rating, m.completed_sessions AS "completedSessions", m.company, m.job_title AS "jobTitle",
+    s.rating::float8 AS rating, s.completed_sessions AS "completedSessions", m.company, m.job_title AS "jobTitle",
     m.years_of_experience AS "yearsOfExperience", m.linkedin_url AS "linkedinUrl", m.github_url AS "githubUrl",
-    m.twitter_url AS "twitterUrl", m.version, m.next_available_at AS "nextAvailableAt",
-    m.next_available_until AS "nextAvailableUntil", coalesce(newest.reviews, '[]'::json) AS reviews
+    m.twitter_url AS "twitterUrl", m.version, s.next_available_at AS "nextAvailableAt",
+    s.next_available_until AS "nextAvailableUntil", coalesce(newest.reviews, '[]'::json) AS reviews
   FROM mentors m
+  JOIN mentor_stats s ON s.mentor_id = m.id
   LEFT JOIN people p ON p.user_id = m.user_id
   LEFT JOIN LATERAL (
     SELECT json_agg(json_build_object('id', r.id, 'author_user_id', r.author_user_id,
