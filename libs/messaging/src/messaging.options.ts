@@ -41,7 +41,7 @@ export interface ServiceMessagingOptions {
   ackWaitMs?: number;
   /** Events handled in one transaction at most. Default 64. */
   eventBatchSize?: number;
-  /** How often the relay looks without being woken, and a standby asks for its turn, in milliseconds. Default 1000. */
+  /** How often a standby asks for the leader lock, and the relay tries on after a failure, in milliseconds. Default 1000. */
   pollIntervalMs?: number;
   /** Rows the relay publishes in one go. Default 500. */
   relayBatchSize?: number;

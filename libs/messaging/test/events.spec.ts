@@ -27,6 +27,7 @@ describe('an event', () => {
     [nats, databaseOfTest] = await Promise.all([testNats(), testDatabase('events')]);
     service = await startService({
       databaseUrl: databaseOfTest.url,
+      directUrl: databaseOfTest.directUrl,
       natsUrl: nats.url,
       controllers: [EffectsController],
       options: { retryDelaysMs: [300, 300, 300] },

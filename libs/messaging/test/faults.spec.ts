@@ -27,8 +27,13 @@ describe('no event is lost and no effect happens twice', () => {
 
   beforeEach(async () => {
     [nats, testDb] = await Promise.all([testNats(), testDatabase('faults')]);
-    database = await openDatabase(testDb.url);
-    settings = { databaseUrl: testDb.url, natsUrl: nats.url, controllers: [EffectsController] };
+    database = await openDatabase(testDb.directUrl);
+    settings = {
+      databaseUrl: testDb.url,
+      directUrl: testDb.directUrl,
+      natsUrl: nats.url,
+      controllers: [EffectsController],
+    };
     services = [];
   });
 

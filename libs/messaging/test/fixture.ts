@@ -26,34 +26,43 @@ const logger: LogLevel[] | false = process.env.TEST_LOG ? ['log', 'warn', 'error
 
 @Module({})
 class DatabaseModule {
-  static forRoot(url: string): DynamicModule {
+  static forRoot(url: string, directUrl: string): DynamicModule {
     return {
       module: DatabaseModule,
       global: true,
-      providers: [{ provide: DataSource, useFactory: () => openDatabase(url) }],
+      providers: [{ provide: DataSource, useFactory: () => openDatabase(directUrl, url) }],
       exports: [DataSource],
     };
   }
 }
 
-/** A migrated database with what the tests write their effects to. */
-export async function openDatabase(url: string): Promise<DataSource> {
-  const dataSource = new DataSource({
+/**
+ * A migrated database with what the tests write their effects to.
+ * @param directUrl for the migrations, which need a session
+ * @param url for everything else
+ */
+export async function openDatabase(directUrl: string, url = directUrl): Promise<DataSource> {
+  const migrating = await connect(directUrl);
+  // Replicas may open the database at the same time.
+  await migrating.query('SELECT pg_advisory_lock(1)');
+  await migrating.runMigrations();
+  await migrating.query(
+    'CREATE TABLE IF NOT EXISTS effects (id serial PRIMARY KEY, event_id uuid, handler text, data jsonb)',
+  );
+  await migrating.query('SELECT pg_advisory_unlock_all()');
+  if (url === directUrl) return migrating;
+  await migrating.destroy();
+  return await connect(url);
+}
+
+function connect(url: string): Promise<DataSource> {
+  return new DataSource({
     type: 'postgres',
     url,
     migrations: messagingMigrations,
     poolSize: 10,
     poolErrorHandler: () => undefined,
-  });
-  await dataSource.initialize();
-  // Replicas may open the database at the same time.
-  await dataSource.query('SELECT pg_advisory_lock(1)');
-  await dataSource.runMigrations();
-  await dataSource.query(
-    'CREATE TABLE IF NOT EXISTS effects (id serial PRIMARY KEY, event_id uuid, handler text, data jsonb)',
-  );
-  await dataSource.query('SELECT pg_advisory_unlock_all()');
-  return dataSource;
+  }).initialize();
 }
 
 export interface Fixture {
@@ -65,6 +74,8 @@ export interface Fixture {
 
 export interface FixtureSettings {
   databaseUrl: string;
+  /** Past a pooler; default `databaseUrl`. */
+  directUrl?: string;
   natsUrl: string;
   service?: string;
   controllers?: Type[];
@@ -76,6 +87,7 @@ export interface FixtureSettings {
 export async function startService(settings: FixtureSettings): Promise<Fixture> {
   const {
     databaseUrl,
+    directUrl = databaseUrl,
     natsUrl,
     service = 'mentorship',
     controllers = [],
@@ -85,9 +97,10 @@ export async function startService(settings: FixtureSettings): Promise<Fixture> 
 
   @Module({
     imports: [
-      DatabaseModule.forRoot(databaseUrl),
+      DatabaseModule.forRoot(databaseUrl, directUrl),
       MessagingModule.forRoot({ service, connection: { servers: natsUrl, ...user } }),
       ServiceMessagingModule.forRoot({
+        directDatabaseUrl: directUrl,
         pollIntervalMs: 200,
         ackWaitMs: 1500,
         retryDelaysMs: [50, 50, 50],

@@ -14,7 +14,7 @@ describe('a service', () => {
 
   beforeEach(async () => {
     testDb = await testDatabase('housekeeping');
-    database = await openDatabase(testDb.url);
+    database = await openDatabase(testDb.directUrl);
   });
 
   afterEach(async () => {
@@ -27,6 +27,7 @@ describe('a service', () => {
   async function start(options = {}): Promise<void> {
     service = await startService({
       databaseUrl: testDb.url,
+      directUrl: testDb.directUrl,
       natsUrl: nats.url,
       controllers: [EffectsController],
       options,

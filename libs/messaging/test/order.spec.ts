@@ -75,7 +75,7 @@ describe('the events of an aggregate', () => {
 
   beforeEach(async () => {
     [nats, testDb] = await Promise.all([testNats(), testDatabase('order')]);
-    database = await openDatabase(testDb.url);
+    database = await openDatabase(testDb.directUrl);
     services = [];
     before = () => undefined;
   });
@@ -90,6 +90,7 @@ describe('the events of an aggregate', () => {
   async function start(options: ServiceMessagingOptions = {}): Promise<Fixture> {
     const service = await startService({
       databaseUrl: testDb.url,
+      directUrl: testDb.directUrl,
       natsUrl: nats.url,
       controllers: [BookingsController],
       options: { classify, ...options },

@@ -131,6 +131,7 @@ describe('a request between apps', () => {
     [nats, database] = await Promise.all([testNats(), testDatabase('requests')]);
     service = await startService({
       databaseUrl: database.url,
+      directUrl: database.directUrl,
       natsUrl: nats.url,
       controllers: [ThingsController],
       options: {
@@ -349,6 +350,7 @@ describe('a request between apps', () => {
   it('is still answered when the service shuts down meanwhile, while new ones are not taken', async () => {
     const other = await startService({
       databaseUrl: database.url,
+      directUrl: database.directUrl,
       natsUrl: nats.url,
       service: 'payments',
       controllers: [PaymentsController],

@@ -9,14 +9,24 @@ import { poolOf } from './pool-state.js';
 
 const DEFAULT_SILENCE_LIMIT_MS = 20_000;
 
+/** Data sources whose connections lead through a pooler. */
+const pooled = new WeakSet<DataSource>();
 const guards = new WeakMap<DataSource, ConnectionGuard>();
 
 /** Connects to a database for the life of a service or a test. The caller destroys the data source. */
 export async function openDatabase(settings: DatabaseSettings): Promise<DataSource> {
   const dataSource = await new DataSource(dataSourceOptions(settings)).initialize();
   const limitMs = settings.silenceLimitMs ?? DEFAULT_SILENCE_LIMIT_MS;
+  if (settings.directUrl !== undefined && settings.directUrl !== settings.url) {
+    pooled.add(dataSource);
+  }
   guards.set(dataSource, new ConnectionGuard(poolOf(dataSource), limitMs));
   return dataSource;
+}
+
+/** Whether a pooler may give each transaction of a data source another session. */
+export function isPooled(dataSource: DataSource): boolean {
+  return pooled.has(dataSource);
 }
 
 /** What ends the silent connections of a data source made by `openDatabase`. */

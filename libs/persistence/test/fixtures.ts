@@ -31,7 +31,7 @@ export interface EmptyDatabase {
 
 export async function emptyDatabase(name: string): Promise<EmptyDatabase> {
   const database = await testDatabase(name);
-  const settings = { url: database.url, entities: [], migrations };
+  const settings = { url: database.url, directUrl: database.directUrl, entities: [], migrations };
   return {
     database,
     settings,

@@ -6,12 +6,16 @@ declare module 'vitest' {
   interface ProvidedContext {
     /** Superuser URL of the PostgreSQL of this test run. */
     postgresUrl: string;
+    /** The same server through a pooler, if the run has one. */
+    pooledPostgresUrl: string;
   }
 }
 
 export interface TestDatabase {
   /** Connects as its owner, who may create extensions. */
   readonly url: string;
+  /** The same past a pooler. */
+  readonly directUrl: string;
   /** Drops it, closing what is still connected. */
   drop(): Promise<void>;
 }
@@ -31,10 +35,14 @@ export async function testDatabase(name: string): Promise<TestDatabase> {
   }
   const database = `${name.replaceAll(/\W/g, '_').slice(0, 40)}_${randomBytes(6).toString('hex')}`;
   await administer(server, `CREATE DATABASE ${database}`);
-  const url = new URL(server);
-  url.pathname = `/${database}`;
+  const urlOn = (address: string): string => {
+    const url = new URL(address);
+    url.pathname = `/${database}`;
+    return url.href;
+  };
   return {
-    url: url.href,
+    url: urlOn(inject('pooledPostgresUrl')),
+    directUrl: urlOn(server),
     drop: () => administer(server, `DROP DATABASE IF EXISTS ${database} WITH (FORCE)`),
   };
 }

@@ -8,6 +8,7 @@ import {
   temporaryBase,
 } from '@mentorhub/local-system';
 import type { TestProject } from 'vitest/node';
+import { type PgBouncer, startPgBouncer } from './pgbouncer.js';
 
 /**
  * One cluster for the whole vitest process. Every project names this file, so that each works when
@@ -16,7 +17,12 @@ import type { TestProject } from 'vitest/node';
  */
 interface Shared {
   users: number;
-  cluster: Promise<Postgres>;
+  cluster: Promise<Cluster>;
+}
+
+interface Cluster {
+  postgres: Postgres;
+  pgbouncer: PgBouncer | undefined;
 }
 
 const key = Symbol.for('mentorhub.test-postgres');
@@ -26,19 +32,25 @@ const place = globalThis as { [key]?: Shared };
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const shared = (place[key] ??= { users: 0, cluster: startCluster() });
   shared.users += 1;
-  project.provide('postgresUrl', (await shared.cluster).url);
+  const { postgres, pgbouncer } = await shared.cluster;
+  project.provide('postgresUrl', postgres.url);
+  project.provide('pooledPostgresUrl', pgbouncer?.url ?? postgres.url);
   return async () => {
     shared.users -= 1;
     if (shared.users > 0) return;
     delete place[key];
-    const cluster = await shared.cluster;
-    await cluster.stop();
+    await pgbouncer?.stop();
+    await postgres.stop();
   };
 }
 
-async function startCluster(): Promise<Postgres> {
+/** With the path of a pgbouncer in TEST_PGBOUNCER, services reach their databases through it. */
+async function startCluster(): Promise<Cluster> {
   const { runAs } = await postgresBinaries();
   const directory = await mkdtemp(join(temporaryBase(runAs), 'mentorhub-test-postgres-'));
   removeAfterwards(directory);
-  return startPostgres({ directory, persistent: false });
+  const postgres = await startPostgres({ directory, persistent: false });
+  const command = process.env['TEST_PGBOUNCER'];
+  const pgbouncer = command ? await startPgBouncer(command, postgres.url) : undefined;
+  return { postgres, pgbouncer };
 }

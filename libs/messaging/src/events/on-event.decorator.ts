@@ -36,8 +36,8 @@ const HANDLED = Symbol('HANDLED');
  * Makes a controller method the handler of one or several kinds of event: `method(event, tx)`.
  *
  * It runs inside the transaction that writes the receipt, so its effect through `tx` happens exactly once. When it
- * throws, everything is rolled back and tried again after 1 s, 5 s, 30 s, 2 min and 10 min; then the event rests in
- * `dead_letters`. A method has at most one `@OnEvent` or `@OnEventBatch`.
+ * throws, everything is rolled back and tried again after 1 s, 5 s, 30 s, 2 min and 10 min; then the event goes to
+ * `dead_letters`. Meanwhile later events of its aggregate wait for all handlers of the service. A method has at most one `@OnEvent` or `@OnEventBatch`.
  */
 export function OnEvent<Data>(
   contracts: EventContract<Data> | readonly EventContract<Data>[],

@@ -8,7 +8,7 @@ import { activeTraceparent } from '../tracing.js';
 /** Stays under the 1 MiB a NATS message may have, envelope included. */
 const MAX_DATA_BYTES = 900_000;
 
-/** An event to be told once its transaction commits. */
+/** An event to be published once its transaction commits. */
 export interface OutboxEntry<Data = unknown> {
   event: EventContract<Data>;
   /** Id of the entity the event is about. */
@@ -38,7 +38,7 @@ export interface OutboxColumns {
  * SELECT uuidv7(), 'event.mentorship.review.created', 'mentorship.review.created', stored.id::text, 1, json_build_object(…), $1
  * FROM stored
  * ```
- * The relay is woken either way, by a trigger.
+ * The relay finds the rows either way.
  */
 export const insertOutboxSql = `
   INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, trace)
@@ -70,7 +70,7 @@ export function outboxColumns(entries: readonly OutboxEntry[]): OutboxColumns {
 }
 
 /**
- * Where a service tells what happened. The event exists exactly if the transaction commits, and is then published at
+ * Where a service records what happened. The event exists exactly if the transaction commits, and is then published at
  * least once, in the order in which the events of an aggregate were added. That order is the order of the facts when
  * the transaction holds the aggregate's row lock at that moment.
  */

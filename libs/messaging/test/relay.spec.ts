@@ -1,0 +1,149 @@
+import {
+  type TestDatabase,
+  testDatabase,
+  testNats,
+  type TestNatsOptions,
+} from '@mentorhub/testing';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { operations } from '@mentorhub/contracts';
+import { register } from 'prom-client';
+import type { DataSource } from 'typeorm';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NATS_CONNECTION, NatsConnectionProvider } from '../src/index.js';
+import { addEvents, EffectsController, range, recorded, thingHappened } from './effects.js';
+import { type Fixture, openDatabase, startService } from './fixture.js';
+
+const admin = { user_id: 1, roles: ['admin' as const], session_id: 1 };
+
+const settings = (more: string) => ({
+  config: (port: number, directory: string) =>
+    `listen: "127.0.0.1:${port}"\njetstream { store_dir: ${JSON.stringify(directory)} }\n${more}`,
+});
+
+async function countOfParked(reason: string): Promise<number> {
+  const metric = await register.getSingleMetric('events_parked_total')?.get();
+  return metric?.values.find(({ labels }) => labels['reason'] === reason)?.value ?? 0;
+}
+
+describe('the relay', () => {
+  let nats: Awaited<ReturnType<typeof testNats>>;
+  let testDb: TestDatabase;
+  let database: DataSource;
+  let service: Fixture | undefined;
+
+  beforeEach(async () => {
+    testDb = await testDatabase('relay');
+    database = await openDatabase(testDb.directUrl);
+  });
+
+  afterEach(async () => {
+    vi.restoreAllMocks();
+    await service?.close();
+    await database.destroy();
+    await testDb.drop();
+    await nats.stop();
+  });
+
+  async function start(options: TestNatsOptions = {}): Promise<Fixture> {
+    nats = await testNats(options);
+    service = await startService({
+      databaseUrl: testDb.url,
+      directUrl: testDb.directUrl,
+      natsUrl: nats.url,
+      controllers: [EffectsController],
+    });
+    return service;
+  }
+
+  const parked = () =>
+    database.query('SELECT subject, parked_because FROM outbox WHERE parked_at IS NOT NULL');
+
+  async function addRow(subject: string, aggregate: string, payload: object): Promise<void> {
+    await database.query(
+      `INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload)
+       VALUES (gen_random_uuid(), $1, $2, $3, 1, $4)`,
+      [subject, thingHappened.type, aggregate, JSON.stringify(payload)],
+    );
+  }
+
+  it('lets no event pass an earlier one of its aggregate that was not confirmed', async () => {
+    const { app } = await start();
+    const provider = app.get(NatsConnectionProvider);
+    const publish = provider.publish.bind(provider);
+    let dropped = 0;
+    vi.spyOn(provider, 'publish').mockImplementation((subject, payload, options) => {
+      if (String(payload).includes('"n":5}') && dropped++ === 0) throw new Error('lost');
+      publish(subject, payload, options);
+    });
+    await addEvents(
+      database,
+      range(0, 40).map((n) => [String(n % 2), { n }]),
+    );
+    await expect.poll(() => recorded(database)).toHaveLength(40);
+    expect(dropped).toBeGreaterThan(1);
+    const { streams } = await jetstreamManager(app.get(NATS_CONNECTION));
+    const stored = await Promise.all(
+      range(1, 41).map((seq) => streams.getMessage('EVENTS', { seq })),
+    );
+    const numbers = stored.map((message) => message?.json<{ data: { n: number } }>().data.n ?? -1);
+    for (const parity of [0, 1]) {
+      expect(numbers.filter((n) => n % 2 === parity)).toEqual(
+        range(0, 20).map((n) => 2 * n + parity),
+      );
+    }
+  });
+
+  it('parks an event that is larger than NATS takes, and publishes it when an operator says so', async () => {
+    const { app, client } = await start(settings('max_payload: 65536'));
+    const before = await countOfParked('size');
+    await addRow(thingHappened.subject, '7', { n: 1, text: 'x'.repeat(65_400) });
+    await addEvents(database, [
+      ['7', { n: 2 }],
+      ['8', { n: 3 }],
+    ]);
+    await expect.poll(() => recorded(database)).toHaveLength(2);
+    await expect
+      .poll(parked)
+      .toMatchObject([{ parked_because: expect.stringContaining('max_payload') as string }]);
+    expect(await countOfParked('size')).toBe(before + 1);
+    expect(app.get(NatsConnectionProvider).health()).toEqual({ connected: true });
+
+    await database.query(
+      `UPDATE outbox SET payload = '{"n":1}' WHERE parked_at IS NOT NULL`, // as if the limit had been raised
+    );
+    await client.request(operations('mentorship').outbox.republish, admin, {
+      from: new Date(Date.now() - 60_000).toISOString(),
+      to: new Date(Date.now() + 60_000).toISOString(),
+    });
+    await expect
+      .poll(async () => (await recorded(database)).toSorted((a, b) => a - b))
+      .toEqual([1, 2, 3]);
+    expect(await parked()).toEqual([]);
+  });
+
+  it('parks an event whose subject is none', async () => {
+    await start();
+    await addRow('event.mentorship.thing. happened', '7', { n: 1 });
+    await addEvents(database, [['7', { n: 2 }]]);
+    await expect.poll(() => recorded(database)).toEqual([2]);
+    await expect.poll(parked).toMatchObject([{ subject: 'event.mentorship.thing. happened' }]);
+  });
+
+  it('parks an event that its NATS user may not publish, without waiting for an answer', async () => {
+    await start(
+      settings(
+        `authorization { users: [ { user: "all", password: "all", permissions: {
+           publish: { allow: [">"], deny: ["event.payments.>"] }, subscribe: ">" } } ] }
+         no_auth_user: all`,
+      ),
+    );
+    await addEvents(database, [['7', { n: 1 }]]);
+    await expect.poll(() => recorded(database)).toEqual([1]);
+    const startedAt = performance.now();
+    await addRow('event.payments.payment.succeeded', '7', { n: 2 });
+    await addEvents(database, [['7', { n: 3 }]]);
+    await expect.poll(() => recorded(database)).toEqual([1, 3]);
+    expect(performance.now() - startedAt).toBeLessThan(4000);
+    await expect.poll(parked).toMatchObject([{ subject: 'event.payments.payment.succeeded' }]);
+  });
+});
