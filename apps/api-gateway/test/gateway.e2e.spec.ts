@@ -1,6 +1,7 @@
 import {
   Auth,
   type Caller,
+  EmailVerification,
   type Locale,
   type MentorDetails,
   Mentors,
@@ -64,6 +65,10 @@ beforeAll(async () => {
     respond(Users.register, (actor, data, context) => {
       note(actor, data, context);
       return { id: 8, email: 'new@example.com' } as never;
+    }),
+    respond(EmailVerification.verify, (actor, data, context) => {
+      note(actor, data, context);
+      return { message: 'The email address is verified.', email: 'new@example.com' };
     }),
     respond(Auth.login, (actor, data, context) => {
       note(actor, data, context);
@@ -186,7 +191,29 @@ describe('what reaches a service', () => {
         role: 'student',
       }),
     });
-    expect(seen[0]?.data).toMatchObject({ email: 'new@example.com' });
+    expect(seen[0]?.data).toMatchObject({
+      email: 'new@example.com',
+      // Registrations are limited by network.
+      device: { ip: '127.0.0.1' },
+    });
+  });
+
+  it('has whose session, or which password, proves that a verified account is the own', async () => {
+    await system.as(bearer, 'POST', '/api/v1/email/verify-email', { token: 't' });
+    const answer = await system.fetch('/api/v1/email/verify-email', {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ token: 't', password: 'correct horse battery' }),
+    });
+    expect(answer.status).toBe(200);
+    expect(seen.map(({ actor, data }) => ({ actor, data }))).toMatchObject([
+      { actor: ada, data: { token: 't', device: { ip: '127.0.0.1' } } },
+      { actor: undefined, data: { token: 't', password: 'correct horse battery' } },
+    ]);
+    const invalid = await system.as('no-token', 'POST', '/api/v1/email/verify-email', {
+      token: 't',
+    });
+    expect(invalid.status).toBe(401);
   });
 
   it.each<[string, Locale | undefined]>([

@@ -220,6 +220,7 @@ async function startIdentity(url: string) {
         username: `user${id}`,
         full_name: `User ${id}`,
         avatar_url: null,
+        email_verified: true,
       })),
   }));
 

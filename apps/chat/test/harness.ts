@@ -40,6 +40,7 @@ export async function startChat(name: string, variables: Record<string, string> 
   await gateway.init();
   const connection = gateway.get<NatsConnection>(NATS_CONNECTION);
 
+  const unverified = new Set<number>();
   // Identity knows the users 1 to 999.
   connection.subscribe(Users.people.subject, {
     callback: (_error, message) => {
@@ -51,6 +52,7 @@ export async function startChat(name: string, variables: Record<string, string> 
           username: `user${id}`,
           full_name: `User ${id}`,
           avatar_url: null,
+          email_verified: !unverified.has(id),
         }));
       message.respond(JSON.stringify({ people }));
     },
@@ -85,6 +87,8 @@ export async function startChat(name: string, variables: Record<string, string> 
       if ('problem' in answer) throw ApplicationError.fromProblem(answer.problem);
       return answer.ack;
     },
+    /** Users whose email address identity calls not verified. */
+    unverified,
     nats,
     connection,
     service,

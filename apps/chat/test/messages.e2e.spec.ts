@@ -182,6 +182,22 @@ describe('sending', () => {
     expect(await codeOf(chat.post(3, { chat_id: chatId, text: 'let me in' }))).toBe('NOT_FOUND');
   });
 
+  it('refuses the first message of who has no verified address, and takes answers', async () => {
+    chat.unverified.add(901);
+    await expect(post(901, 902, 'Hello stranger')).rejects.toMatchObject({
+      code: 'EMAIL_NOT_VERIFIED',
+    });
+    const refused = await chat.requests
+      .request(Messages.send, caller(901), { recipient_id: 902, text: 'Hello stranger' })
+      .catch((error: unknown) => error);
+    expect(refused).toMatchObject({ code: 'EMAIL_NOT_VERIFIED' });
+    await post(902, 901, 'Hello');
+    await post(901, 902, 'An answer');
+    // A verification counts from the next message on.
+    chat.unverified.delete(901);
+    await post(901, 903, 'Hello');
+  });
+
   it('takes the Idempotency-Key of a REST request for a client_id', async () => {
     const first = await sendWithKey(11, 12, 'once');
     expect(await sendWithKey(11, 12, 'once')).toEqual(first);

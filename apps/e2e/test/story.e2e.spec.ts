@@ -1,6 +1,7 @@
 import type { System } from '@mentorhub/local-system';
 import { Actor, ActorSocket } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { verificationToken } from '../src/mailbox.js';
 import { story } from '../src/story.js';
 import { admin, startedSystem } from './started-system.js';
 
@@ -22,6 +23,8 @@ describe('the system with two replicas of each gateway', () => {
     const credentials = { email: `${name}@replicas.example`, password: `the password of ${name}` };
     await actor.post('/api/v1/auth/register', { ...credentials, full_name: name, role: 'student' });
     await actor.signIn(credentials);
+    const token = await verificationToken(system.urls.edge, credentials.email);
+    await actor.post('/api/v1/email/verify-email', { token });
     return actor;
   }
 

@@ -6,6 +6,7 @@ import { AuthModule } from './auth/auth.module.js';
 import type { IdentityConfig } from './config.js';
 import { EmailVerificationModule } from './email-verification/email-verification.module.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
+import { UnverifiedExpiry } from './housekeeping/unverified-expiry.js';
 import { KeysModule } from './keys/keys.module.js';
 import { schema } from './schema.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -21,7 +22,7 @@ import { UsersModule } from './users/users.module.js';
     KeysModule,
     SocketTicketsModule,
   ],
-  providers: [Housekeeping],
+  providers: [Housekeeping, UnverifiedExpiry],
 })
 export class AppModule {}
 

@@ -44,6 +44,12 @@ export const variables = {
     max: 3650,
     desc: 'After how many days access tokens are signed with a new key',
   }),
+  REGISTRATIONS_PER_HOUR: integer({
+    defaultFrom: ({ PROFILE }) => (PROFILE === 'local' ? 100_000 : 30),
+    defaultText: '30; 100000 in the local profile, where all come from one address',
+    min: 1,
+    desc: 'Most accounts that may be registered from one network (an IPv4 address, an IPv6 /64) within an hour',
+  }),
   EVENT_STREAM_MAX_BYTES: integer({
     default: 8 * 1024 ** 3,
     min: 1024 ** 2,

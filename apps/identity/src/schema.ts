@@ -3,6 +3,7 @@ import type { DatabaseSchema } from '@mentorhub/persistence';
 import { CreateIdentity1795230000000 } from './migrations/1795230000000-create-identity.js';
 import { RenameRequestedRole1796000000000 } from './migrations/1796000000000-rename-requested-role.js';
 import { RefreshSuccessorsAndKeyLead1796000000001 } from './migrations/1796000000001-refresh-successors-and-key-lead.js';
+import { UnverifiedAccountsAndLimits1796000000003 } from './migrations/1796000000003-unverified-accounts-and-limits.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -14,5 +15,6 @@ export const schema: DatabaseSchema = {
     CreateIdentity1795230000000,
     RenameRequestedRole1796000000000,
     RefreshSuccessorsAndKeyLead1796000000001,
+    UnverifiedAccountsAndLimits1796000000003,
   ],
 };

@@ -1,6 +1,7 @@
-import { EmailVerification, Users } from '@mentorhub/contracts';
+import { Auth, type Caller, EmailVerification, Sessions, Users } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IdentityFixture } from './fixture.js';
+import { UnverifiedExpiry } from '../src/housekeeping/unverified-expiry.js';
+import { goodPassword, IdentityFixture, laptop } from './fixture.js';
 
 let identity: IdentityFixture;
 
@@ -15,12 +16,28 @@ function mint(user_id: number) {
   return identity.request(EmailVerification.mint, undefined, { user_id });
 }
 
-function verify(token: string) {
-  return identity.request(EmailVerification.verify, undefined, { token });
+/** With the session of `actor`; without one, with the password that every account of these tests has. */
+function proof(token: string, actor?: Caller, password = actor ? undefined : goodPassword) {
+  return [actor, { token, password, device: laptop }] as const;
 }
 
-function verifyFailure(token: string) {
-  return identity.failure(EmailVerification.verify, undefined, { token });
+function verify(...given: Parameters<typeof proof>) {
+  return identity.request(EmailVerification.verify, ...proof(...given));
+}
+
+function verifyFailure(...given: Parameters<typeof proof>) {
+  return identity.failure(EmailVerification.verify, ...proof(...given));
+}
+
+const day = 86_400_000;
+
+function sweep(): Promise<void> {
+  return identity.replicas[0]!.app.get(UnverifiedExpiry).sweep();
+}
+
+async function exists(id: number): Promise<boolean> {
+  const { people } = await identity.request(Users.people, undefined, { ids: [id] });
+  return people.length === 1;
 }
 
 describe('verifying the email address', () => {
@@ -42,10 +59,54 @@ describe('verifying the email address', () => {
     expect(email_verified).toBe(true);
   });
 
-  it('works once, also when the link is opened 5 times at the same moment', async () => {
+  it('works with the session of the account, without a password', async () => {
+    const { actor, user } = await identity.signUp();
+    const { token } = await mint(user.id);
+    expect(await verify(token, actor)).toMatchObject({ email: user.email });
+  });
+
+  it('does not give somebody else an account by the click of the owner of the address', async () => {
+    // Registered by an attacker, who never sees the mail; its reader has another account, or none.
+    const attackers = await identity.register({ email: 'victim@example.com' });
+    const victim = await identity.signUp();
+    const { token } = await mint(attackers.id);
+    for (const actor of [victim.actor, undefined]) {
+      const refusal = await identity.failure(EmailVerification.verify, actor, {
+        token,
+        device: laptop,
+      });
+      expect(refusal).toMatchObject({
+        code: 'UNAUTHENTICATED',
+        detail: expect.stringContaining('send the password of the account'),
+      });
+    }
+    expect(await verifyFailure(token, undefined, 'not the password')).toMatchObject({
+      code: 'INVALID_CREDENTIALS',
+    });
+    const { email_verified } = await identity.request(Users.contact, undefined, {
+      user_id: attackers.id,
+    });
+    expect(email_verified).toBe(false);
+    expect(await verify(token)).toMatchObject({ email: 'victim@example.com' });
+  });
+
+  it('is no way around the limit of failed sign-ins', async () => {
     const { id } = await identity.register();
     const { token } = await mint(id);
-    const tries = await Promise.allSettled(Array.from({ length: 5 }, () => verify(token)));
+    const device = { user_agent: 'Guesser', ip: '192.0.2.99' };
+    const guess = (password: string) =>
+      identity.failure(EmailVerification.verify, undefined, { token, password, device });
+    for (let n = 0; n < 10; n++) expect((await guess('guess')).code).toBe('INVALID_CREDENTIALS');
+    expect((await guess(goodPassword)).code).toBe('RATE_LIMITED');
+  });
+
+  it('works once, also when the link is opened 5 times at the same moment', async () => {
+    const {
+      actor,
+      user: { id },
+    } = await identity.signUp();
+    const { token } = await mint(id);
+    const tries = await Promise.allSettled(Array.from({ length: 5 }, () => verify(token, actor)));
     expect(tries.filter(({ status }) => status === 'fulfilled')).toHaveLength(1);
     expect(await verifyFailure(token)).toMatchObject({ code: 'INVALID_TOKEN' });
     expect(await identity.events('identity.user.email_verified', id)).toHaveLength(1);
@@ -108,5 +169,78 @@ describe('asking for the verification mail again', () => {
     identity.clock.advance(60_000);
     await send();
     expect(await identity.events(requested, id)).toHaveLength(3);
+  });
+});
+
+describe('an account whose address is not verified', () => {
+  it('expires after 7 days, and its address and username are free again', async () => {
+    const names = { email: 'squatted@example.com', username: 'squatted' };
+    const { id } = await identity.register(names);
+    identity.clock.advance(7 * day - 1);
+    await sweep();
+    expect(await exists(id)).toBe(true);
+    identity.clock.advance(1);
+    await sweep();
+    expect(await exists(id)).toBe(false);
+    expect(await identity.events('identity.user.expired', id)).toEqual([{ user_id: id }]);
+    expect((await identity.register(names)).username).toBe('squatted');
+  });
+
+  it('does not expire when it was verified in time', async () => {
+    const { id } = await identity.register();
+    await verify((await mint(id)).token);
+    identity.clock.advance(30 * day);
+    await sweep();
+    expect(await exists(id)).toBe(true);
+  });
+
+  it('is signed out when it expires, and deleted once no access token of it is left', async () => {
+    const { email, id } = await identity.register();
+    identity.clock.advance(7 * day - 60_000);
+    const { actor, refresh_token } = await identity.signIn(email);
+    identity.clock.advance(60_000);
+    expect(
+      await identity.failure(Auth.login, undefined, {
+        email,
+        password: goodPassword,
+        device: laptop,
+      }),
+    ).toMatchObject({ code: 'INVALID_CREDENTIALS' });
+    await sweep();
+    const { sessions } = await identity.request(Sessions.revoked, undefined, {});
+    expect(sessions.map(({ session_id }) => session_id)).toContain(actor.session_id);
+    expect(
+      await identity.failure(Auth.refresh, undefined, { refresh_token, device: laptop }),
+    ).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
+    expect(await exists(id)).toBe(true);
+    identity.clock.advance(30 * 60_000);
+    await sweep();
+    expect(await exists(id)).toBe(false);
+  });
+
+  it('is one of many, which are deleted in batches, by any number of replicas at once', async () => {
+    await identity.dataSource.query(
+      `INSERT INTO users (email, username, full_name, password_hash, requested_role, timezone, locale, created_at, verify_by)
+       SELECT 'bot' || n || '@example.com', 'bot' || n, 'Bot', 'none', 'student', 'UTC', 'en', $1, $1
+       FROM generate_series(1, 250) AS n`,
+      [identity.clock.now()],
+    );
+    await identity.addReplica();
+    await Promise.all(identity.replicas.map(({ app }) => app.get(UnverifiedExpiry).sweep()));
+    await sweep();
+    const [left] = await identity.dataSource.query<{ count: number }[]>(
+      `SELECT count(*) AS count FROM users WHERE email LIKE 'bot%'`,
+    );
+    expect(left?.count).toBe(0);
+    const events = await identity.events('identity.user.expired');
+    expect(new Set(events.map(({ user_id }) => user_id)).size).toBe(events.length);
+  });
+
+  it('from before the rule stays, as it may have bookings', async () => {
+    const { id } = await identity.register();
+    await identity.dataSource.query('UPDATE users SET verify_by = NULL WHERE id = $1', [id]);
+    identity.clock.advance(30 * day);
+    await sweep();
+    expect(await exists(id)).toBe(true);
   });
 });

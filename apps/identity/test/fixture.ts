@@ -4,6 +4,7 @@ import {
   type Caller,
   type ApplicationError,
   type Device,
+  EmailVerification,
   type RegisterUser,
   Auth,
   type RequestContract,
@@ -116,7 +117,7 @@ export class IdentityFixture {
     throw new Error(`${contract.subject} did not fail.`);
   }
 
-  async register(changes: Partial<RegisterUser> = {}): Promise<UserView> {
+  async register(changes: Partial<RegisterUser> = {}, device = laptop): Promise<UserView> {
     this.people += 1;
     return this.request(Users.register, undefined, {
       email: `person${this.people}@example.com`,
@@ -124,6 +125,7 @@ export class IdentityFixture {
       full_name: 'Ada Lovelace',
       role: 'student',
       ...changes,
+      device,
     });
   }
 
@@ -131,6 +133,14 @@ export class IdentityFixture {
   async signUp(device = laptop): Promise<SignedIn & { actor: Caller }> {
     const { email } = await this.register();
     return this.signIn(email, device);
+  }
+
+  /** Verifies the address of a signed-in user. */
+  async verify({ actor }: { actor: Caller }): Promise<void> {
+    const { token } = await this.request(EmailVerification.mint, undefined, {
+      user_id: actor.user_id,
+    });
+    await this.request(EmailVerification.verify, actor, { token, device: laptop });
   }
 
   async signIn(email: string, device = laptop): Promise<SignedIn & { actor: Caller }> {
@@ -142,7 +152,7 @@ export class IdentityFixture {
     return Object.assign(answer, { actor: actorOf(answer.access_token) });
   }
 
-  /** What has been told, oldest first. */
+  /** What has been published, oldest first. */
   async events(type: string, aggregateId?: number): Promise<Record<string, unknown>[]> {
     const rows = await this.dataSource.query<{ payload: Record<string, unknown> }[]>(
       `SELECT payload FROM outbox WHERE type = $1 AND ($2::text IS NULL OR aggregate_id = $2)

@@ -1,6 +1,8 @@
 import {
+  ApplicationError,
   Auth,
   Keys,
+  type Problem,
   type RevokedSession,
   Sessions,
   sessionRevokedSignal,
@@ -10,6 +12,7 @@ import { hash } from '@node-rs/argon2';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { Housekeeping } from '../src/housekeeping/housekeeping.js';
+import { Passwords } from '../src/passwords/passwords.js';
 import { actorOf, goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
 
 let identity: IdentityFixture;
@@ -36,6 +39,15 @@ function loginFailure(email: string, password: string, ip = laptop.ip) {
     password,
     device: { user_agent: 'Guesser', ip },
   });
+}
+
+/** What some wrong passwords in a row are answered with. */
+async function refusals(email: string, ip: string, count: number): Promise<Problem[]> {
+  const problems: Problem[] = [];
+  for (let n = 0; n < count; n++) {
+    problems.push((await loginFailure(email, 'guess guess', ip)).toProblem());
+  }
+  return problems;
 }
 
 async function revokedIds(): Promise<number[]> {
@@ -126,17 +138,64 @@ describe('signing in', () => {
 describe('guessing passwords', () => {
   beforeAll(() => identity.addReplica());
 
-  it('ends after 10 failures from one source, for 15 minutes, also at another replica', async () => {
+  it('has to wait after 10 failures from one source, longer each time, also at another replica', async () => {
     const { email } = await identity.register();
     for (let n = 0; n < 10; n++) {
       expect((await loginFailure(email, 'guess guess')).code).toBe('INVALID_CREDENTIALS');
     }
-    expect(await loginFailure(email, goodPassword)).toMatchObject({
-      code: 'RATE_LIMITED',
-      retryAfterSeconds: 900,
-    });
-    identity.clock.advance(15 * minute);
+    for (const minutes of [1, 2, 4, 8, 16, 32, 60, 60]) {
+      expect(await loginFailure(email, goodPassword)).toMatchObject({
+        code: 'RATE_LIMITED',
+        retryAfterSeconds: minutes * 60,
+      });
+      identity.clock.advance(minutes * minute);
+      expect((await loginFailure(email, 'guess guess')).code).toBe('INVALID_CREDENTIALS');
+    }
+    identity.clock.advance(60 * minute);
     await identity.signIn(email);
+    expect((await loginFailure(email, 'guess guess')).code).toBe('INVALID_CREDENTIALS');
+    expect((await loginFailure(email, 'guess guess')).code).toBe('INVALID_CREDENTIALS');
+  });
+
+  it('is not forgotten by waiting', async () => {
+    const { email } = await identity.register();
+    for (let n = 0; n < 10; n++) await loginFailure(email, 'guess guess', '192.0.2.65');
+    identity.clock.advance(day);
+    await loginFailure(email, 'guess guess', '192.0.2.65');
+    expect(await loginFailure(email, goodPassword, '192.0.2.65')).toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterSeconds: 120,
+    });
+  });
+
+  it('answers alike for known and unknown addresses, also when it has to wait', async () => {
+    const { email } = await identity.register();
+    const known = await refusals(email, '192.0.2.64', 12);
+    expect(known.at(-1)?.code).toBe('RATE_LIMITED');
+    expect(await refusals('stranger@example.com', '192.0.2.63', 12)).toEqual(known);
+  });
+
+  it('is not what an overload is: the attempt does not count', async () => {
+    const { email } = await identity.register();
+    const overload = new ApplicationError('OVERLOADED', 'Too many sign-ins.', {
+      retryAfterSeconds: 2,
+    });
+    const overloaded = identity.replicas.map(({ app }) =>
+      vi.spyOn(app.get(Passwords), 'matches').mockRejectedValue(overload),
+    );
+    for (let n = 0; n < 30; n++) {
+      expect(await loginFailure(email, goodPassword, '192.0.2.62')).toMatchObject({
+        code: 'OVERLOADED',
+        retryAfterSeconds: 2,
+      });
+    }
+    for (const spy of overloaded) spy.mockRestore();
+    for (let n = 0; n < 10; n++) {
+      const failure = await loginFailure(email, 'guess guess', '192.0.2.62');
+      expect(failure.code).toBe('INVALID_CREDENTIALS');
+    }
+    identity.clock.advance(minute);
+    await identity.signIn(email, { user_agent: 'Laptop', ip: '192.0.2.62' });
   });
 
   it('does not lock the owner out, who signs in from elsewhere', async () => {

@@ -38,7 +38,8 @@ describe('signing keys', () => {
 
   it('are published before they sign, and until their tokens have expired', async () => {
     identity = await IdentityFixture.start('identity_rotation');
-    const { user, access_token } = await identity.signUp();
+    const { user, actor, access_token } = await identity.signUp();
+    await identity.verify({ actor });
     const published = async () =>
       (await identity.request(Keys.list, undefined, {})).keys.map(({ kid }) => kid);
     const signer = async () =>
@@ -64,7 +65,8 @@ describe('signing keys', () => {
 
   it('are published for 15 minutes first also when nobody signed in at the time of the rotation', async () => {
     identity = await IdentityFixture.start('identity_late_rotation');
-    const { user } = await identity.signUp();
+    const { user, actor } = await identity.signUp();
+    await identity.verify({ actor });
     identity.clock.advance(200 * day);
     const old = decodeProtectedHeader((await identity.signIn(user.email)).access_token).kid;
     const { keys } = await identity.request(Keys.list, undefined, {});
@@ -74,7 +76,8 @@ describe('signing keys', () => {
   it('are made by one of several replicas when the time has come', async () => {
     identity = await IdentityFixture.start('identity_rotation_race');
     await identity.addReplica();
-    const { user } = await identity.signUp();
+    const { user, actor } = await identity.signUp();
+    await identity.verify({ actor });
     identity.clock.advance(90 * day);
     await Promise.all(Array.from({ length: 6 }, () => identity.signIn(user.email)));
     expect((await identity.request(Keys.list, undefined, {})).keys).toHaveLength(2);

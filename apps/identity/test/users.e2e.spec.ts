@@ -2,7 +2,7 @@ import { mentorApproved, Users } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { goodPassword, IdentityFixture } from './fixture.js';
+import { goodPassword, IdentityFixture, laptop } from './fixture.js';
 
 let identity: IdentityFixture;
 
@@ -12,7 +12,7 @@ beforeAll(async () => {
 afterAll(() => identity.stop());
 
 describe('registering', () => {
-  it('opens an account and tells the others, asking for the verification mail', async () => {
+  it('opens an account and publishes it, asking for the verification mail', async () => {
     const user = await identity.register({
       email: 'Grace.Hopper@Example.com',
       full_name: 'Grace Hopper',
@@ -35,6 +35,7 @@ describe('registering', () => {
         username: 'grace.hopper',
         full_name: 'Grace Hopper',
         avatar_url: null,
+        email_verified: false,
         role: 'mentor',
         locale: 'ru',
         timezone: 'America/New_York',
@@ -52,6 +53,7 @@ describe('registering', () => {
       password: goodPassword,
       full_name: 'Somebody Else',
       role: 'student',
+      device: laptop,
     });
     expect(failure).toMatchObject({ code: 'EMAIL_TAKEN', errors: [{ field: 'email' }] });
   });
@@ -64,6 +66,45 @@ describe('registering', () => {
     expect(tries.flatMap((one) => (one.status === 'rejected' ? [one.reason.code] : []))).toEqual(
       Array(7).fill('EMAIL_TAKEN'),
     );
+  });
+
+  it.each([
+    'root',
+    'Admin',
+    'ADM1N',
+    '4dmin',
+    'adrnin',
+    'sup.port',
+    'moderator-7',
+    'the.mentor_hub',
+  ])('refuses the reserved username %s', async (username) => {
+    const failure = await identity
+      .register({ username: username.toLowerCase() })
+      .catch((error) => error);
+    expect(failure).toMatchObject({ code: 'USERNAME_TAKEN', errors: [{ field: 'username' }] });
+  });
+
+  it('makes no reserved username from a name either', async () => {
+    expect((await identity.register({ full_name: 'Support' })).username).toMatch(/^user\d*$/);
+    expect((await identity.register({ full_name: 'Mentor Hub' })).username).toMatch(/^user\d*$/);
+  });
+
+  it('is limited by the hour for a network, at all replicas together', async () => {
+    const limited = await IdentityFixture.start('identity_registrations', {
+      REGISTRATIONS_PER_HOUR: '4',
+    });
+    await limited.addReplica();
+    const device = { user_agent: 'Bot', ip: '2001:db8:5:5::1' };
+    for (let n = 0; n < 4; n++) await limited.register({}, device);
+    const neighbour = { user_agent: 'Bot', ip: '2001:db8:5:5:6:7:8:9' };
+    expect(await limited.register({}, neighbour).catch((error) => error)).toMatchObject({
+      code: 'RATE_LIMITED',
+      retryAfterSeconds: 3600,
+    });
+    await limited.register({}, laptop);
+    limited.clock.advance(3_600_000);
+    await limited.register({}, device);
+    await limited.stop();
   });
 
   it('finds another username when the one made from the name is taken', async () => {
@@ -89,13 +130,14 @@ describe('registering', () => {
     });
   });
 
-  it('tells nobody of an account that was not opened', async () => {
+  it('publishes nothing of an account that was not opened', async () => {
     const before = await identity.events('identity.user.registered');
     await identity.failure(Users.register, undefined, {
       email: 'taken@example.com',
       password: goodPassword,
       full_name: 'Somebody Else',
       role: 'student',
+      device: laptop,
     });
     expect(await identity.events('identity.user.registered')).toEqual(before);
   });
@@ -122,7 +164,7 @@ describe("a user's profile", () => {
     });
   });
 
-  it('takes the changes that are given, keeps the rest and tells the others', async () => {
+  it('takes the changes that are given, keeps the rest and publishes them', async () => {
     const { actor, user } = await identity.signUp();
     const changed = await identity.request(Users.updateMe, actor, {
       full_name: 'Ada King',
@@ -142,10 +184,18 @@ describe("a user's profile", () => {
         username: user.username,
         full_name: 'Ada King',
         avatar_url: null,
+        email_verified: false,
         locale: 'en',
         timezone: 'Europe/London',
       },
     ]);
+  });
+
+  it('cannot take a reserved username', async () => {
+    const { actor } = await identity.signUp();
+    expect(await identity.failure(Users.updateMe, actor, { username: 'r00t' })).toMatchObject({
+      code: 'USERNAME_TAKEN',
+    });
   });
 
   it('cannot take the username of somebody else', async () => {
@@ -199,6 +249,7 @@ describe('what other services may ask', () => {
       username: one.username,
       full_name: one.full_name,
       avatar_url: null,
+      email_verified: false,
     });
   });
 

@@ -34,6 +34,25 @@ const get = (session: SessionView, actor = mentee) =>
   mentorship.ask(SessionBookings.get, actor, { id: session.id });
 
 describe('booking', () => {
+  it('needs a verified email address, on both surfaces, from the verification on', async () => {
+    await fresh();
+    mentorship.unverified.add(mentee.user_id);
+    expect(await mentorship.failure(SessionBookings.book, mentee, bookingOf(mentor))).toMatchObject(
+      { code: 'EMAIL_NOT_VERIFIED', status: 403 },
+    );
+    expect(
+      await mentorship.failure(Bookings.create, mentee, {
+        mentor_id: mentor.id,
+        session_date: '2026-11-25',
+        start_time: '10:00',
+        end_time: '11:00',
+        topic: 'Interview',
+      }),
+    ).toMatchObject({ code: 'EMAIL_NOT_VERIFIED', status: 403 });
+    mentorship.unverified.delete(mentee.user_id);
+    await mentorship.book(mentor, mentee);
+  });
+
   it('refuses a taken slot with the three nearest free ones', async () => {
     await fresh();
     await mentorship.book(mentor, mentee);

@@ -38,6 +38,7 @@ const person = (user_id: number) => ({
   username: `person${user_id}`,
   full_name: `Person ${user_id}`,
   avatar_url: null,
+  email_verified: true,
 });
 
 /** Mentorship over a NATS and a database of its own, with a gateway that asks and an identity that answers. */
@@ -46,6 +47,8 @@ export class MentorshipFixture {
   readonly replicas: RunningService[] = [];
   /** What identity was asked, `people:7` or `contact:7`. */
   readonly askedIdentity: string[] = [];
+  /** Users whose email address identity calls not verified. */
+  readonly unverified = new Set<number>();
   private neighbours: Neighbours;
   private silenceIdentity: () => void = () => {};
   private silencePayments: () => void = () => {};
@@ -118,7 +121,9 @@ export class MentorshipFixture {
     const endings = [
       this.neighbours.answer(Users.people, ({ ids }) => {
         this.askedIdentity.push(...ids.map((id) => `people:${id}`));
-        return { people: ids.map(person) };
+        return {
+          people: ids.map((id) => ({ ...person(id), email_verified: !this.unverified.has(id) })),
+        };
       }),
       this.neighbours.answer(Users.contact, ({ user_id }) => {
         this.askedIdentity.push(`contact:${user_id}`);

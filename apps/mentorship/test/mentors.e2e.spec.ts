@@ -3,6 +3,7 @@ import {
   type Caller,
   MentorProfiles,
   Mentors,
+  SessionBookings,
   userUpdated,
 } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -24,6 +25,17 @@ const application = {
 };
 
 describe('applying', () => {
+  it('needs a verified email address', async () => {
+    const actor = mentorship.newUser();
+    mentorship.unverified.add(actor.user_id);
+    expect(await mentorship.failure(Mentors.apply, actor, application)).toMatchObject({
+      code: 'EMAIL_NOT_VERIFIED',
+      status: 403,
+    });
+    mentorship.unverified.delete(actor.user_id);
+    await mentorship.ask(Mentors.apply, actor, application);
+  });
+
   it('names every range that does not fit', async () => {
     const failure = await mentorship.failure(Mentors.apply, mentorship.newUser(), {
       ...application,
@@ -247,15 +259,38 @@ describe('the list of mentors', () => {
 });
 
 describe('the details of a mentor', () => {
-  it('show the email address to signed-in callers, and go without it when identity is down', async () => {
-    const { id, actor } = await mentorship.mentor();
+  it('show the email address to booked mentees alone, and go without it when identity is down', async () => {
+    const mentor = await mentorship.mentor();
+    const { id, actor } = mentor;
     const email = async (caller?: Caller) =>
       (await mentorship.ask(Mentors.get, caller, { id })).user.email;
+    const mentee = mentorship.newUser();
+    const other = mentorship.newUser();
     expect(await email()).toBeUndefined();
-    expect(await email(mentorship.newUser())).toBe(`person${actor.user_id}@example.com`);
+    expect(await email(actor)).toBeUndefined();
+    const pending = await mentorship.book(mentor, mentee);
+    expect(await email(mentee)).toBeUndefined();
+    await mentorship.pay(pending);
+    await mentorship.ask(SessionBookings.confirm, actor, { id: pending.id });
+    expect(await email(mentee)).toBe(`person${actor.user_id}@example.com`);
+    expect(await email(other)).toBeUndefined();
     await mentorship.stopIdentity();
-    expect(await email(mentorship.newUser())).toBeUndefined();
+    expect(await email(mentee)).toBeUndefined();
     await mentorship.startIdentity();
+    await mentorship.ask(SessionBookings.cancel, mentee, { id: pending.id });
+    expect(await email(mentee)).toBeUndefined();
+  });
+
+  it('show it to mentees after the session, too', async () => {
+    const mentor = await mentorship.mentor();
+    const mentee = mentorship.newUser();
+    const session = await mentorship.confirmed(mentor, mentee);
+    await mentorship.dataSource.query(
+      `UPDATE bookings SET status = 'completed', completed_at = starts_at WHERE id = $1`,
+      [session.id],
+    );
+    const details = await mentorship.ask(Mentors.get, mentee, { id: mentor.id });
+    expect(details.user.email).toBe(`person${mentor.actor.user_id}@example.com`);
   });
 
   it('follow a change of name', async () => {
@@ -265,6 +300,7 @@ describe('the details of a mentor', () => {
       username: 'ada',
       full_name: 'Ada Lovelace',
       avatar_url: 'https://cdn.test/ada.png',
+      email_verified: true,
       locale: 'en',
       timezone: 'Europe/Berlin',
     });

@@ -30,6 +30,7 @@ import {
   paymentSucceeded,
   reviewCreated,
   userEmailVerified,
+  userExpired,
   userRegistered,
   userUpdated,
   userVerificationRequested,
@@ -256,6 +257,7 @@ describe('notifications', () => {
       username: `user${userId}`,
       full_name: `Person ${userId}`,
       avatar_url: null,
+      email_verified: false,
       role: 'student',
       locale,
       timezone,
@@ -342,7 +344,39 @@ describe('notifications', () => {
     it('the verification mail comes in Russian to who reads Russian', async () => {
       const user = person('ru');
       await neighbours.tell(userVerificationRequested, user, { user_id: user });
-      expect((await mailTo(user, /Подтвердите адрес почты/)).text).toContain('здравствуйте');
+      expect((await mailTo(user, /Подтвердите адрес почты/)).text).toContain('Здравствуйте!');
+    });
+
+    it('a mail to an address that is not verified repeats nothing that its registrant wrote', async () => {
+      const user = person();
+      const contact = contacts.get(user)!;
+      contacts.set(user, { ...contact, full_name: 'Cheap Pills', email_verified: false });
+      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      const mail = await mailTo(user, /Confirm your email address/);
+      expect(mail.text).toMatch(/^Hello,\n/);
+      expect(JSON.stringify(mail)).not.toContain('Cheap');
+    });
+
+    it('no other mail goes to an address that is not verified', async () => {
+      const user = person();
+      contacts.set(user, { ...contacts.get(user)!, email_verified: false });
+      await neighbours.tell(bookingConfirmed, 42, booking(person(), user));
+      await notified(user, 'session_confirmed');
+      await eventually('the mail to be given up', async () =>
+        (await mailsOf(user)).every(({ state }) => state === 'failed') ? true : undefined,
+      );
+      expect(await mailsOf(user)).toMatchObject([{ attempts: 1, failure: 'AddressNotVerified' }]);
+    });
+
+    it('nothing of an account that expired stays', async () => {
+      const user = person();
+      await register(user);
+      await notified(user, 'welcome');
+      await neighbours.tell(userExpired, user, { user_id: user });
+      await eventually('the notifications to be deleted', async () =>
+        (await list(user)).items.length === 0 ? true : undefined,
+      );
+      expect(await data.query('SELECT FROM recipients WHERE user_id = $1', [user])).toEqual([]);
     });
 
     it('a verified address is acknowledged', async () => {
@@ -361,6 +395,7 @@ describe('notifications', () => {
         username: 'ada',
         full_name: 'Ada',
         avatar_url: null,
+        email_verified: true,
         locale: 'ru',
         timezone: 'Asia/Vladivostok',
       });

@@ -1,6 +1,8 @@
 import {
   type EventEnvelope,
   type UserSummary,
+  userEmailVerified,
+  userExpired,
   userRegistered,
   userUpdated,
 } from '@mentorhub/contracts';
@@ -14,12 +16,25 @@ export class PeopleEvents {
   constructor(private readonly people: People) {}
 
   @OnEvent(userRegistered)
-  meetNewUser(event: EventEnvelope<UserSummary>, tx: EntityManager): Promise<void> {
+  storeNewUser(event: EventEnvelope<UserSummary>, tx: EntityManager): Promise<void> {
     return this.people.store(tx, [event.data], new Date(event.occurred_at));
   }
 
   @OnEvent(userUpdated)
   followChangedProfile(event: EventEnvelope<UserSummary>, tx: EntityManager): Promise<void> {
     return this.people.store(tx, [event.data], new Date(event.occurred_at));
+  }
+
+  @OnEvent(userEmailVerified)
+  markVerified(event: EventEnvelope<{ user_id: number }>, tx: EntityManager): Promise<void> {
+    return this.people.markVerified(tx, event.data.user_id);
+  }
+
+  @OnEvent(userExpired)
+  async forgetExpiredUser(
+    event: EventEnvelope<{ user_id: number }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await tx.query('DELETE FROM people WHERE user_id = $1', [event.data.user_id]);
   }
 }

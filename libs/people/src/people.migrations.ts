@@ -20,5 +20,23 @@ class CreatePeople1790000000200 implements MigrationInterface {
   }
 }
 
+class AddEmailVerified1796000000002 implements MigrationInterface {
+  readonly name = 'AddEmailVerified1796000000002';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    // Identity is asked before anyone is refused for it, so `false` may stand for “not known yet”.
+    await queryRunner.query(
+      'ALTER TABLE people ADD COLUMN email_verified boolean NOT NULL DEFAULT false',
+    );
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE people DROP COLUMN email_verified');
+  }
+}
+
 /** The table that `People` needs; part of a service's migrations. */
-export const peopleMigrations: MigrationClass[] = [CreatePeople1790000000200];
+export const peopleMigrations: MigrationClass[] = [
+  CreatePeople1790000000200,
+  AddEmailVerified1796000000002,
+];

@@ -1,4 +1,4 @@
-import { type UserSummary, Users } from '@mentorhub/contracts';
+import { ApplicationError, type UserSummary, Users } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
@@ -12,7 +12,7 @@ const idsPerRequest = 200;
  */
 const beforeAnyEvent = new Date(0);
 
-/** This service's copy of names and avatars, fed by identity's events. */
+/** This service's copy of what identity shows of users, fed by its events. */
 @Injectable()
 export class People {
   constructor(
@@ -25,7 +25,8 @@ export class People {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return new Map();
     const rows = await tx.query<UserSummary[]>(
-      `SELECT user_id, username, full_name, avatar_url FROM people WHERE user_id = ANY ($1::integer[])`,
+      `SELECT user_id, username, full_name, avatar_url, email_verified FROM people
+       WHERE user_id = ANY ($1::integer[])`,
       [wanted],
     );
     return new Map(rows.map((row) => [row.user_id, row]));
@@ -54,24 +55,59 @@ export class People {
     return known;
   }
 
+  /**
+   * Refuses a user whose email address is not verified. Where this copy says so, identity is asked, so that a
+   * verification counts at once.
+   *
+   * Never call it inside a transaction, like `ensure`.
+   *
+   * @throws ApplicationError `EMAIL_NOT_VERIFIED`; `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity has to be
+   *   asked and does not answer
+   */
+  async requireVerified(userId: number): Promise<void> {
+    const { manager } = this.dataSource;
+    const known = (await this.find(manager, [userId])).get(userId);
+    if (known?.email_verified) return;
+    const { people } = await this.requests.request(Users.people, undefined, { ids: [userId] });
+    await this.store(manager, people, beforeAnyEvent);
+    if (!people[0]?.email_verified) {
+      throw new ApplicationError(
+        'EMAIL_NOT_VERIFIED',
+        'Verify your email address first: follow the link in the mail, or ask for a new mail with POST /api/v1/email/send-verification.',
+      );
+    }
+    await this.markVerified(manager, userId);
+  }
+
+  /** Notes that a user's email address is verified; whoever has no row here gets it with the next answer. */
+  async markVerified(tx: EntityManager, userId: number): Promise<void> {
+    await tx.query(
+      'UPDATE people SET email_verified = true WHERE user_id = $1 AND NOT email_verified',
+      [userId],
+    );
+  }
+
   /** Stores summaries as of an instant; rows that are newer stay as they are. */
   async store(tx: EntityManager, people: readonly UserSummary[], occurredAt: Date): Promise<void> {
     if (people.length === 0) return;
     await tx.query(
-      `INSERT INTO people (user_id, username, full_name, avatar_url, updated_at)
-       SELECT user_id, username, full_name, avatar_url, $5
-       FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[])
-         AS person (user_id, username, full_name, avatar_url)
+      `INSERT INTO people (user_id, username, full_name, avatar_url, email_verified, updated_at)
+       SELECT user_id, username, full_name, avatar_url, email_verified, $6
+       FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::boolean[])
+         AS person (user_id, username, full_name, avatar_url, email_verified)
        ORDER BY user_id
        ON CONFLICT (user_id) DO UPDATE
        SET username = excluded.username, full_name = excluded.full_name,
-           avatar_url = excluded.avatar_url, updated_at = excluded.updated_at
+           avatar_url = excluded.avatar_url, email_verified = excluded.email_verified,
+           updated_at = excluded.updated_at
        WHERE people.updated_at <= excluded.updated_at`,
       [
         people.map((person) => person.user_id),
         people.map((person) => person.username),
         people.map((person) => person.full_name),
         people.map((person) => person.avatar_url),
+        // Events of versions that did not say it are of users about whom identity is asked.
+        people.map((person) => person.email_verified ?? false),
         occurredAt,
       ],
     );

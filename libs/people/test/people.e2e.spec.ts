@@ -2,6 +2,8 @@ import {
   type EventContract,
   type UserSummary,
   Users,
+  userEmailVerified,
+  userExpired,
   userRegistered,
   userUpdated,
 } from '@mentorhub/contracts';
@@ -61,6 +63,7 @@ const person = (user_id: number, full_name: string): UserSummary => ({
   username: `user${user_id}`,
   full_name,
   avatar_url: null,
+  email_verified: false,
 });
 
 const settings = { locale: 'en', timezone: 'UTC' } as const;
@@ -128,7 +131,7 @@ describe('a service that shows people', () => {
   const nameOf = async (id: number): Promise<string | undefined> =>
     (await people.find(dataSource.manager, [id])).get(id)?.full_name;
 
-  const publish = <Data extends UserSummary>(contract: EventContract<Data>, facts: Data) =>
+  const publish = <Data extends { user_id: number }>(contract: EventContract<Data>, facts: Data) =>
     identity
       .get(DataSource, { strict: false })
       .transaction((tx) =>
@@ -165,6 +168,33 @@ describe('a service that shows people', () => {
     await publish(userUpdated, { ...person(3, 'Barbara L.'), ...settings });
     await expect.poll(() => nameOf(3), { timeout: 5000 }).toBe('Barbara L.');
     await people.ensure([3]);
+    expect(requested).toEqual([]);
+  });
+
+  it('follows the verification of an address, and the end of an account', async () => {
+    await publish(userRegistered, { ...person(6, 'Edsger'), ...settings, role: 'student' });
+    await publish(userEmailVerified, { user_id: 6 });
+    await expect
+      .poll(async () => (await people.find(dataSource.manager, [6])).get(6), { timeout: 5000 })
+      .toMatchObject({ email_verified: true });
+    await people.requireVerified(6);
+    expect(requested).toEqual([]);
+    await publish(userExpired, { user_id: 6 });
+    await expect.poll(() => nameOf(6), { timeout: 5000 }).toBeUndefined();
+  });
+
+  it('refuses whose address is not verified, until identity says that it is', async () => {
+    directory.set(7, person(7, 'Niklaus'));
+    await people.ensure([7]);
+    await expect(people.requireVerified(7)).rejects.toMatchObject({
+      code: 'EMAIL_NOT_VERIFIED',
+      detail: expect.stringContaining('/api/v1/email/send-verification'),
+    });
+    // The event of the verification is still on its way.
+    directory.set(7, { ...person(7, 'Niklaus'), email_verified: true });
+    await people.requireVerified(7);
+    requested.length = 0;
+    await people.requireVerified(7);
     expect(requested).toEqual([]);
   });
 

@@ -2,7 +2,7 @@ import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Actor } from '@mentorhub/testing';
 import { loadRows, memoryRows, type Round, type Row } from './rows.js';
-import { signUp, type Stack, startStack } from './stack.js';
+import { signUp, type Stack, startStack, verifyAddresses } from './stack.js';
 import { median, spread } from './statistics.js';
 
 /*
@@ -103,6 +103,7 @@ async function measure(stack: Stack): Promise<string[][]> {
   if (loaded.length > 0) {
     console.error('Signing 200 people up …');
     const people = await signUp(stack.api, 200);
+    await verifyAddresses(stack, people);
     console.error('A round that does not count: compilers and caches warm up, on both sides …');
     for (const row of loaded) await row.measure(stack, people, 'ours first');
     await playRounds(loaded, people);

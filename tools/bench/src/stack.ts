@@ -10,7 +10,7 @@ import {
   startSystem,
   type System,
 } from '@mentorhub/local-system';
-import { Actor } from '@mentorhub/testing';
+import { Actor, eventually } from '@mentorhub/testing';
 import { Client, Pool } from 'pg';
 
 /** The system under test and the reference programs, on the same machine, database server and broker. */
@@ -133,4 +133,31 @@ export async function signUp(api: string, count: number): Promise<Actor[]> {
     actors.push(...(await Promise.all(group)));
   }
   return actors;
+}
+
+/** Verifies everybody's email address as identity would, and waits until the services that require it have stored it. */
+export async function verifyAddresses(
+  { database }: Pick<Stack, 'database'>,
+  people: readonly Actor[],
+): Promise<void> {
+  const ids = people.map(({ userId }) => userId);
+  await database('identity').query(
+    `WITH verified AS (
+       UPDATE users SET email_verified_at = now() WHERE id = ANY ($1) RETURNING id
+     )
+     INSERT INTO outbox (event_id, type, subject, aggregate_id, version, payload, occurred_at)
+     SELECT gen_random_uuid(), 'identity.user.email_verified', 'event.identity.user.email_verified',
+       id::text, 1, jsonb_build_object('user_id', id), now()
+     FROM verified`,
+    [ids],
+  );
+  for (const service of ['mentorship', 'chat'] as const) {
+    await eventually(`${service} to know the verified addresses`, async () => {
+      const { rows } = await database(service).query<{ count: number }>(
+        'SELECT count(*)::int AS count FROM people WHERE email_verified AND user_id = ANY ($1)',
+        [ids],
+      );
+      return rows[0]!.count === ids.length ? true : undefined;
+    });
+  }
 }

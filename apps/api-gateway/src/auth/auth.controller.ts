@@ -26,11 +26,14 @@ export class AuthController {
 
   @Post('register')
   @Anonymous(Users.register)
-  @Summary('Register an account', 'Sends a mail with a link that verifies the address.')
+  @Summary(
+    'Register an account',
+    'Sends a mail with a link that verifies the address. Until then the account cannot book, apply as a mentor or write to strangers; after 7 days without it the account is deleted.',
+  )
   @Answers(201, UserView)
-  @Fails('EMAIL_TAKEN', 'USERNAME_TAKEN')
-  register(@Body() request: RegisterUser): Promise<RawReply> {
-    return this.requests.forward(Users.register, undefined, request);
+  @Fails('EMAIL_TAKEN', 'USERNAME_TAKEN', 'RATE_LIMITED')
+  register(@Body() request: RegisterUser, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(Users.register, undefined, Object.assign(request, { device }));
   }
 
   @Post('login')

@@ -1,4 +1,4 @@
-import { EmailVerification } from '@mentorhub/contracts';
+import { type Caller, EmailVerification } from '@mentorhub/contracts';
 import {
   EmailVerified,
   SendVerification,
@@ -8,9 +8,13 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Anonymous } from '../authentication/access.decorators.js';
+import { Anonymous, Public } from '../authentication/access.decorators.js';
+import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
+import { Device } from '../routing/device.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
+
+type DeviceFacts = import('@mentorhub/contracts').Device;
 
 @ApiTags('Sign-in')
 @Controller('api/v1/email')
@@ -26,11 +30,22 @@ export class EmailController {
   }
 
   @Post('verify-email')
-  @Anonymous(EmailVerification.verify)
-  @Summary('Verify a email address', 'With the token of the link in the mail, which works once.')
+  @Public(EmailVerification.verify)
+  @Summary(
+    'Verify an email address',
+    'With the token of the link in the mail, which works once, and proof that the account is yours: an access token of it, or its password in the body. A link alone is not enough: somebody else may have registered the address.',
+  )
   @Answers(200, EmailVerified)
-  @Fails('INVALID_TOKEN')
-  verify(@Body() request: VerifyEmail): Promise<RawReply> {
-    return this.requests.forward(EmailVerification.verify, undefined, request);
+  @Fails('INVALID_TOKEN', 'UNAUTHENTICATED', 'INVALID_CREDENTIALS', 'RATE_LIMITED')
+  verify(
+    @Actor() actor: Caller | undefined,
+    @Body() request: VerifyEmail,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(
+      EmailVerification.verify,
+      actor,
+      Object.assign(request, { device }),
+    );
   }
 }

@@ -37,7 +37,7 @@ export class MentorsController {
   @Conditional()
   @Summary(
     'Show a mentor',
-    'With the newest ten reviews; the email address only for signed-in callers.',
+    'With the newest ten reviews; the email address only for mentees with a confirmed or completed booking.',
   )
   @Answers(200, MentorDetails)
   get(@Actor() actor: Caller | undefined, @Id() id: number): Promise<RawReply> {

@@ -19,6 +19,7 @@ const frameCodes: Partial<Record<ErrorCode, FrameErrorCode>> = {
   VALIDATION_FAILED: 'validation',
   NOT_FOUND: 'not_found',
   FORBIDDEN: 'forbidden',
+  EMAIL_NOT_VERIFIED: 'forbidden',
   UNAUTHENTICATED: 'unauthenticated',
   RATE_LIMITED: 'rate_limited',
 };

@@ -43,8 +43,8 @@ export class DirectChats {
   }
 
   /**
-   * The chat of a user with another one, opened if there is none.
-   * @throws ApplicationError `NOT_FOUND` for an unknown recipient, `VALIDATION_FAILED` for oneself
+   * The chat of a user with another one, opened if there is none: that needs a verified email address.
+   * @throws ApplicationError `EMAIL_NOT_VERIFIED`, `NOT_FOUND` for an unknown recipient, `VALIDATION_FAILED` for oneself
    */
   async withUser(userId: number, recipientId: number): Promise<DirectChat> {
     if (userId === recipientId) {
@@ -87,6 +87,7 @@ export class DirectChats {
   }
 
   private async open(userId: number, recipientId: number): Promise<DirectChat> {
+    await this.people.requireVerified(userId);
     // Names are shown with every message, so both must be known before the first one.
     const people = await this.people.ensure([userId, recipientId]);
     if (!people.has(recipientId)) throw ApplicationError.notFound('The recipient');

@@ -18,7 +18,7 @@ import { SessionsRepository } from '../sessions/sessions.repository.js';
 import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
 import { rolesOf, toUserView } from '../users/user.views.js';
-import { LoginThrottle } from './login-throttle.js';
+import { Credentials } from './credentials.js';
 import { RefreshTokens, type Successor } from './refresh-tokens.js';
 
 const dayMs = 86_400_000;
@@ -38,7 +38,7 @@ export class AuthService {
     @Inject(CONFIG) private readonly config: IdentityConfig,
     private readonly users: UsersRepository,
     private readonly passwords: Passwords,
-    private readonly throttle: LoginThrottle,
+    private readonly credentials: Credentials,
     private readonly sessions: SessionsRepository,
     private readonly refreshTokens: RefreshTokens,
     private readonly revocation: Revocation,
@@ -48,20 +48,11 @@ export class AuthService {
   ) {}
 
   /**
-   * Signs a device in. An unknown address and a wrong password look the same, in time too (ASVS 6.3.8).
-   * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, FORBIDDEN for a deactivated account
+   * Signs a device in.
+   * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED, FORBIDDEN for a deactivated account
    */
-  async login({ email: address, password, device }: Login & { device: Device }): Promise<SignedIn> {
-    const email = address.toLowerCase();
-    await this.throttle.admit(email, device.ip);
-    const user = await this.users.credentialsOf(email);
-    if (!(await this.passwords.matches(password, user?.passwordHash)) || !user) {
-      throw new ApplicationError(
-        'INVALID_CREDENTIALS',
-        'The email address or the password is wrong: check both, or reset the password.',
-      );
-    }
-    await this.throttle.clear(email, device.ip);
+  async login({ email, password, device }: Login & { device: Device }): Promise<SignedIn> {
+    const user = await this.credentials.check(email, password, device.ip);
     if (!user.isActive) {
       throw new ApplicationError('FORBIDDEN', 'This account is deactivated: write to the support.');
     }
@@ -112,7 +103,7 @@ export class AuthService {
 
   /** Signs all of the actor's devices out. */
   async logoutAll(actor: Caller): Promise<void> {
-    await this.revocation.end({ userId: actor.user_id });
+    await this.revocation.end({ userIds: [actor.user_id] });
   }
 
   private async open(tx: EntityManager, user: User, device: Device): Promise<Grant> {

@@ -1,27 +1,42 @@
-import { ApplicationError } from '@mentorhub/contracts';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { NetworkCounters, type NetworkLimit, tooMany } from '../limits/network-counters.js';
 import { hashOf } from '../secrets/secret-token.js';
-import { sourceOf } from './login-source.js';
+import { sourceOf } from '../limits/source.js';
 
-const windowMs = 15 * 60_000;
-const mostPerAccountAndSource = 10;
-const mostPerSource = 20;
-/** NIST SP 800-63B §5.2.2 asks for at most 100 consecutive failures of an account. */
-const mostPerAccount = 100;
-/** Stand for all sources, and for all accounts, together. */
+/** Failures without a delay, of an account from one source. */
+const freePerSource = 10;
+/** The same from all sources together. NIST SP 800-63B §5.2.2 asks for at most 100 in a row. */
+const freePerAccount = 100;
+/** Stands for all sources together. */
 const anySource = '';
-const anyAccount = Buffer.alloc(0);
+
+const networkLimit: NetworkLimit = {
+  kind: 'sign_in',
+  most: 20,
+  windowMs: 15 * 60_000,
+  what: 'failed sign-ins',
+};
+
+/** An attempt that was counted as a failure until it turns out to be none. */
+export interface SignInAttempt {
+  readonly account: Buffer;
+  readonly source: string;
+  /** The account's counters that it raised, and until when each of them refuses now. */
+  readonly counted: readonly { source: string; retryAt: Date }[];
+}
 
 /**
- * Limits guessing at sign-in within 15 minutes: 10 failures in a row per account and source, 20 per source whatever the
- * accounts, 100 in a row per account from anywhere. It keeps its counts in the database, so that restarts and further
- * replicas do not reset them, and counts unknown addresses like known ones.
+ * Limits guessing at sign-in. An account's failures in a row are counted per source and over all sources, until a
+ * right password clears them: after 10 from a source, or 100 in all, each further failure doubles the time until the
+ * next attempt, from one minute to one hour. A source also has 20 failures in 15 minutes, whatever the accounts. The
+ * counts are in the database, so that restarts and further replicas do not reset them, and unknown addresses are
+ * counted like known ones.
  *
- * A stranger elsewhere cannot lock an owner out: the limit of the account spares the sources that the owner has signed
- * in from. One in the same network can: the limits of a source spare nobody, as whom they spared would tell which
+ * A stranger elsewhere cannot lock an owner out: the delay of the account spares the sources that the owner has signed
+ * in from. One in the same network can: the limits of a source spare nobody, as whom they spared would reveal which
  * addresses have an account.
  */
 @Injectable()
@@ -29,74 +44,81 @@ export class LoginThrottle {
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
+    private readonly networks: NetworkCounters,
     private readonly clock: Clock,
   ) {}
 
   /**
    * Counts an attempt before the password is looked at, so that attempts at the same time cannot pass the limit. One
-   * that is refused leaves no count behind: it never gets to show a right password, which would take its count back.
+   * that is refused leaves no count behind.
    * @throws ApplicationError RATE_LIMITED
    */
-  async admit(email: string, ip: string): Promise<void> {
+  async admit(email: string, ip: string): Promise<SignInAttempt> {
     const account = hashOf(email);
     const source = sourceOf(ip);
-    await this.transactions.run(async (tx) => {
+    const counted = await this.transactions.run(async (tx) => {
       // In this order for all, so that no attempts wait for each other in a circle.
-      await this.count(tx, account, source, mostPerAccountAndSource);
-      await this.count(tx, anyAccount, source, mostPerSource);
-      if (await this.isTrusted(tx, email, source)) return;
-      await this.count(tx, account, anySource, mostPerAccount);
+      const perSource = await this.count(tx, account, source, freePerSource);
+      await this.networks.count(tx, source, networkLimit);
+      if (await this.isTrusted(tx, email, source)) return [perSource];
+      return [perSource, await this.count(tx, account, anySource, freePerAccount)];
     });
+    return { account, source, counted };
   }
 
   /**
    * Forgets the failures of the account that came before a right password. Those of the source with other accounts
    * stay, else whoever has an account could guess on after each sign-in.
    */
-  async clear(email: string, ip: string): Promise<void> {
-    const account = hashOf(email);
-    const source = sourceOf(ip);
+  async clear({ account, source }: SignInAttempt): Promise<void> {
     // One row at a time, as the order in which one statement locks two is not that of admit.
     for (const from of [source, anySource]) {
       await this.dataSource.query(
-        `DELETE FROM login_failures WHERE account_hash = $1 AND source = $2`,
+        `DELETE FROM sign_in_failures WHERE account_hash = $1 AND source = $2`,
         [account, from],
       );
     }
-    await this.dataSource.query(
-      `UPDATE login_failures SET failures = failures - 1
-       WHERE account_hash = $1 AND source = $2 AND failures > 0`,
-      [anyAccount, source],
-    );
+    await this.networks.takeBack(this.dataSource.manager, source, 'sign_in');
   }
 
-  /** Counts an attempt as a failure, until it turns out to be none. */
+  /** Takes an attempt back whose password was not looked at. */
+  async withdraw({ account, source, counted }: SignInAttempt): Promise<void> {
+    for (const counter of counted) {
+      await this.dataSource.query(
+        `UPDATE sign_in_failures
+         SET failures = failures - 1, retry_at = CASE WHEN retry_at = $3 THEN $4 ELSE retry_at END
+         WHERE account_hash = $1 AND source = $2 AND failures > 0`,
+        [account, counter.source, counter.retryAt, this.clock.now()],
+      );
+    }
+    await this.networks.takeBack(this.dataSource.manager, source, 'sign_in');
+  }
+
   private async count(
     tx: EntityManager,
     account: Buffer,
     source: string,
-    most: number,
-  ): Promise<void> {
+    free: number,
+  ): Promise<{ source: string; retryAt: Date }> {
     const now = this.clock.now();
-    const [row] = await tx.query<{ failures: number; window_ends_at: Date }[]>(
-      `INSERT INTO login_failures AS f (account_hash, source, failures, window_ends_at)
-       VALUES ($1, $2, 1, $4)
-       ON CONFLICT ON CONSTRAINT login_failures_pkey DO UPDATE SET
-         failures = CASE WHEN f.window_ends_at <= $3 THEN 1 ELSE f.failures + 1 END,
-         window_ends_at = CASE WHEN f.window_ends_at <= $3 THEN $4 ELSE f.window_ends_at END
-       RETURNING failures, window_ends_at`,
-      [account, source, now, new Date(now.getTime() + windowMs)],
+    const [row] = await tx.query<{ retry_at: Date }[]>(
+      `INSERT INTO sign_in_failures AS f (account_hash, source, failures, retry_at, last_failed_at)
+       VALUES ($1, $2, 1, $3, $3)
+       ON CONFLICT ON CONSTRAINT sign_in_failures_pkey DO UPDATE SET
+         failures = f.failures + 1,
+         retry_at = $3::timestamptz + CASE WHEN f.failures + 1 < $4 THEN interval '0'
+           ELSE least(interval '1 minute' * power(2, least(f.failures + 1 - $4, 10)), interval '1 hour') END,
+         last_failed_at = $3
+       WHERE f.retry_at <= $3
+       RETURNING retry_at`,
+      [account, source, now, free],
     );
-    if (!row || row.failures <= most) return;
-    const seconds = Math.max(1, Math.ceil((row.window_ends_at.getTime() - now.getTime()) / 1000));
-    const minutes = Math.ceil(seconds / 60);
-    throw new ApplicationError(
-      'RATE_LIMITED',
-      account === anyAccount
-        ? `Too many failed sign-ins from your network: try again in ${minutes} minutes.`
-        : `Too many failed sign-ins: try again in ${minutes} minutes, or reset the password.`,
-      { retryAfterSeconds: seconds },
+    if (row) return { source, retryAt: row.retry_at };
+    const [refused] = await tx.query<{ retry_at: Date }[]>(
+      `SELECT retry_at FROM sign_in_failures WHERE account_hash = $1 AND source = $2`,
+      [account, source],
     );
+    throw tooMany('Too many failed sign-ins', refused?.retry_at ?? now, now);
   }
 
   /** Whether the owner of the account has signed in from there. */

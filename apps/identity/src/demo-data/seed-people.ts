@@ -16,7 +16,7 @@ interface DemoAccount {
 }
 
 /**
- * Creates the demo people who are not there yet, verified, and tells the other services. Resolves to one account of
+ * Creates the demo people who are not there yet, verified, and publishes them. Resolves to one account of
  * each role.
  * @throws when a demo id belongs to somebody else
  */
@@ -57,6 +57,7 @@ async function insert(tx: EntityManager, people: readonly DemoPerson[], now: Dat
       timezone: person.timezone,
       locale: person.locale,
       emailVerifiedAt: registeredAt,
+      verifyBy: null,
       createdAt: registeredAt,
     }),
   );

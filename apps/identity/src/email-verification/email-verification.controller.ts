@@ -1,5 +1,6 @@
 import {
   type Caller,
+  type Device,
   EmailVerification,
   type SendVerification,
   type VerifyEmail,
@@ -18,8 +19,8 @@ export class EmailVerificationController {
   }
 
   @Handle(EmailVerification.verify)
-  verify(_: Caller | undefined, { token }: VerifyEmail) {
-    return this.verification.verify(token);
+  verify(actor: Caller | undefined, request: VerifyEmail & { device: Device }) {
+    return this.verification.verify(actor, request);
   }
 
   @Handle(EmailVerification.mint)

@@ -1,15 +1,20 @@
 import {
+  ApplicationError,
+  type Caller,
   type Contact,
+  type Device,
   type EmailVerified,
   userEmailVerified,
   userVerificationRequested,
   type VerificationSent,
+  type VerifyEmail,
 } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { Credentials } from '../auth/credentials.js';
 import { hashOf } from '../secrets/secret-token.js';
 import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
@@ -26,6 +31,7 @@ export class EmailVerificationService {
   constructor(
     private readonly users: UsersRepository,
     private readonly tokens: VerificationTokens,
+    private readonly credentials: Credentials,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
@@ -56,10 +62,20 @@ export class EmailVerificationService {
   }
 
   /**
-   * Marks the address as proven.
-   * @throws ApplicationError INVALID_TOKEN
+   * Marks the address as verified. The token proves the mailbox; the actor's session or the password proves that the
+   * account belongs to the same person, who may have got a mail because somebody else registered the address.
+   * @throws ApplicationError INVALID_TOKEN, UNAUTHENTICATED, INVALID_CREDENTIALS, RATE_LIMITED
    */
-  verify(token: string): Promise<EmailVerified> {
+  async verify(
+    actor: Caller | undefined,
+    { token, password, device }: VerifyEmail & { device: Device },
+  ): Promise<EmailVerified> {
+    const proof = await this.tokens.find(token, this.clock.now());
+    if (actor?.user_id !== proof.userId) {
+      if (password === undefined) throw accountNotProven();
+      const { id } = await this.credentials.check(proof.email, password, device.ip);
+      if (id !== proof.userId) throw invalidLink();
+    }
     return this.transactions.run(async (tx) => {
       const now = this.clock.now();
       const { userId, email } = await this.tokens.redeem(tx, token, now);
@@ -98,4 +114,11 @@ export class EmailVerificationService {
     );
     return rows.length > 0;
   }
+}
+
+function accountNotProven(): ApplicationError {
+  return new ApplicationError(
+    'UNAUTHENTICATED',
+    'Sign in to the account that the link belongs to and open it again, or send the password of the account. If you did not register it, do nothing: it is deleted after 7 days.',
+  );
 }

@@ -1,6 +1,6 @@
 import { ApplicationError } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { DataSource, type EntityManager } from 'typeorm';
 import { hashOf, newToken } from '../secrets/secret-token.js';
 
 export const verificationHours = 24;
@@ -9,6 +9,8 @@ const lifetimeMs = verificationHours * 3_600_000;
 /** Tokens that prove a mailbox: one a user, 24 hours, once. The database holds their hashes. */
 @Injectable()
 export class VerificationTokens {
+  constructor(private readonly dataSource: DataSource) {}
+
   /** Makes a token for the address; the one before stops working. */
   async mint(tx: EntityManager, user: { id: number; email: string }, now: Date): Promise<string> {
     const token = newToken();
@@ -23,7 +25,20 @@ export class VerificationTokens {
   }
 
   /**
-   * Uses a token up and tells which address of which user it proves.
+   * Which address of which user a token proves; it stays usable.
+   * @throws ApplicationError INVALID_TOKEN
+   */
+  async find(token: string, now: Date): Promise<{ userId: number; email: string }> {
+    const [row] = await this.dataSource.query<{ user_id: number; email: string }[]>(
+      `SELECT user_id, email FROM email_verifications WHERE token_hash = $1 AND expires_at > $2`,
+      [hashOf(token), now],
+    );
+    if (!row) throw invalidLink();
+    return { userId: row.user_id, email: row.email };
+  }
+
+  /**
+   * Uses a token up and says which address of which user it proves.
    * @throws ApplicationError INVALID_TOKEN
    */
   async redeem(

@@ -11,6 +11,7 @@ import type { IdentityConfig } from '../config.js';
 
 const intervalMs = 3_600_000;
 const dayMs = 86_400_000;
+const forgottenAfterDays = 90;
 
 /** Deletes what has expired, every hour. Any number of replicas may do so. */
 @Injectable()
@@ -51,7 +52,11 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
     await this.dataSource.query(`DELETE FROM verification_requests WHERE sent_at < $1`, [
       before(dayMs),
     ]);
-    await this.dataSource.query(`DELETE FROM login_failures WHERE window_ends_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM network_counters WHERE window_ends_at < $1`, [now]);
+    // Counters that nobody came back to; known and unknown accounts alike.
+    await this.dataSource.query(`DELETE FROM sign_in_failures WHERE last_failed_at < $1`, [
+      before(forgottenAfterDays * dayMs),
+    ]);
     await this.dataSource.query(`DELETE FROM signing_keys WHERE superseded_at < $1`, [
       before(this.config.ACCESS_TOKEN_TTL_SECONDS * 1000 + dayMs),
     ]);

@@ -38,3 +38,19 @@ describe('stored passwords', () => {
     expect((await Promise.all(checks)).filter(Boolean)).toHaveLength(6);
   });
 });
+
+describe('a flood of registrations', () => {
+  it('does not keep anybody from signing in, and is refused beyond a bound', async () => {
+    const flooded = new Passwords();
+    const stored = await flooded.hash('gondel wiese rabe', owner);
+    const registrations = Promise.allSettled(
+      Array.from({ length: 600 }, () => flooded.hash('gondel wiese rabe', owner)),
+    );
+    expect(await flooded.matches('gondel wiese rabe', stored)).toBe(true);
+    const refused = (await registrations).flatMap((one) =>
+      one.status === 'rejected' ? [one.reason] : [],
+    );
+    expect(refused).toHaveLength(600 - 51);
+    expect(refused[0]).toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 2 });
+  }, 30_000);
+});

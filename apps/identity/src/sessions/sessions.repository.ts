@@ -18,8 +18,8 @@ interface EndedRow {
   access_expires_at: Date;
 }
 
-/** Which sessions to end: one, one if it is the user's, or all of a user. */
-export type SessionChoice = { id: number; userId?: number } | { userId: number };
+/** Which sessions to end: one, one if it is the user's, or all of some users. */
+export type SessionChoice = { id: number; userId?: number } | { userIds: number[] };
 
 @Injectable()
 export class SessionsRepository {
@@ -67,9 +67,9 @@ export class SessionsRepository {
   async end(tx: EntityManager, choice: SessionChoice, now: Date): Promise<EndedSession[]> {
     const [rows] = await tx.query<[EndedRow[], number]>(
       `UPDATE sessions SET revoked_at = $1
-       WHERE revoked_at IS NULL AND ($2::int IS NULL OR id = $2) AND ($3::int IS NULL OR user_id = $3)
+       WHERE revoked_at IS NULL AND ($2::int IS NULL OR id = $2) AND ($3::int[] IS NULL OR user_id = ANY ($3))
        RETURNING id, user_id, access_expires_at`,
-      [now, 'id' in choice ? choice.id : null, choice.userId ?? null],
+      [now, 'id' in choice ? choice.id : null, usersOf(choice)],
     );
     return rows.map((row) => ({
       id: row.id,
@@ -95,6 +95,11 @@ export class SessionsRepository {
     );
     return rows.map((row) => ({ id: row.id, accessExpiresAt: row.access_expires_at }));
   }
+}
+
+function usersOf(choice: SessionChoice): number[] | null {
+  if ('userIds' in choice) return choice.userIds;
+  return choice.userId === undefined ? null : [choice.userId];
 }
 
 function described({ user_agent, ip }: Device): Pick<Session, 'userAgent' | 'ip'> {

@@ -54,6 +54,10 @@ export class User {
   @Column('timestamptz', { nullable: true })
   emailVerifiedAt: Date | null;
 
+  /** The account expires then unless the address is verified; null for accounts that do not. */
+  @Column('timestamptz', { nullable: true })
+  verifyBy: Date | null;
+
   @Column('timestamptz')
   createdAt: Date;
 }

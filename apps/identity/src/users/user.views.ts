@@ -16,7 +16,7 @@ export function rolesOf(user: Pick<User, 'isAdmin' | 'isMentor'>): Role[] {
   return roles;
 }
 
-/** A user as that user sees it; `role` shows the wish of those who are not mentors yet. */
+/** A user as that user sees it; `role` shows the requested role of those who are not mentors yet. */
 export function toUserView(user: User): UserView {
   return userFields(user);
 }
@@ -68,6 +68,7 @@ export function toUserSummary(user: User): UserSummary {
     username: user.username,
     full_name: user.fullName,
     avatar_url: user.avatarUrl,
+    email_verified: user.emailVerifiedAt !== null,
   };
 }
 

@@ -1,6 +1,7 @@
 import {
   type ById,
   type Caller,
+  type Device,
   type RegisterUser,
   type UpdateProfile,
   Users,
@@ -14,7 +15,7 @@ export class UsersController {
   constructor(private readonly users: UsersService) {}
 
   @Handle(Users.register)
-  register(_: Caller | undefined, request: RegisterUser) {
+  register(_: Caller | undefined, request: RegisterUser & { device: Device }) {
     return this.users.register(request);
   }
 

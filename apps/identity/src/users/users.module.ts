@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { NetworkCounters } from '../limits/network-counters.js';
 import { Passwords } from '../passwords/passwords.js';
 import { Administrator } from './administrator.js';
 import { UsersController } from './users.controller.js';
@@ -8,7 +9,7 @@ import { UsersService } from './users.service.js';
 
 @Module({
   controllers: [UsersController, UsersEvents],
-  providers: [UsersService, UsersRepository, Passwords, Administrator],
-  exports: [UsersRepository, Passwords],
+  providers: [UsersService, UsersRepository, Passwords, NetworkCounters, Administrator],
+  exports: [UsersRepository, Passwords, NetworkCounters],
 })
 export class UsersModule {}

@@ -9,7 +9,7 @@ export type NewUser = Pick<
   User,
   'email' | 'fullName' | 'passwordHash' | 'requestedRole' | 'timezone' | 'locale' | 'createdAt'
 > &
-  Partial<Pick<User, 'username' | 'isAdmin' | 'emailVerifiedAt'>>;
+  Partial<Pick<User, 'username' | 'isAdmin' | 'emailVerifiedAt' | 'verifyBy'>>;
 
 @Injectable()
 export class UsersRepository {
@@ -21,7 +21,9 @@ export class UsersRepository {
    */
   async insert(tx: EntityManager, user: NewUser): Promise<User> {
     const candidates =
-      user.username === undefined ? usernameCandidates(user.fullName) : [user.username];
+      user.username === undefined
+        ? usernameCandidates(user.fullName, user.isAdmin)
+        : [user.username];
     for (const username of candidates) {
       const inserted = await this.insertAs(tx, user, username);
       if (inserted) return inserted;
@@ -59,12 +61,16 @@ export class UsersRepository {
     return tx.findOneBy(User, { email });
   }
 
-  /** A user together with the hash of the password. */
-  credentialsOf(email: string): Promise<User | null> {
+  /** A user together with the hash of the password; none for an account that was not verified in time. */
+  credentialsOf(email: string, now: Date): Promise<User | null> {
     return this.dataSource.manager
       .createQueryBuilder(User, 'user')
       .addSelect('user.passwordHash')
       .where('user.email = :email', { email })
+      .andWhere(
+        '(user.emailVerifiedAt IS NOT NULL OR user.verifyBy IS NULL OR user.verifyBy > :now)',
+        { now },
+      )
       .getOne();
   }
 
@@ -96,6 +102,7 @@ export class UsersRepository {
         phone: null,
         avatarUrl: null,
         emailVerifiedAt: null,
+        verifyBy: null,
         ...user,
         username,
       })
@@ -106,6 +113,12 @@ export class UsersRepository {
     const id = (generatedMaps[0] as Partial<User> | undefined)?.id;
     return id === undefined ? undefined : tx.findOneByOrFail(User, { id });
   }
+}
+
+export function usernameReserved(): ApplicationError {
+  return new ApplicationError('USERNAME_TAKEN', 'This username is reserved: choose another.', {
+    errors: [{ field: 'username', message: 'username is reserved.' }],
+  });
 }
 
 export function usernameTaken(): ApplicationError {

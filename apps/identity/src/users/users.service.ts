@@ -2,6 +2,7 @@ import {
   type Caller,
   ApplicationError,
   type Contact,
+  type Device,
   type UserSummary,
   type ProfileView,
   type RegisterUser,
@@ -14,15 +15,27 @@ import {
 } from '@mentorhub/contracts';
 import { Outbox, requestContext } from '@mentorhub/messaging';
 import { isUniqueViolation, Transactions } from '@mentorhub/persistence';
-import { Clock } from '@mentorhub/service-kit';
-import { Injectable } from '@nestjs/common';
+import { Clock, CONFIG } from '@mentorhub/service-kit';
+import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import type { IdentityConfig } from '../config.js';
+import { NetworkCounters, type NetworkLimit } from '../limits/network-counters.js';
+import { sourceOf } from '../limits/source.js';
+import { checkPassword, type Owner } from '../passwords/password-rules.js';
 import { Passwords } from '../passwords/passwords.js';
+import { isReservedUsername } from './reserved-usernames.js';
 import { User } from './user.entity.js';
 import { toContact, toUserSummary, toProfileView, toUserCard, toUserView } from './user.views.js';
-import { type NewUser, UsersRepository, usernameTaken } from './users.repository.js';
+import {
+  type NewUser,
+  usernameReserved,
+  UsersRepository,
+  usernameTaken,
+} from './users.repository.js';
 
 const mostPeople = 200;
+/** How long an address may be registered without being verified. */
+const verificationWeekMs = 7 * 86_400_000;
 
 @Injectable()
 export class UsersService {
@@ -31,17 +44,27 @@ export class UsersService {
     private readonly passwords: Passwords,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
+    private readonly networks: NetworkCounters,
     private readonly clock: Clock,
+    @Inject(CONFIG) private readonly config: IdentityConfig,
   ) {}
 
   /**
-   * Opens an account and asks for the verification mail.
-   * @throws ApplicationError EMAIL_TAKEN, USERNAME_TAKEN, VALIDATION_FAILED for a weak password
+   * Opens an account and asks for the verification mail. Unless the address is verified, the account expires after a
+   * week.
+   * @throws ApplicationError EMAIL_TAKEN, USERNAME_TAKEN, VALIDATION_FAILED for a weak password, RATE_LIMITED,
+   *   OVERLOADED
    */
-  async register(request: RegisterUser): Promise<UserView> {
+  async register(request: RegisterUser & { device: Device }): Promise<UserView> {
     const email = request.email.toLowerCase();
     const { full_name: fullName, username } = request;
-    const passwordHash = await this.passwords.hash(request.password, { email, fullName, username });
+    if (username !== undefined && isReservedUsername(username)) throw usernameReserved();
+    const passwordHash = await this.hashForRegistration(request.device.ip, request.password, {
+      email,
+      fullName,
+      username,
+    });
+    const createdAt = this.clock.now();
     const user = await this.transactions.run(async (tx) => {
       const registered = await this.add(tx, {
         email,
@@ -51,7 +74,8 @@ export class UsersService {
         requestedRole: request.role,
         timezone: request.timezone ?? 'UTC',
         locale: request.locale ?? requestContext.current()?.locale ?? 'en',
-        createdAt: this.clock.now(),
+        createdAt,
+        verifyBy: new Date(createdAt.getTime() + verificationWeekMs),
       });
       await this.outbox.add(tx, userVerificationRequested, registered.id, {
         user_id: registered.id,
@@ -61,7 +85,7 @@ export class UsersService {
     return toUserView(user);
   }
 
-  /** Stores a user and tells the others. */
+  /** Stores a user and publishes it. */
   async add(tx: EntityManager, newUser: NewUser): Promise<User> {
     const user = await this.users.insert(tx, newUser);
     await this.outbox.add(tx, userRegistered, user.id, {
@@ -71,6 +95,25 @@ export class UsersService {
       timezone: user.timezone,
     });
     return user;
+  }
+
+  /** Registrations have a limit per network, as each costs a hash and a mail. One that met an overload does not count. */
+  private async hashForRegistration(ip: string, password: string, owner: Owner): Promise<string> {
+    checkPassword(password, owner);
+    const source = sourceOf(ip);
+    const limit: NetworkLimit = {
+      kind: 'registration',
+      most: this.config.REGISTRATIONS_PER_HOUR,
+      windowMs: 3_600_000,
+      what: 'registrations',
+    };
+    await this.transactions.run((tx) => this.networks.count(tx, source, limit));
+    try {
+      return await this.passwords.hash(password, owner);
+    } catch (error) {
+      await this.transactions.run((tx) => this.networks.takeBack(tx, source, 'registration'));
+      throw error;
+    }
   }
 
   async me(actor: Caller): Promise<ProfileView> {
@@ -89,7 +132,10 @@ export class UsersService {
           lock: { mode: 'pessimistic_write' },
         });
         user.fullName = changes.full_name ?? user.fullName;
-        user.username = changes.username ?? user.username;
+        if (changes.username !== undefined && changes.username !== user.username) {
+          if (!user.isAdmin && isReservedUsername(changes.username)) throw usernameReserved();
+          user.username = changes.username;
+        }
         user.timezone = changes.timezone ?? user.timezone;
         user.locale = changes.locale ?? user.locale;
         if (changes.bio !== undefined) user.bio = changes.bio || null;

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { bookingRequested, type Caller, ApplicationError } from '@mentorhub/contracts';
 import { Outbox, requestContext } from '@mentorhub/messaging';
+import { People } from '@mentorhub/people';
 import { Idempotency, isExclusionViolation, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
@@ -59,6 +60,7 @@ export class BookingPlacement {
   constructor(
     private readonly dataSource: DataSource,
     private readonly transactions: Transactions,
+    private readonly people: People,
     private readonly idempotency: Idempotency,
     private readonly schedules: SchedulesRepository,
     private readonly bookings: BookingsRepository,
@@ -72,7 +74,7 @@ export class BookingPlacement {
   /**
    * Books a free slot in one transaction. With an idempotency key, a repetition gets the first answer.
    *
-   * @throws ApplicationError `NOT_FOUND` without an approved mentor, `FORBIDDEN` for oneself, `VALIDATION_FAILED` for a
+   * @throws ApplicationError `EMAIL_NOT_VERIFIED`, `NOT_FOUND` without an approved mentor, `FORBIDDEN` for oneself, `VALIDATION_FAILED` for a
    *   length that is not on offer, `RATE_LIMITED`, and `BOOKING_SLOT_TAKEN` with the three nearest free slots in
    *   `alternatives`
    */
@@ -83,7 +85,8 @@ export class BookingPlacement {
     present: Present<View>,
   ): Promise<View> {
     const userId = actor.user_id;
-    // Before the transaction: nobody is asked while it holds locks.
+    // Before the transaction: identity gets no request while it holds locks.
+    await this.people.requireVerified(userId);
     await this.bookings.resolvePeople(requested.mentorId, userId);
     const key = requestContext.current()?.idempotencyKey;
     const attempt = (): Promise<View> =>

@@ -46,7 +46,7 @@ export class ApplicationsService {
   /**
    * Applies; whoever was rejected may apply again. Without a time zone it is that of the user's profile.
    *
-   * @throws ApplicationError `ALREADY_MENTOR`, `VALIDATION_FAILED` with one error for each range that does not fit
+   * @throws ApplicationError `EMAIL_NOT_VERIFIED`, `ALREADY_MENTOR`, `VALIDATION_FAILED` with one error for each range that does not fit
    */
   async apply(actor: Caller, request: ApplyAsMentor): Promise<MentorApplication> {
     const { hours, errors } = readWeeklyAvailability(request.availability ?? {});
@@ -59,8 +59,8 @@ export class ApplicationsService {
         },
       );
     }
+    await this.people.requireVerified(actor.user_id);
     const timezone = request.timezone ?? (await this.zoneOf(actor));
-    await this.people.ensure([actor.user_id]);
 
     return this.transactions.run(async (tx) => {
       const { title, description, skills } = request;

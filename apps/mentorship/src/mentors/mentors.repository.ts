@@ -104,6 +104,18 @@ export class MentorsRepository {
     return this.one('m.user_id = $1', userId);
   }
 
+  /** Whether a user has or had a session with a mentor: a booking that was confirmed and not cancelled since. */
+  async hasMentee(mentorId: number, userId: number): Promise<boolean> {
+    const [row] = await this.dataSource.query<{ found: boolean }[]>(
+      `SELECT EXISTS (
+         SELECT FROM bookings
+         WHERE mentor_id = $1 AND mentee_user_id = $2 AND status IN ('confirmed', 'completed')
+       ) AS found`,
+      [mentorId, userId],
+    );
+    return row?.found ?? false;
+  }
+
   /** One page of the approved mentors that fit, and how many fit. */
   async search(search: MentorSearch): Promise<{ mentors: MentorRecord[]; total: number }> {
     const values: unknown[] = [];

@@ -31,7 +31,7 @@ import { type MentorRecord, MentorsRepository } from './mentors.repository.js';
 /** A DTO as the plain object it is in services, where the classes are types alone. */
 type Plain<Dto> = { [Key in keyof Dto]: Dto[Key] };
 
-/** A email address is a courtesy of the details: it may cost this much waiting, in milliseconds. */
+/** Details without the email address are better than late ones: how long identity may take, in milliseconds. */
 const contactDeadlineMs = 500;
 
 /** Mentors as everyone sees them. */
@@ -69,7 +69,8 @@ export class MentorsService {
   }
 
   /**
-   * A mentor with the newest reviews. Signed-in callers also get the email address, unless identity does not answer.
+   * A mentor with the newest reviews. Mentees with a confirmed or completed booking also get the email address, unless
+   * identity does not answer.
    *
    * @throws ApplicationError `NOT_FOUND` without an approved mentor
    */
@@ -78,7 +79,7 @@ export class MentorsService {
     if (!mentor) throw ApplicationError.notFound('The mentor');
     const [next, email] = await Promise.all([
       this.nextAvailable.of([mentor]),
-      actor ? this.emailOf(mentor.userId) : undefined,
+      actor ? this.emailFor(actor, mentor) : undefined,
       this.nameMissing([mentor]),
     ]);
     const authors = await this.people.ensure(
@@ -158,7 +159,8 @@ export class MentorsService {
     }
   }
 
-  private async emailOf(userId: number): Promise<string | undefined> {
+  private async emailFor(actor: Caller, { id, userId }: MentorRecord): Promise<string | undefined> {
+    if (!(await this.mentors.hasMentee(id, actor.user_id))) return undefined;
     try {
       const contact = await this.requests.request(
         Users.contact,

@@ -27,7 +27,7 @@ export interface Catalogue {
   };
   mails: {
     verifyEmail: (formats: Formats) => Letter;
-    greeting: (name: string) => string;
+    greeting: (name: string | undefined) => string;
     /** The button of a mail that tells a notification. */
     open: string;
     /** Shown before an address to copy, for readers whose button does not work. */

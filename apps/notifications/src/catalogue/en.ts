@@ -103,7 +103,7 @@ export const en: Catalogue = {
       ],
       action: 'Confirm email address',
     }),
-    greeting: (name) => `Hello ${name},`,
+    greeting: (name) => (name === undefined ? 'Hello,' : `Hello ${name},`),
     open: 'Open MentorHub',
     orCopy: 'Or copy this address into your browser:',
     signature: 'Your MentorHub team',

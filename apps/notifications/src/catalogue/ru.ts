@@ -104,7 +104,7 @@ export const ru: Catalogue = {
       ],
       action: 'Подтвердить адрес',
     }),
-    greeting: (name) => `${name}, здравствуйте!`,
+    greeting: (name) => (name === undefined ? 'Здравствуйте!' : `${name}, здравствуйте!`),
     open: 'Открыть MentorHub',
     orCopy: 'Или скопируйте адрес в браузер:',
     signature: 'Команда MentorHub',

@@ -10,7 +10,8 @@ export type MailTemplate = keyof MailParams;
 
 /** Who reads it, as identity says when it is sent. */
 export interface Addressee {
-  full_name: string;
+  /** Undefined in mails to an address that is not verified: whoever registered it may have written anything there. */
+  full_name?: string;
   locale: Locale;
   timezone: string;
 }

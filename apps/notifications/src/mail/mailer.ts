@@ -18,7 +18,12 @@ import {
 } from '@nestjs/common';
 import type { NotificationsConfig } from '../config.js';
 import { type ClaimedMail, MailQueue } from './mail-queue.js';
-import { type MailContent, notificationMail, verificationMail } from './mail-templates.js';
+import {
+  type Addressee,
+  type MailContent,
+  notificationMail,
+  verificationMail,
+} from './mail-templates.js';
 import { retryDelayMs } from './retry-delays.js';
 import { MailRefused, MailTransport } from './transports/mail-transport.js';
 
@@ -106,15 +111,20 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
   }
 
   /** Requests how to reach the user, and a token where the mail has one: neither is stored. */
-  private async compose(mail: ClaimedMail): Promise<{ contact: Contact; content: MailContent }> {
+  private async compose(mail: ClaimedMail): Promise<{ contact: Reader; content: MailContent }> {
     const who = { user_id: mail.user_id };
     if (isVerification(mail)) {
-      const contact = await this.requests.request(EmailVerification.mint, undefined, who);
+      const { full_name: _, ...contact } = await this.requests.request(
+        EmailVerification.mint,
+        undefined,
+        who,
+      );
       // In the fragment, which browsers keep to themselves: no server or proxy logs the token.
       const url = `${this.config.PUBLIC_URL}/verify-email#token=${encodeURIComponent(contact.token)}`;
       return { contact, content: verificationMail(contact, url) };
     }
     const contact = await this.requests.request(Users.contact, undefined, who);
+    if (!contact.email_verified) throw new AddressNotVerified();
     const { template, params } = mail as ClaimedNotificationMail;
     return {
       contact,
@@ -147,15 +157,22 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
   }
 }
 
+type Reader = Addressee & Pick<Contact, 'email'>;
+
+/** Nothing that other people wrote goes to an address whose owner may never have asked for it. */
+class AddressNotVerified extends Error {
+  override readonly name = 'AddressNotVerified';
+}
+
 type ClaimedNotificationMail = ClaimedMail<Exclude<ClaimedMail['template'], 'verify_email'>>;
 
 function isVerification(mail: ClaimedMail): mail is ClaimedMail<'verify_email'> {
   return mail.template === 'verify_email';
 }
 
-/** Whether another attempt would fail as well: the user is gone or verified already, or the provider refuses the mail. */
+/** Whether another attempt would fail as well: the user is gone or not verified, or the provider refuses the mail. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof MailRefused) return true;
+  if (error instanceof MailRefused || error instanceof AddressNotVerified) return true;
   return error instanceof ApplicationError && error.status < 500 && error.code !== 'RATE_LIMITED';
 }
 

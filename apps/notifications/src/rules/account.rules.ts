@@ -1,6 +1,7 @@
 import {
   type EventEnvelope,
   userEmailVerified,
+  userExpired,
   type UserRegistered,
   userRegistered,
   userVerificationRequested,
@@ -41,6 +42,16 @@ export class AccountRules {
     tx: EntityManager,
   ): Promise<void> {
     await this.mails.addVerification(tx, data.user_id);
+  }
+
+  /** A mail that is still queued is given up by itself: identity does not know its reader any more. */
+  @OnEvent(userExpired)
+  async forgetExpiredUser(
+    { data }: EventEnvelope<{ user_id: number }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await tx.query('DELETE FROM notifications WHERE user_id = $1', [data.user_id]);
+    await tx.query('DELETE FROM recipients WHERE user_id = $1', [data.user_id]);
   }
 
   @OnEvent(userEmailVerified)

@@ -15,6 +15,7 @@ import {
   WebAddress,
 } from '../core/fields.js';
 import { locales, type Locale } from '../core/caller.js';
+import { PersonName } from './person-name.js';
 
 const rolesAtRegistration = ['student', 'mentor'] as const;
 export type RoleAtRegistration = (typeof rolesAtRegistration)[number];
@@ -34,7 +35,7 @@ export class RegisterUser {
   @Password()
   password: string;
 
-  @Text({ max: 120, example: 'Ada Lovelace' })
+  @PersonName({ example: 'Ada Lovelace' })
   full_name: string;
 
   @Choice(rolesAtRegistration, {
@@ -110,7 +111,7 @@ export class ProfileView extends UserView {
 
 /** Changes to one's own profile; what is left out stays. */
 export class UpdateProfile {
-  @Text({ max: 120, optional: true, example: 'Ada Lovelace' })
+  @PersonName({ optional: true, example: 'Ada Lovelace' })
   full_name?: string;
 
   @Pattern(/^[a-z0-9][a-z0-9._-]{2,31}$/, '3 to 32 of a-z, 0-9, dot, dash and underscore', {
@@ -230,6 +231,12 @@ export class VerificationSent {
 export class VerifyEmail {
   @Text({ max: 512, description: 'From the link in the mail; works once.' })
   token: string;
+
+  @GivenPassword({
+    optional: true,
+    description: "The account's password; not needed with an access token of the account.",
+  })
+  password?: string;
 }
 
 export class EmailVerified {

@@ -14,6 +14,8 @@ export const userRegistered = event<UserRegistered>('identity.user.registered');
 export const userUpdated = event<UserSummary & { locale: Locale; timezone: string }>(
   'identity.user.updated',
 );
+/** The account was deleted because its address was not verified in time. */
+export const userExpired = event<{ user_id: number }>('identity.user.expired');
 export const userEmailVerified = event<{ user_id: number }>('identity.user.email_verified');
 /** A verification mail is due; the mailer asks identity for the token when it sends. */
 export const userVerificationRequested = event<{ user_id: number }>(

@@ -52,10 +52,12 @@ export interface UserSummary {
   username: string;
   full_name: string;
   avatar_url: string | null;
+  /** Whether the user proved to read the mail of the account's address. */
+  email_verified: boolean;
 }
 
 export const Users = {
-  register: request.public<RegisterUser, UserView>('identity.users.register'),
+  register: request.public<RegisterUser & { device: Device }, UserView>('identity.users.register'),
   me: request.user<Record<string, never>, ProfileView>('identity.users.me'),
   updateMe: request.user<UpdateProfile, ProfileView>('identity.users.update_me'),
   card: request.user<ById, UserCard>('identity.users.card'),
@@ -84,7 +86,9 @@ export const Sessions = {
 
 export const EmailVerification = {
   send: request.public<SendVerification, VerificationSent>('identity.email_verification.send'),
-  verify: request.public<VerifyEmail, EmailVerified>('identity.email_verification.verify'),
+  verify: request.public<VerifyEmail & { device: Device }, EmailVerified>(
+    'identity.email_verification.verify',
+  ),
   /** Makes the token when the mail is about to be sent, so that it never rests on the bus. */
   mint: request.service<{ user_id: number }, Contact & { token: string }>(
     'identity.email_verification.mint',

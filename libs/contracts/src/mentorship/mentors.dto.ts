@@ -39,7 +39,11 @@ export class MentorUser {
 }
 
 export class MentorUserDetails extends MentorUser {
-  @Text({ max: 254, optional: true, description: 'Only for signed-in callers.' })
+  @Text({
+    max: 254,
+    optional: true,
+    description: 'Only for mentees with a confirmed or completed booking.',
+  })
   email?: string;
 }
 

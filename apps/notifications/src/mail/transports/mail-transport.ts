@@ -1,7 +1,8 @@
 export interface OutgoingMail {
   /** Stays the same over retries of a mail. */
   id: string;
-  to: { name: string; address: string };
+  /** Without a name where the address is not verified. */
+  to: { name?: string; address: string };
   subject: string;
   text: string;
   html: string;

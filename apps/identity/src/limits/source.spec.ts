@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { sourceOf } from './login-source.js';
+import { sourceOf } from './source.js';
 
-describe('the source of a sign-in', () => {
+describe('the source of a request', () => {
   it.each([
     ['203.0.113.7', '203.0.113.7'],
     ['::ffff:203.0.113.7', '203.0.113.7'],

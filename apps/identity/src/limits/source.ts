@@ -1,7 +1,7 @@
 import { isIPv6 } from 'node:net';
 
 /**
- * What counts as one source of sign-ins: an IPv4 address, or the /64 network of an IPv6 address, which one household
+ * What counts as one source of requests: an IPv4 address, or the /64 network of an IPv6 address, which one household
  * or server has to itself. Anything else is a source named by its text.
  */
 export function sourceOf(ip: string): string {

@@ -1,0 +1,46 @@
+import { ApplicationError } from '@mentorhub/contracts';
+import { Clock } from '@mentorhub/service-kit';
+import { Injectable } from '@nestjs/common';
+import { Passwords } from '../passwords/passwords.js';
+import type { User } from '../users/user.entity.js';
+import { UsersRepository } from '../users/users.repository.js';
+import { LoginThrottle } from './login-throttle.js';
+
+/** Checks passwords of accounts, against guessing. */
+@Injectable()
+export class Credentials {
+  constructor(
+    private readonly users: UsersRepository,
+    private readonly passwords: Passwords,
+    private readonly throttle: LoginThrottle,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * The user whose address and password these are. An unknown address and a wrong password look the same, in time too
+   * (ASVS 6.3.8).
+   * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED
+   */
+  async check(address: string, password: string, ip: string): Promise<User> {
+    const email = address.toLowerCase();
+    const attempt = await this.throttle.admit(email, ip);
+    let user: User | null;
+    let matches: boolean;
+    try {
+      user = await this.users.credentialsOf(email, this.clock.now());
+      matches = await this.passwords.matches(password, user?.passwordHash);
+    } catch (error) {
+      // Overload is no wrong password.
+      await this.throttle.withdraw(attempt);
+      throw error;
+    }
+    if (!user || !matches) {
+      throw new ApplicationError(
+        'INVALID_CREDENTIALS',
+        'The email address or the password is wrong: check both, or reset the password.',
+      );
+    }
+    await this.throttle.clear(attempt);
+    return user;
+  }
+}
