@@ -1,7 +1,10 @@
+import { isIP } from 'node:net';
 import {
+  ConfigurationError,
   type Environment,
   gatewayVariables,
   integer,
+  isLocal,
   list,
   type RawEnvironment,
   readEnvironment,
@@ -11,8 +14,10 @@ import {
 export const variables = {
   ...gatewayVariables({ port: 8001, managementPort: 8021 }),
   TRUSTED_PROXIES: list({
-    default: ['loopback'],
-    desc: 'Addresses or networks of the proxies in front, whose X-Forwarded-For is believed',
+    defaultFrom: (environment) => (isLocal(environment) ? ['loopback'] : undefined),
+    defaultText: 'required; loopback in the local profile',
+    desc: 'Addresses, networks or `loopback`, `linklocal`, `uniquelocal`: the proxies in front, whose X-Forwarded-For is believed; `none` without a proxy',
+    example: '10.0.0.0/8',
   }),
   MAX_BODY_BYTES: integer({
     default: 64 * 1024,
@@ -30,5 +35,28 @@ export const variables = {
 export type ApiGatewayConfig = Environment<typeof variables>;
 
 /** @throws ConfigurationError that lists every variable that is missing or wrong */
-export const readConfig = (environment: RawEnvironment): ApiGatewayConfig =>
-  readEnvironment(environment, variables);
+export function readConfig(environment: RawEnvironment): ApiGatewayConfig {
+  const config = readEnvironment(environment, variables);
+  return { ...config, TRUSTED_PROXIES: trustedProxies(config.TRUSTED_PROXIES) };
+}
+
+const networkNames = ['loopback', 'linklocal', 'uniquelocal'];
+
+function trustedProxies(listed: string[]): string[] {
+  if (listed.length === 1 && listed[0] === 'none') return [];
+  const wrong = listed.filter((proxy) => !networkNames.includes(proxy) && !isNetwork(proxy));
+  if (wrong.length === 0) return listed;
+  throw new ConfigurationError([
+    `TRUSTED_PROXIES has ${wrong.join(', ')}: use addresses such as 10.1.2.3, networks such as 10.0.0.0/8, ${networkNames.join(', ')}, or none alone.`,
+  ]);
+}
+
+/** An IP address, or one with the length of its prefix. */
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return (
+    bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128))
+  );
+}

@@ -1,3 +1,4 @@
+import { get, type OutgoingHttpHeaders } from 'node:http';
 import { hash } from 'node:crypto';
 import {
   type CapturedMail,
@@ -119,6 +120,16 @@ describe('the checkout page', () => {
   });
 });
 
+/** What `/dev/mail.json` is answered with; `fetch` would not send such a Host. */
+function statusUnder(headers: OutgoingHttpHeaders): Promise<number | undefined> {
+  return new Promise((resolve, reject) => {
+    get(new URL('/dev/mail.json', system.url), { headers }, (response) => {
+      response.resume();
+      resolve(response.statusCode);
+    }).on('error', reject);
+  });
+}
+
 describe('captured mails', () => {
   it('are a page whose links can be followed', async () => {
     const text = await (await system.fetch('/dev/mail?to=ada%40example.com')).text();
@@ -132,10 +143,28 @@ describe('captured mails', () => {
     expect(await answer.json()).toEqual({ items: [mail] });
   });
 
+  it.each(['localhost:8000', '127.0.0.1', '[::1]:8000', 'LOCALHOST'])(
+    'are shown under the known name %s',
+    async (host) => {
+      expect(await statusUnder({ host })).toBe(200);
+    },
+  );
+
+  it.each([
+    { host: 'evil.example' },
+    { host: 'localhost.evil.example:8000' },
+    { host: 'evil.example', 'x-forwarded-host': 'localhost' },
+    { host: 'localhost', 'x-forwarded-host': 'evil.example' },
+    { host: 'localhost@evil.example' },
+  ])('are not shown to a page that lets a name of its own point here: %o', async (headers) => {
+    expect(await statusUnder(headers)).toBe(403);
+  });
+
   it('and metrics are hidden outside the local profile', async () => {
     const production = await startSystem([], {
       PROFILE: 'production',
       PUBLIC_URL: 'https://mentorhub.example',
+      TRUSTED_PROXIES: 'none',
       HOST: '127.0.0.1',
       MANAGEMENT_HOST: '127.0.0.1',
     });

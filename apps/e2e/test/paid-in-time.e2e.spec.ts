@@ -20,6 +20,7 @@ const person = (user_id: number) => ({
   username: `person${user_id}`,
   full_name: `Person ${user_id}`,
   avatar_url: null,
+  email_verified: true,
 });
 const caller = (user_id: number, role: 'student' | 'admin' = 'student'): Caller => ({
   user_id,

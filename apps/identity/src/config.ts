@@ -2,6 +2,7 @@ import {
   ConfigurationError,
   type Environment,
   integer,
+  isLocal,
   type RawEnvironment,
   readEnvironment,
   serviceVariables,
@@ -45,7 +46,7 @@ export const variables = {
     desc: 'After how many days access tokens are signed with a new key',
   }),
   REGISTRATIONS_PER_HOUR: integer({
-    defaultFrom: ({ PROFILE }) => (PROFILE === 'local' ? 100_000 : 30),
+    defaultFrom: (environment) => (isLocal(environment) ? 100_000 : 30),
     defaultText: '30; 100000 in the local profile, where all come from one address',
     min: 1,
     desc: 'Most accounts that may be registered from one network (an IPv4 address, an IPv6 /64) within an hour',

@@ -7,6 +7,7 @@ import {
   Sessions,
   sessionRevokedSignal,
   SocketTickets,
+  type UserView,
 } from '@mentorhub/contracts';
 import { hash } from '@node-rs/argon2';
 import { createLocalJWKSet, jwtVerify } from 'jose';
@@ -245,7 +246,8 @@ describe('guessing passwords', () => {
 
   it('does not lock out a network in which many sign in at the same time', async () => {
     const device = { user_agent: 'Office', ip: '198.51.100.69' };
-    const people = await Promise.all(Array.from({ length: 50 }, () => identity.register()));
+    const people: UserView[] = [];
+    while (people.length < 50) people.push(await identity.register());
     const arrivals = await Promise.allSettled(
       people.map(({ email }) => identity.signIn(email, device)),
     );
@@ -332,8 +334,8 @@ describe('refreshing', () => {
   it('with a token used before ends the session, on the gateways too', async () => {
     const first = await identity.signUp();
     const second = await refresh(first.refresh_token);
-    const heard = vi.fn<(session: RevokedSession) => void>();
-    const subscription = identity.signals.subscribe(sessionRevokedSignal, heard);
+    const received = vi.fn<(session: RevokedSession) => void>();
+    const subscription = identity.signals.subscribe(sessionRevokedSignal, received);
     await identity.request(Keys.list, undefined, {});
     identity.clock.advance(11_000);
 
@@ -344,7 +346,7 @@ describe('refreshing', () => {
       code: 'INVALID_REFRESH_TOKEN',
     });
     const revoked = { session_id: first.actor.session_id, forget_at: expect.any(Number) };
-    await expect.poll(() => heard.mock.calls.map(([data]) => data)).toContainEqual(revoked);
+    await expect.poll(() => received.mock.calls.map(([data]) => data)).toContainEqual(revoked);
     expect(await revokedIds()).toContain(first.actor.session_id);
     expect(await identity.events('identity.session.revoked', first.actor.session_id)).toEqual([
       { ...revoked, user_id: first.user.id },
@@ -385,13 +387,13 @@ describe('signing out', () => {
   it('ends this device, at once and everywhere, and leaves the others', async () => {
     const one = await identity.signUp(laptop);
     const two = await identity.signIn(one.user.email, phone);
-    const heard = vi.fn<(session: RevokedSession) => void>();
-    const subscription = identity.signals.subscribe(sessionRevokedSignal, heard);
+    const received = vi.fn<(session: RevokedSession) => void>();
+    const subscription = identity.signals.subscribe(sessionRevokedSignal, received);
     await identity.request(Keys.list, undefined, {});
 
     await identity.request(Auth.logout, one.actor, {});
-    await expect.poll(() => heard.mock.calls.length).toBe(1);
-    expect(heard.mock.calls[0]?.[0]).toMatchObject({ session_id: one.actor.session_id });
+    await expect.poll(() => received.mock.calls.length).toBe(1);
+    expect(received.mock.calls[0]?.[0]).toMatchObject({ session_id: one.actor.session_id });
     expect(await revokedIds()).toContain(one.actor.session_id);
     expect(await refreshFailure(one.refresh_token)).toMatchObject({
       code: 'INVALID_REFRESH_TOKEN',

@@ -16,7 +16,7 @@ function login(email: string, password: string) {
 }
 
 describe('signing keys', () => {
-  it('are made once, however many replicas start, and rest encrypted', async () => {
+  it('are made once, however many replicas start, and are stored encrypted', async () => {
     identity = await IdentityFixture.start('identity_keys');
     await Promise.all([identity.addReplica(), identity.addReplica()]);
     const { keys } = await identity.request(Keys.list, undefined, {});

@@ -1,14 +1,13 @@
 import {
   choice,
   type Environment,
+  isLocal,
   type RawEnvironment,
   readEnvironment,
   serviceVariables,
   text,
   webAddress,
 } from '@mentorhub/service-kit';
-
-const isLocal = (environment: RawEnvironment): boolean => environment['PROFILE'] === 'local';
 
 export const variables = {
   ...serviceVariables('NOTIFICATIONS', { managementPort: 8014 }),

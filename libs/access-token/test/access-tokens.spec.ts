@@ -61,7 +61,7 @@ async function startGateway(): Promise<void> {
   revoked = gateway.get(RevokedSessions);
 }
 
-/** A gateway that has heard from identity. */
+/** A gateway that identity has answered. */
 async function startReadyGateway(): Promise<void> {
   await identity.answer();
   await startGateway();
@@ -254,15 +254,15 @@ describe('a session that was ended', () => {
     const other = await makeToken(key, { claims: { sid: 71 } });
     await tokens.verify(token);
     await tokens.verify(other);
-    const heard = vi.fn<(sessionId: number) => void>();
-    revoked.onRevoked(heard);
+    const received = vi.fn<(sessionId: number) => void>();
+    revoked.onRevoked(received);
 
     identity.revoke(70);
     await expect.poll(() => tokens.recall(token)).toBeUndefined();
     expect(await refusal(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(await tokens.verify(other)).toMatchObject({ session_id: 71 });
     await revoked.refresh();
-    expect(heard.mock.calls).toEqual([[70]]);
+    expect(received.mock.calls).toEqual([[70]]);
   });
 
   it('while NATS was away is refused once it is back', async () => {

@@ -52,7 +52,7 @@ export class FakeIdentity {
     await this.connection.flush();
   }
 
-  /** Tells its keys, but not which sessions were ended. */
+  /** Answers with its keys, but not which sessions were ended. */
   async answerKeys(): Promise<void> {
     this.connection.subscribe(Keys.list.subject, {
       callback: (_, message) => {

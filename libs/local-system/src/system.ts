@@ -162,6 +162,7 @@ class LocalSystem implements System {
   }
 
   async start(): Promise<void> {
+    this.checkProfile();
     this.checkBuild();
     const { dataDirectory } = this.options;
     const ownPostgres = !hasOwnDatabases(this.environment);
@@ -283,6 +284,16 @@ class LocalSystem implements System {
 
   private instances(name: AppName): App[] {
     return this.running.filter((app) => app.name === name);
+  }
+
+  /** Demo accounts and captured mails are for this machine: nobody should take it for something else. */
+  private checkProfile(): void {
+    const profile = this.environment['PROFILE']?.trim();
+    if (!profile || profile === 'local') return;
+    throw new StartProblem(
+      `PROFILE is ${profile}, but this starts the local profile, with demo accounts and pages for development.`,
+      'Unset PROFILE, or start each app by itself: docs/configuration.md has the settings.',
+    );
   }
 
   private checkBuild(): void {

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Client } from 'pg';
@@ -75,6 +76,17 @@ describe('a system of seven small apps', () => {
     await system.stop();
     await rm(root, { recursive: true, force: true });
   }, 60_000);
+
+  it('is the local profile, and says so when another one is asked for', async () => {
+    const elsewhere = await mkdtemp(join(tmpdir(), 'mentorhub-profile-'));
+    const starting = startSystem({
+      ...options,
+      dataDirectory: elsewhere,
+      environment: { ...options.environment, PROFILE: 'production' },
+    });
+    await expect(starting).rejects.toThrow(/PROFILE is production.*Unset PROFILE/s);
+    await rm(elsewhere, { recursive: true, force: true });
+  });
 
   it('serves both replicas of a gateway through the edge', async () => {
     const pids = new Set<number>();

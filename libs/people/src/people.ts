@@ -79,7 +79,7 @@ export class People {
     await this.markVerified(manager, userId);
   }
 
-  /** Notes that a user's email address is verified; whoever has no row here gets it with the next answer. */
+  /** Notes that a user's email address is verified; a user without a row here gets it with the next answer. */
   async markVerified(tx: EntityManager, userId: number): Promise<void> {
     await tx.query(
       'UPDATE people SET email_verified = true WHERE user_id = $1 AND NOT email_verified',

@@ -5,6 +5,7 @@ export {
   type GatewayConfig,
   gatewayVariables,
   type GatewayVariablesOptions,
+  isLocal,
   profiles,
   type ServiceConfig,
   serviceVariables,

@@ -232,6 +232,18 @@ describe('an app as a process', () => {
     await other.drop();
   });
 
+  it('loads no demo data outside of the local profile', async () => {
+    const other = await testDatabase('kit_no_demo');
+    const { code, stderr } = await start('echo.demo-data.js', {
+      DATABASE_URL_ECHO: other.url,
+      PROFILE: 'production',
+      PUBLIC_URL: 'https://mentorhub.example',
+    }).exited;
+    expect(code).toBe(78);
+    expect(stderr).toContain('PROFILE must be local');
+    await other.drop();
+  });
+
   it('as a gateway answers every request through a SIGTERM and exits with 0', async () => {
     await started('echo.main.js');
     const port = await freePort();

@@ -234,7 +234,7 @@ async function eventRate({ database }: Stack, people: readonly Actor[]): Promise
     `INSERT INTO outbox (event_id, type, subject, aggregate_id, version, payload, trace, occurred_at)
      SELECT gen_random_uuid(), 'identity.user.updated', 'event.identity.user.updated', id::text, 1,
        json_build_object('user_id', id, 'username', 'user-' || id, 'full_name', 'Bench', 'avatar_url', NULL,
-         'locale', 'en', 'timezone', 'UTC'), $2, now()
+         'email_verified', true, 'locale', 'en', 'timezone', 'UTC'), $2, now()
      FROM (SELECT ($1::integer[])[1 + n % cardinality($1)] AS id FROM generate_series(1, ${count}) AS n)`,
     [people.map(({ userId }) => userId), marker],
   );

@@ -1,7 +1,7 @@
 import { DevMail } from '@mentorhub/contracts';
 
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
-import { Controller, Get, Query } from '@nestjs/common';
+import { Controller, Get, Query, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Anonymous } from '../authentication/access.decorators.js';
 import { AnswersPage } from '../pages/page.js';
@@ -9,10 +9,12 @@ import { Answers } from '../routing/answers.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
 import { CapturedMails, FindMails } from './dev-mail.dto.js';
 import { devMailPage } from './dev-mail.page.js';
+import { KnownHostGuard } from './known-host.guard.js';
 
-/** Mails that were kept instead of sent. Part of the local profile only. */
+/** Mails that were kept instead of sent. Part of the local profile only, and only under the names of this machine. */
 @ApiTags('Development')
 @Controller('dev')
+@UseGuards(KnownHostGuard)
 export class DevMailController {
   constructor(private readonly requests: RequestClient) {}
 

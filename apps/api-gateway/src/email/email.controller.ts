@@ -8,7 +8,7 @@ import {
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
-import { Anonymous, Public } from '../authentication/access.decorators.js';
+import { Anonymous, Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers, Fails } from '../routing/answers.decorator.js';
 import { Device } from '../routing/device.decorator.js';
@@ -30,7 +30,7 @@ export class EmailController {
   }
 
   @Post('verify-email')
-  @Public(EmailVerification.verify)
+  @Sends(EmailVerification.verify)
   @Summary(
     'Verify an email address',
     'With the token of the link in the mail, which works once, and proof that the account is yours: an access token of it, or its password in the body. A link alone is not enough: somebody else may have registered the address.',

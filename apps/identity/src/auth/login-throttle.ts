@@ -68,7 +68,7 @@ export class LoginThrottle {
 
   /**
    * Forgets the failures of the account that came before a right password. Those of the source with other accounts
-   * stay, else whoever has an account could guess on after each sign-in.
+   * stay, else the owner of any account could guess on after each sign-in.
    */
   async clear({ account, source }: SignInAttempt): Promise<void> {
     // One row at a time, as the order in which one statement locks two is not that of admit.

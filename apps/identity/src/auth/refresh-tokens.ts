@@ -34,8 +34,8 @@ interface UsedRow {
 
 /**
  * Opaque tokens that work once and belong to a session; the database holds their hashes. For ten seconds after its use
- * a token also leads to its successor, which rests encrypted with a key made of `SECRET_KEY` and the token itself: who
- * reads the database learns nothing.
+ * a token also leads to its successor, which is stored encrypted with a key made of `SECRET_KEY` and the token itself:
+ * the database alone reveals nothing.
  */
 @Injectable()
 export class RefreshTokens {
@@ -76,7 +76,7 @@ export class RefreshTokens {
     );
     if (used[0]) {
       const sessionId = used[0].session_id;
-      // Whoever presents an older token gets no successor any more, so none needs to rest here.
+      // Older tokens lead to no successor any more, so none has to be stored.
       await tx.query(
         `UPDATE refresh_tokens SET successor = NULL
          WHERE session_id = $1 AND successor IS NOT NULL AND used_at < $2`,

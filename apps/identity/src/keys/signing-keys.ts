@@ -38,7 +38,7 @@ interface KeyRow {
 
 /**
  * The keys that access tokens are signed with. All replicas share them through the database, where the private halves
- * rest encrypted. One signs at a time. Its successor is published 15 minutes before it takes over; those before it are
+ * are stored encrypted. One signs at a time. Its successor is published 15 minutes before it takes over; those before it are
  * published until the last token they signed has expired.
  */
 @Injectable()

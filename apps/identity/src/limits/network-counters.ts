@@ -46,7 +46,7 @@ export class NetworkCounters {
   }
 }
 
-/** The refusal of whoever has to wait until an instant. */
+/** The refusal of a caller who has to wait until an instant. */
 export function tooMany(what: string, until: Date, now: Date): ApplicationError {
   const seconds = Math.max(1, Math.ceil((until.getTime() - now.getTime()) / 1000));
   const minutes = Math.ceil(seconds / 60);

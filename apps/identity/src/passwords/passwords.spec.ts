@@ -50,7 +50,7 @@ describe('a flood of registrations', () => {
     const refused = (await registrations).flatMap((one) =>
       one.status === 'rejected' ? [one.reason] : [],
     );
-    expect(refused).toHaveLength(600 - 51);
+    expect(refused).toHaveLength(600 - 31);
     expect(refused[0]).toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 2 });
   }, 30_000);
 });

@@ -22,7 +22,7 @@ export class Passwords {
   private readonly registrations = new HashingQueue({
     what: 'registrations',
     atOnce: 1,
-    longest: 50,
+    longest: 30,
   });
   private readonly nobodysHash = hash(newToken(), costs);
 

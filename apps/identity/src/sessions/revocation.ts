@@ -42,7 +42,7 @@ export class Revocation {
     return ended;
   }
 
-  /** Tells the gateways at once; the event follows for whoever missed it. */
+  /** Signals the gateways at once; one that misses it finds the session in the list it fetches every minute. */
   announce(ended: readonly EndedSession[]): void {
     for (const session of ended) this.signals.publish(sessionRevokedSignal, toRevoked(session));
   }

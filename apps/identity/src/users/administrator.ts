@@ -54,7 +54,7 @@ export class Administrator implements OnModuleInit {
   private async exists(email: string): Promise<boolean> {
     const user = await this.dataSource.manager.findOneBy(User, { email });
     if (user && !user.isAdmin) {
-      // Whoever registered the address must not become administrator by a restart.
+      // The user who registered the address must not become administrator by a restart.
       this.logger.warn('ADMIN_EMAIL has an account that is no administrator; it stays as it is.');
     }
     return user !== null;

@@ -89,7 +89,7 @@ export const EmailVerification = {
   verify: request.public<VerifyEmail & { device: Device }, EmailVerified>(
     'identity.email_verification.verify',
   ),
-  /** Makes the token when the mail is about to be sent, so that it never rests on the bus. */
+  /** Makes the token when the mail is about to be sent, so that no event carries it. */
   mint: request.service<{ user_id: number }, Contact & { token: string }>(
     'identity.email_verification.mint',
   ),

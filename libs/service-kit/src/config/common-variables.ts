@@ -16,7 +16,12 @@ import {
 /** How the system is run: `local` on one machine with its own servers, `production` with given ones. */
 export const profiles = ['local', 'production'] as const;
 
-const isLocal = (environment: RawEnvironment): boolean => environment['PROFILE'] === 'local';
+/**
+ * Whether an environment chooses the local profile: by `PROFILE=local` and nothing else. For defaults; a configuration
+ * that was read has its own `PROFILE`.
+ */
+export const isLocal = (environment: RawEnvironment): boolean =>
+  environment['PROFILE']?.trim() === 'local';
 
 export interface CommonVariablesOptions {
   /** Default of MANAGEMENT_PORT; each app has its own, so that all can run on one machine. */
