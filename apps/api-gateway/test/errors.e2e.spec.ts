@@ -1,5 +1,6 @@
 import { request as httpRequest } from 'node:http';
-import { connect } from 'node:net';
+import { securityHeaders } from '@mentorhub/http-server';
+import { attack, rawAnswer, rawHandshake, rawRequest } from '@mentorhub/http-server-testing';
 import { ApplicationError, Mentors, SessionBookings, Users } from '@mentorhub/contracts';
 import { BookSession } from '@mentorhub/contracts/dto';
 import { Body, Controller, Post } from '@nestjs/common';
@@ -96,20 +97,16 @@ function post(body: string, contentType = 'application/json'): Promise<Response>
 
 /** Sends bytes as they are, for what no HTTP client would send. */
 function raw(bytes: string): Promise<string> {
-  const { hostname, port } = new URL(system.url);
-  return new Promise((resolve, reject) => {
-    const socket = connect(Number(port), hostname, () => socket.write(bytes));
-    let answer = '';
-    socket.on('data', (chunk) => (answer += String(chunk)));
-    socket.on('end', () => resolve(answer));
-    socket.on('error', reject);
-  });
+  return rawAnswer(system.gateway.port, bytes);
 }
 
 function expectRawError(answer: string, status: number): void {
   const [head = '', body = ''] = answer.split('\r\n\r\n');
   expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
-  expect(JSON.parse(body)).toMatchObject({ status_code: status, code: 'MALFORMED_REQUEST' });
+  const error = JSON.parse(body) as ErrorAnswer;
+  expect(error).toMatchObject({ status_code: status, code: 'MALFORMED_REQUEST', errors: [] });
+  expect(head.toLowerCase()).toContain(`x-request-id: ${error.request_id}`);
+  expect(head.toLowerCase()).toContain('x-content-type-options: nosniff');
 }
 
 describe('a body that cannot be used', () => {
@@ -361,15 +358,60 @@ describe('what a service answers', () => {
 });
 
 describe('broken HTTP', () => {
-  it('is answered with 400', async () => {
-    expectRawError(await raw('NONSENSE\r\n\r\n'), 400);
+  it.each([
+    ['nonsense', 'NONSENSE\r\n\r\n', 400],
+    ['no Host', 'GET /health HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['an unknown Expect', rawRequest('GET /health', 'Expect: miracles\r\n'), 417],
+    ['CONNECT', rawRequest('CONNECT example.com:443'), 405],
+    ['too large headers', rawRequest('GET /health', `X-Large: ${'x'.repeat(40_000)}\r\n`), 431],
+    ['a path that cannot be decoded', rawRequest('GET /%', 'Connection: close\r\n'), 400],
+  ])('is answered in the error format: %s', async (_what, bytes, status) => {
+    expectRawError(await raw(bytes), status);
   });
 
-  it('is answered with 431 when the headers are too large', async () => {
-    const answer = await raw(
-      `GET /health HTTP/1.1\r\nhost: x\r\nx-large: ${'x'.repeat(40_000)}\r\n\r\n`,
-    );
-    expectRawError(answer, 431);
+  it('under attack does not end the process, and keeps no connection', async () => {
+    await attack(system.gateway.port, 1_500);
+    const server = system.gateway.app.getHttpServer();
+    const open = (): Promise<number> =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+      });
+    // What is idle may stay open for the next request: clients close it.
+    server.closeIdleConnections();
+    await expect.poll(open, { timeout: 10_000 }).toBe(0);
+    expect((await system.fetch('/health')).status).toBe(200);
+  }, 30_000);
+});
+
+describe('a request to upgrade the connection', () => {
+  it.each(['h2c', 'websocket'])('to %s is ignored', async (protocol) => {
+    const headers = `Connection: Upgrade, close\r\nUpgrade: ${protocol}\r\n`;
+    expect(await raw(rawRequest('GET /health', headers))).toMatch(/^HTTP\/1\.1 200 /);
+    const handshake = rawHandshake('/health').replace('Upgrade\r\n', 'Upgrade, close\r\n');
+    expect(await raw(handshake)).toMatch(/^HTTP\/1\.1 200 /);
+  });
+});
+
+describe('OPTIONS', () => {
+  it('without the headers of a preflight is answered in the error format', async () => {
+    for (const headers of [{}, { origin: 'https://app.example' }]) {
+      const answer = await system.fetch('/api/v1/mentors', { method: 'OPTIONS', headers });
+      const { detail } = await expectError(answer, 400, 'MALFORMED_REQUEST');
+      expect(detail).toContain('Access-Control-Request-Method');
+    }
+  });
+
+  it('of a browser carries the headers that protect it, and a request id', async () => {
+    const answer = await system.fetch('/api/v1/mentors', {
+      method: 'OPTIONS',
+      headers: { origin: 'https://app.example', 'access-control-request-method': 'GET' },
+    });
+    expect(answer.status).toBe(204);
+    expect(answer.headers.get('access-control-allow-origin')).toBe('https://app.example');
+    expect(answer.headers.get('x-request-id')).toMatch(/./);
+    for (const [name, value] of Object.entries(securityHeaders)) {
+      expect(answer.headers.get(name)).toBe(value);
+    }
   });
 });
 
@@ -377,19 +419,14 @@ describe('a client that sends its body too slowly', () => {
   it('is answered with 408', async () => {
     const slow = await startSystem([], { REQUEST_TIMEOUT_MS: '1000' });
     try {
-      const { hostname, port } = new URL(slow.url);
-      const answer = await new Promise<string>((resolve, reject) => {
-        const socket = connect(Number(port), hostname, () =>
-          socket.write(
-            'POST /api/v1/auth/login HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n' +
-              'content-length: 100\r\n\r\n{',
-          ),
-        );
-        let text = '';
-        socket.on('data', (chunk) => (text += String(chunk)));
-        socket.on('end', () => resolve(text));
-        socket.on('error', reject);
-      });
+      const answer = await rawAnswer(
+        slow.gateway.port,
+        rawRequest(
+          'POST /api/v1/auth/login',
+          'Content-Type: application/json\r\nContent-Length: 100\r\n',
+          '{',
+        ),
+      );
       expectRawError(answer, 408);
     } finally {
       await slow.close();

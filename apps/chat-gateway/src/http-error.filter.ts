@@ -8,13 +8,19 @@ export class HttpErrorFilter implements ExceptionFilter {
   catch(error: unknown, host: ArgumentsHost): void {
     const http = host.switchToHttp();
     const request = http.getRequest<FastifyRequest>();
-    const status = error instanceof HttpException ? error.getStatus() : 500;
+    const status = statusOf(error);
     void http
       .getResponse<FastifyReply>()
       .status(status)
-      .header('x-request-id', request.id)
       .send(httpErrorBody(problemOf(status), request.id, status));
   }
+}
+
+/** The status of an error of Nest or Fastify; 500 for any other. */
+function statusOf(error: unknown): number {
+  if (error instanceof HttpException) return error.getStatus();
+  const status = (error as { statusCode?: unknown } | undefined)?.statusCode;
+  return typeof status === 'number' ? status : 500;
 }
 
 function problemOf(status: number): Pick<Problem, 'code' | 'detail'> {

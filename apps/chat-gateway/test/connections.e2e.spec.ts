@@ -1,3 +1,11 @@
+import { securityHeaders } from '@mentorhub/http-server';
+import {
+  attack,
+  holdHalfOpen,
+  rawAnswer,
+  rawHandshake,
+  rawRequest,
+} from '@mentorhub/http-server-testing';
 import type { RunningGateway } from '@mentorhub/service-kit/gateway';
 import { ActorSocket } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -170,6 +178,110 @@ describe('the door', () => {
     third.send({ type: 'ping' });
     await third.frame('pong');
   });
+});
+
+/** What a client gets that is no WebSocket client. */
+function expectRefusal(answer: string, status: number): { detail: string } {
+  const [head = '', body = ''] = answer.split('\r\n\r\n');
+  expect(head).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  const error = JSON.parse(body) as { request_id: string; detail: string };
+  expect(error).toMatchObject({ status_code: status, errors: [] });
+  const headers = head.toLowerCase();
+  expect(headers).toContain(`x-request-id: ${error.request_id}`);
+  for (const [name, value] of Object.entries(securityHeaders)) {
+    expect(headers).toContain(`${name}: ${value}`.toLowerCase());
+  }
+  return error;
+}
+
+describe('what is no handshake', () => {
+  const good = rawHandshake();
+
+  it.each([
+    ['another method', good.replace('GET', 'POST'), 'GET'],
+    ['no version', good.replace(/Sec-WebSocket-Version.*\r\n/, ''), 'Version'],
+    ['an old version', good.replace('Version: 13', 'Version: 7'), 'Version'],
+    ['no key', good.replace(/Sec-WebSocket-Key.*\r\n/, ''), 'Key'],
+    ['a short key', good.replace('dGhlIHNhbXBsZSBub25jZQ==', 'short'), 'Key'],
+    [
+      'two protocols alike',
+      rawHandshake('/ws/chat', 'Sec-WebSocket-Protocol: a,a\r\n'),
+      'Protocol',
+    ],
+    ['a length', rawHandshake('/ws/chat', 'Content-Length: 5\r\n', 'hello'), 'Content-Length'],
+    [
+      'a body',
+      rawHandshake('/ws/chat', 'Transfer-Encoding: chunked\r\n', '0\r\n\r\n'),
+      'Content-Length',
+    ],
+  ])('is answered in the error format, with the fix: %s', async (_what, bytes, named) => {
+    const answer = await rawAnswer(
+      gateway.port,
+      bytes.replace('Upgrade\r\n', 'Upgrade, close\r\n'),
+    );
+    expect(expectRefusal(answer, 400).detail).toContain(named);
+  });
+
+  it('uses up no ticket', async () => {
+    const path = `/ws/chat?ticket=${world.ticketFor(31)}`;
+    const broken = rawHandshake(path).replace('Version: 13', 'Version: 7');
+    expectRefusal(await rawAnswer(gateway.port, broken), 400);
+    expect(await upgrade(gateway.url.replace('http', 'ws') + path)).toMatchObject({ status: 101 });
+  });
+
+  it.each([
+    ['a path that cannot be decoded', rawRequest('GET /ws/%', 'Connection: close\r\n'), 400],
+    ['a handshake for such a path', rawHandshake('/ws/%'), 404],
+    ['a handshake for what is no path', rawHandshake('//'), 404],
+    [
+      'another protocol',
+      rawRequest('GET /ws/chat', 'Connection: Upgrade, close\r\nUpgrade: h2c\r\n'),
+      404,
+    ],
+    [
+      'malformed JSON',
+      rawRequest(
+        'POST /ws/chat',
+        'Connection: close\r\nContent-Type: application/json\r\nContent-Length: 1\r\n',
+        '{',
+      ),
+      400,
+    ],
+    ['no Host', 'GET /ws/chat HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['an unknown Expect', rawRequest('GET /ws/chat', 'Expect: miracles\r\n'), 417],
+    ['OPTIONS', rawRequest('OPTIONS /ws/chat', 'Connection: close\r\n'), 404],
+    ['CONNECT', rawRequest('CONNECT example.com:443'), 405],
+    ['TLS', '\x16\x03\x01\0\xc8', 400],
+  ])('is answered in the error format: %s', async (_what, bytes, status) => {
+    expectRefusal(await rawAnswer(gateway.port, bytes), status);
+  });
+
+  it('carries headers that protect browsers when it is one', async () => {
+    const ticket = world.ticketFor(32);
+    const headers = await new Promise<Record<string, unknown>>((resolve) => {
+      const socket = new WebSocket(`${address(gateway)}?ticket=${ticket}`);
+      socket.once('upgrade', (response) => resolve(response.headers));
+      socket.once('open', () => socket.close());
+    });
+    expect(headers).toMatchObject({ 'x-content-type-options': 'nosniff' });
+    expect(headers['x-request-id']).toMatch(/./);
+  });
+});
+
+describe('under attack', () => {
+  it('the gateway lives, serves and keeps no connection', async () => {
+    const attacked = await world.startGateway();
+    const server = attacked.app.getHttpServer();
+    const open = (): Promise<number> =>
+      new Promise((resolve, reject) => {
+        server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
+      });
+    await Promise.all([attack(attacked.port, 3_000), holdHalfOpen(attacked.port, 100)]);
+    server.closeIdleConnections();
+    await expect.poll(open, { timeout: 10_000 }).toBe(0);
+    const socket = await world.socketOf(33, attacked);
+    socket.close();
+  }, 40_000);
 });
 
 describe('frames', () => {

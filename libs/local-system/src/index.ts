@@ -1,7 +1,8 @@
 export { folderHolder } from './claim.js';
 export type { DatabaseUrls } from './databases.js';
 export type { DemoAccount } from './demo-data.js';
-export { type Edge, type EdgeOptions, startEdge, type Upstream } from './edge.js';
+export { type Edge, type EdgeOptions, startEdge } from './edge/edge.js';
+export type { Upstream } from './edge/replicas.js';
 export { removeAfterwards } from './guard.js';
 export { findNatsServer, type FindNatsServerOptions } from './nats-server.js';
 export { type Nats, type NatsOptions, startNats } from './nats.js';

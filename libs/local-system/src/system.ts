@@ -6,7 +6,7 @@ import { pathToFileURL } from 'node:url';
 import { claimFolder } from './claim.js';
 import { type DatabaseUrls, hasOwnDatabases, prepareDatabases } from './databases.js';
 import { type DemoAccount, loadDemoData } from './demo-data.js';
-import { type Edge, startEdge } from './edge.js';
+import { type Edge, startEdge } from './edge/edge.js';
 import { removeAfterwards } from './guard.js';
 import { findNatsServer } from './nats-server.js';
 import { type Nats, startNats } from './nats.js';

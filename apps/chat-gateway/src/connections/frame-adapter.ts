@@ -2,6 +2,7 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { setTimeout as delay } from 'node:timers/promises';
 import { closeCodes, ApplicationError, requestIdOf } from '@mentorhub/contracts';
+import { endWithFailure, securityHeaders } from '@mentorhub/http-server';
 import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
 import type { ChatGatewayConfig } from '../config.js';
@@ -11,7 +12,7 @@ import type { Admission, Place } from './admission.js';
 import type { Connections } from './connections.js';
 import type { Doorkeeper, Identity } from './doorkeeper.js';
 import { closeUnopened, type FrameHandler, FrameReader } from './frame-reader.js';
-import { refuse } from './refuse.js';
+import { badHandshake, handshakeFault } from './handshake.js';
 
 const maxFrameBytes = 16 * 1024;
 /** A frame in more pieces than this is no frame of an honest client. */
@@ -63,6 +64,13 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
       closeTimeout: closeTimeoutMs,
     };
     const server = new WebSocketServer(options);
+    server.on('headers', (headers, request) => {
+      const added = { ...securityHeaders, 'X-Request-ID': requestIdOf(request) };
+      headers.push(...Object.entries(added).map(([name, value]) => `${name}: ${value}`));
+    });
+    server.on('wsClientError', (error, socket, request) => {
+      endWithFailure(socket, badHandshake(error.message), requestIdOf(request));
+    });
     const endpoint: Endpoint = { server, path };
     this.parts.httpServer.on('upgrade', (request, socket, head) => {
       void this.upgrade(endpoint, request, socket, head);
@@ -132,10 +140,9 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     socket: Duplex,
     head: Buffer,
   ): Promise<void> {
-    socket.on('error', ignoreErrors);
     try {
-      const url = new URL(request.url ?? '/', 'http://gateway');
-      if (url.pathname.replace(/\/$/, '') !== endpoint.path) {
+      const url = URL.parse(request.url ?? '/', 'http://gateway');
+      if (url?.pathname.replace(/\/$/, '') !== endpoint.path) {
         throw new ApplicationError(
           'NOT_FOUND',
           `There is no WebSocket here: use ${endpoint.path}.`,
@@ -144,12 +151,17 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
       this.refuseIfDraining();
       const { admission, doorkeeper } = this.parts;
       doorkeeper.checkOrigin(request.headers.origin);
+      // Before the ticket is used up.
+      const fault = handshakeFault(request);
+      if (fault !== undefined) {
+        endWithFailure(socket, fault, requestIdOf(request));
+        return;
+      }
       const place = admission.enter(request);
       socket.once('close', () => place.leave());
       const identity = await doorkeeper.identify(url.searchParams);
       this.refuseIfDraining();
       if (!identity) place.awaitSignIn();
-      socket.off('error', ignoreErrors);
       endpoint.server.handleUpgrade(request, socket, head, (client) => {
         const connection = new Connection(client, socket);
         this.places.set(connection, place);
@@ -162,7 +174,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
         error instanceof ApplicationError
           ? error
           : new ApplicationError('SERVICE_UNAVAILABLE', 'Try again in a moment.');
-      refuse(socket, refusal, requestIdOf(request));
+      endWithFailure(socket, refusal, requestIdOf(request));
     }
   }
 
@@ -184,9 +196,6 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
       throw new ApplicationError('SERVICE_UNAVAILABLE', 'This gateway is stopping: connect again.');
   }
 }
-
-/** A client that goes away while it is being let in is no error. */
-function ignoreErrors(): void {}
 
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {
   const limit = new AbortController();

@@ -1,12 +1,43 @@
 import 'reflect-metadata';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { requestIdOf } from '@mentorhub/contracts';
+import {
+  createHttpServer,
+  type HttpFailure,
+  securityHeaders,
+  sendFailure,
+} from '@mentorhub/http-server';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { GatewayConfig } from '../config/common-variables.js';
 import { httpDuration, httpRequests } from '../metrics/http-metrics.js';
 import { assemble } from '../start/assemble.js';
-import type { GatewayOptions, RunningGateway } from './gateway-options.js';
+import type { FastifyOptions, GatewayOptions, RunningGateway } from './gateway-options.js';
+
+const badAddress: HttpFailure = {
+  status: 400,
+  code: 'MALFORMED_REQUEST',
+  detail: 'The address cannot be decoded. Write `%` as `%25`, and other characters as UTF-8.',
+};
+
+const hardened: FastifyOptions = {
+  // While it drains a gateway still answers; refusing would fail requests that a keep-alive connection brings.
+  return503OnClosing: false,
+  forceCloseConnections: 'idle',
+  genReqId: requestIdOf,
+  requestIdHeader: false,
+  serverFactory: (handle, { requestTimeout, keepAliveTimeout }: FastifyOptions) =>
+    // Fastify's default of 0 means none.
+    createHttpServer({ requestTimeout: requestTimeout || undefined, keepAliveTimeout }, handle),
+  // Answered by the server.
+  clientErrorHandler: () => undefined,
+  // Addresses that cannot be decoded reach no hook and no filter.
+  frameworkErrors: (_error, _request, reply) => {
+    reply.hijack();
+    sendFailure(reply.raw, badAddress);
+  },
+};
 
 /** See `createGateway`. */
 export async function createGatewayApp<C extends GatewayConfig>(
@@ -14,12 +45,14 @@ export async function createGatewayApp<C extends GatewayConfig>(
 ): Promise<RunningGateway> {
   const { config, configure, fastify = {}, rawBody = false } = options;
   const adapter = new FastifyAdapter({
-    // While it drains a gateway still answers; refusing would fail requests that a keep-alive connection brings.
-    return503OnClosing: false,
-    forceCloseConnections: 'idle',
+    ...hardened,
     ...(typeof fastify === 'function' ? await fastify(config) : fastify),
   });
   const server = adapter.getInstance();
+  server.addHook('onRequest', (request, reply, done) => {
+    reply.headers(securityHeaders).header('X-Request-ID', request.id);
+    done();
+  });
   let draining = false;
   // On sending, so that it reaches requests that came before the drain too: their connections would be kept open.
   server.addHook('onSend', (_request, reply, payload, done) => {

@@ -1,5 +1,6 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { createHttpServer } from '@mentorhub/http-server';
 import { register } from 'prom-client';
 import type { Health } from './health.js';
 
@@ -60,7 +61,7 @@ export async function startManagementServer({
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
     response.end(body);
   };
-  const server = createServer((request, response) => void respond(request, response));
+  const server = createHttpServer({}, (request, response) => void respond(request, response));
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
     server.listen(port, host, resolve);

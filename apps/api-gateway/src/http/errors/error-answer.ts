@@ -1,5 +1,6 @@
 import { STATUS_CODES } from 'node:http';
 import { ApplicationError, type ErrorCode, httpErrorBody } from '@mentorhub/contracts';
+import { failureHeaders } from '@mentorhub/http-server';
 import { HttpException } from '@nestjs/common';
 import type { FastifyReply } from 'fastify';
 import type { ErrorBody } from './error-body.js';
@@ -22,10 +23,6 @@ const known: Partial<Record<number, { code: ErrorCode; detail: string }>> = {
   401: { code: 'UNAUTHENTICATED', detail: 'Sign in: send `Authorization: Bearer <access token>`.' },
   403: { code: 'FORBIDDEN', detail: 'You may not do this.' },
   404: { code: 'NOT_FOUND', detail: 'There is nothing at this address. /docs lists every route.' },
-  408: {
-    code: 'MALFORMED_REQUEST',
-    detail: 'The request did not arrive in time. Send it again, without pauses.',
-  },
   413: { code: 'BODY_TOO_LARGE', detail: 'The body is too large. Send less at once.' },
   414: { code: 'MALFORMED_REQUEST', detail: 'The address is too long. Shorten it.' },
   415: {
@@ -34,10 +31,6 @@ const known: Partial<Record<number, { code: ErrorCode; detail: string }>> = {
   },
   422: { code: 'VALIDATION_FAILED', detail: 'Some fields are invalid.' },
   429: { code: 'RATE_LIMITED', detail: 'Too many requests. Wait, then try again.' },
-  431: {
-    code: 'MALFORMED_REQUEST',
-    detail: 'The headers are too large. Send fewer or shorter ones.',
-  },
   503: {
     code: 'SERVICE_UNAVAILABLE',
     detail: 'This part of MentorHub is not available right now. Try again in a moment.',
@@ -57,7 +50,7 @@ export function errorAnswer(error: unknown, requestId: string): ErrorAnswer {
 }
 
 /** The answer for a bare HTTP status, in the one error format. */
-export function statusAnswer(status: number, requestId: string): ErrorAnswer {
+function statusAnswer(status: number, requestId: string): ErrorAnswer {
   const { code, detail } = known[status] ?? internal;
   return answer(status in known ? status : 500, new ApplicationError(code, detail), requestId);
 }
@@ -82,13 +75,9 @@ function codedAnswer(error: ApplicationError, requestId: string): ErrorAnswer {
 }
 
 function answer(status: number, error: ApplicationError, requestId: string): ErrorAnswer {
-  const headers: Record<string, string> = {};
-  if (status === 401) headers['www-authenticate'] = 'Bearer';
-  const retryAfter = error.retryAfterSeconds ?? (status === 503 ? 1 : undefined);
-  if (retryAfter !== undefined) headers['retry-after'] = String(retryAfter);
   return {
     status,
-    headers,
+    headers: failureHeaders({ status, retryAfterSeconds: error.retryAfterSeconds }),
     body: {
       ...error.data,
       ...httpErrorBody(error, requestId, status),

@@ -1,9 +1,17 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
 import { connect } from 'node:net';
+import { securityHeaders } from '@mentorhub/http-server';
+import {
+  attack,
+  holdHalfOpen,
+  rawAnswer,
+  rawHandshake,
+  rawRequest,
+} from '@mentorhub/http-server-testing';
 import { afterEach, describe, expect, it, onTestFinished } from 'vitest';
 import { type WebSocket as Socket, WebSocketServer } from 'ws';
 import { type Edge, startEdge } from './edge.js';
-import { freePort } from './ports.js';
+import { freePort } from '../ports.js';
 
 const unavailable = {
   detail: expect.stringContaining('Try again') as string,
@@ -36,17 +44,13 @@ async function chatGateway(onSocket: (socket: Socket) => void): Promise<string> 
   return url;
 }
 
-async function handshake(port: number, path: string, headers = ''): Promise<string> {
-  return new Promise((resolve) => {
-    const socket = connect(port, '127.0.0.1', () => {
-      socket.write(
-        `GET ${path} HTTP/1.1\r\nHost: x\r\n${headers}Connection: Upgrade\r\nUpgrade: websocket\r\n` +
-          'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n',
-      );
-    });
-    let text = '';
-    socket.on('data', (bytes) => (text += bytes.toString()));
-    socket.on('close', () => resolve(text));
+function handshake(port: number, path: string, headers = ''): Promise<string> {
+  return rawAnswer(port, rawHandshake(path, headers));
+}
+
+function openConnections(server: Server): Promise<number> {
+  return new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error ? reject(error) : resolve(count)));
   });
 }
 
@@ -130,6 +134,47 @@ describe('the edge', () => {
       const answer = await handshake(edge.port, path, 'X-Request-ID: socket-1\r\n');
       expect(answer).toContain('X-Request-ID: socket-1\r\n');
       expect(answer).toContain('"request_id":"socket-1"');
+    }
+  });
+
+  it('passes on what the client names in Connection as if it had not', async () => {
+    const { url } = await serve((request, response) => {
+      response.write(JSON.stringify(request.headers));
+      request.pipe(response);
+    });
+    await open([url]);
+    const named = 'Connection: close, x-forwarded-for, content-length, x-mine\r\nX-Mine: 1\r\n';
+    for (const framing of [
+      ['Content-Length: 6\r\n', 'a body'],
+      ['Transfer-Encoding: chunked\r\n', '6\r\na body\r\n0\r\n\r\n'],
+    ] as const) {
+      const request = rawRequest('GET /api', `${named}${framing[0]}`, framing[1]);
+      const answer = await rawAnswer(edge.port, request);
+      expect(answer).toContain('"x-forwarded-for":"127.0.0.1"');
+      expect(answer).toContain('}a body');
+      expect(answer).not.toContain('x-mine');
+    }
+  });
+
+  it('serves REST to a client that asks for another protocol', async () => {
+    const { url } = await serve((request, response) => {
+      response.end(`upgrade: ${request.headers.upgrade}`);
+    });
+    await open([url]);
+    const headers = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\n';
+    const answer = await rawAnswer(edge.port, rawRequest('GET /api/v1/mentors', headers));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 OK\r\n[^]*upgrade: undefined$/);
+  });
+
+  it('protects browsers on its own answers too', async () => {
+    await open([await nobody()]);
+    const { 'Content-Security-Policy': policy, ...others } = securityHeaders;
+    for (const path of ['/', '/api']) {
+      const { headers } = await fetch(`${edge.url}${path}`);
+      for (const [name, value] of Object.entries(others)) expect(headers.get(name)).toBe(value);
+      expect(headers.get('x-request-id')).toMatch(/./);
+      const policies = headers.get('content-security-policy')?.split('; ');
+      expect(policies).toEqual(expect.arrayContaining(policy.split('; ')));
     }
   });
 
@@ -237,9 +282,93 @@ describe('the edge', () => {
       expect(JSON.parse(answer.split('\r\n\r\n')[1] ?? '')).toEqual(unavailable);
     });
 
+    it('passes the refusal of a handshake on, whatever its method', async () => {
+      const { url, server } = await serve(() => {});
+      server.on('upgrade', (request, socket) => {
+        socket.end(
+          `HTTP/1.1 401 No\r\nContent-Length: 4\r\nX-Method: ${request.method}\r\n\r\nwhy?`,
+        );
+      });
+      await open([], [url]);
+      for (const method of ['GET', 'POST']) {
+        const answer = await rawAnswer(edge.port, rawHandshake().replace('GET', method));
+        expect(answer).toMatch(/^HTTP\/1\.1 401 No\r\n[^]*\r\n\r\nwhy\?$/);
+        expect(answer).toContain(`x-method: ${method}\r\n`);
+      }
+    });
+
+    it('answers 504 when a gateway leaves a handshake without an answer', async () => {
+      const { url, server } = await serve(() => {});
+      server.on('upgrade', (_request, socket) => socket.on('end', () => socket.destroy()));
+      edge = await startEdge({
+        port: 0,
+        host: '127.0.0.1',
+        apiGateways: [],
+        chatGateways: [url],
+        answerTimeoutMs: 100,
+      });
+      await expect(handshake(edge.port, '/ws/chat')).resolves.toMatch(/^HTTP\/1\.1 504 /);
+    });
+
+    it('closes the client when the gateway resets the connection, and the other way round', async () => {
+      const { url, server } = await serve(() => {});
+      new WebSocketServer({ server }).on('connection', (socket) => {
+        socket.on('error', () => undefined);
+        socket.on('message', () => socket.terminate());
+      });
+      await open([], [url]);
+      const toReset = new WebSocket(`${edge.url.replace('http', 'ws')}/ws/chat`);
+      const closed = new Promise((resolve) => toReset.addEventListener('close', resolve));
+      toReset.addEventListener('open', () => toReset.send('go'));
+      await closed;
+      await new Promise<void>((resolve) => {
+        const client = connect(edge.port, '127.0.0.1', () => client.write(rawHandshake()));
+        client.once('data', () => client.resetAndDestroy());
+        client.once('close', () => resolve());
+      });
+      await expect.poll(() => edge.connections()).toBe(0);
+      await expect.poll(() => openConnections(server)).toBe(0);
+    });
+
     it('answers a handshake elsewhere with 404', async () => {
       await open([]);
       await expect(handshake(edge.port, '/api/v1/mentors')).resolves.toMatch(/^HTTP\/1\.1 404 /);
     });
+  });
+
+  describe('under attack', () => {
+    it('lives, serves and keeps no connection', async () => {
+      const { url, server } = await serve((request, response) => request.pipe(response));
+      server.keepAliveTimeout = 100;
+      new WebSocketServer({ server }).on('connection', (socket) => {
+        socket.on('error', () => undefined);
+        socket.send('welcome');
+      });
+      edge = await startEdge({
+        port: 0,
+        host: '127.0.0.1',
+        apiGateways: [url],
+        chatGateways: [url],
+        headersTimeoutMs: 500,
+      });
+      await attack(edge.port, 3_000);
+      await expect.poll(() => edge.connections(), { timeout: 10_000 }).toBe(0);
+      await expect.poll(() => openConnections(server), { timeout: 10_000 }).toBe(0);
+      const answer = await fetch(`${edge.url}/api`, { method: 'POST', body: 'still here' });
+      await expect(answer.text()).resolves.toBe('still here');
+    }, 30_000);
+
+    it('closes connections that send nothing more', async () => {
+      const url = await chatGateway((socket) => socket.terminate());
+      edge = await startEdge({
+        port: 0,
+        host: '127.0.0.1',
+        apiGateways: [url],
+        chatGateways: [url],
+        headersTimeoutMs: 200,
+      });
+      await holdHalfOpen(edge.port, 200);
+      await expect.poll(() => edge.connections()).toBe(0);
+    }, 20_000);
   });
 });

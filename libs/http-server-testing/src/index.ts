@@ -1,0 +1,1 @@
+export { attack, holdHalfOpen, rawAnswer, rawHandshake, rawRequest } from './hostile-clients.js';
