@@ -359,6 +359,22 @@ it('keeps a message that the database refuses from taking others with it', async
   expect(await log(78)).toMatchObject([{ content: 'of a stranger' }]);
 });
 
+it('blames a text that cannot be stored on its sender, and stores those sent with it', async () => {
+  // Chats that are known already are written to at once, together.
+  await Promise.all([post(275, 276, 'hello'), post(277, 278, 'hello')]);
+  const { answers } = await chat.requests.request(Messages.post, undefined, {
+    posts: [
+      { ...socketPost(275, 276, 'bad'), message: { recipient_id: 276, text: 'a\0b' } },
+      socketPost(277, 278, 'good'),
+    ],
+  });
+  expect(answers).toMatchObject([
+    { problem: { code: 'VALIDATION_FAILED' } },
+    { ack: { offset: 2 } },
+  ]);
+  expect(await log(278)).toMatchObject([{ content: 'hello' }, { content: 'good' }]);
+});
+
 describe('order', () => {
   it('is the same for all, with two replicas and everyone writing to everyone', async () => {
     const replica = await chat.startReplica();

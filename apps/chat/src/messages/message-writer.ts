@@ -118,8 +118,9 @@ export class MessageWriter {
     try {
       return await this.tryToStore(batch);
     } catch (error) {
-      // What passes by itself, or holds up everyone, would only be met again.
-      if (batch.length === 1 || classifyDatabaseError(error)) {
+      // What passes by itself, or holds up everyone, would only be met again; a value that is refused is one message's.
+      const { status = 0 } = classifyDatabaseError(error) ?? {};
+      if (batch.length === 1 || status >= 500) {
         return batch.map(() => ({ kind: 'failed', error }));
       }
       // One that the database refuses must not take the others with it.

@@ -92,8 +92,9 @@ export class MessagesService {
   private explain(error: unknown): ApplicationError {
     if (error instanceof ApplicationError) return error;
     const classified = classifyDatabaseError(error);
-    if (classified) return classified;
+    if (classified && classified.status >= 500) return classified;
     this.logger.error('A message could not be stored.', error);
+    if (classified) return classified;
     return new ApplicationError('INTERNAL', 'Something went wrong on our side.', { cause: error });
   }
 
