@@ -1,5 +1,6 @@
 import type { ById, PageQuery } from '../core/page.dto.js';
 import type { Problem } from '../core/errors.js';
+import { idField, idsField, listField } from '../core/field-checks.js';
 import { request } from '../core/request.js';
 import type {
   ChatPage,
@@ -74,7 +75,9 @@ export const Messages = {
    * The same for the sockets of a gateway, many at once: at some thousand messages a second a request for each costs
    * more than the messages. One answer per post, in the order of the posts. At most 200.
    */
-  post: request.service<{ posts: SocketPost[] }, { answers: PostAnswer[] }>('chat.messages.post'),
+  post: request.service<{ posts: SocketPost[] }, { answers: PostAnswer[] }>('chat.messages.post', {
+    fields: { posts: listField(200, { sender_id: idField }) },
+  }),
   /** Reads everything up to the message in its chat. */
   read: request.user<ById, ReadResult>('chat.messages.read'),
 };
@@ -90,6 +93,7 @@ export const EventLog = {
   /** Offsets of many users at once, so that a gateway notices what a lost signal left behind. At most 1000 ids. */
   heads: request.service<{ user_ids: number[] }, { offsets: Record<string, number> }>(
     'chat.event_log.heads',
+    { fields: { user_ids: idsField(1000) } },
   ),
 };
 

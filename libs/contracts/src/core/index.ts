@@ -2,6 +2,7 @@ export * from './caller.js';
 export * from './currencies.js';
 export * from './errors.js';
 export * from './event.js';
+export * from './field-checks.js';
 export * from './money.js';
 export * from './paging.js';
 export * from './request-id.js';

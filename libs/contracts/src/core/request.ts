@@ -1,4 +1,5 @@
 import type { Caller } from './caller.js';
+import type { FieldChecks } from './field-checks.js';
 
 /**
  * Who may send a request.
@@ -23,6 +24,8 @@ export interface RequestContract<In, Out, A extends Access = Access> {
   readonly access: A;
   /** How long the sender waits, in milliseconds, unless its own deadline is nearer. */
   readonly deadlineMs: number;
+  /** What the service checks before its handler runs. */
+  readonly fields?: FieldChecks;
   /** Carries the types; never set. */
   readonly shapes?: { readonly in: In; readonly out: Out };
 }
@@ -30,6 +33,8 @@ export interface RequestContract<In, Out, A extends Access = Access> {
 export interface RequestOptions {
   /** Default 5000. */
   deadlineMs?: number;
+  /** For requests that no DTO of a gateway checks. */
+  fields?: FieldChecks;
 }
 
 type Define<A extends Access> = <In, Out>(
@@ -38,7 +43,12 @@ type Define<A extends Access> = <In, Out>(
 ) => RequestContract<In, Out, A>;
 
 function define<A extends Access>(access: A): Define<A> {
-  return (path, { deadlineMs = 5000 } = {}) => ({ subject: `rpc.${path}`, access, deadlineMs });
+  return (path, { deadlineMs = 5000, fields } = {}) => ({
+    subject: `rpc.${path}`,
+    access,
+    deadlineMs,
+    fields,
+  });
 }
 
 /** Declares a request by who may send it: `request.user<BookSession, SessionView>('mentorship.bookings.book')`. */

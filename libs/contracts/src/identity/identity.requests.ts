@@ -1,5 +1,6 @@
 import type { Caller, Locale } from '../core/caller.js';
 import type { ById } from '../core/page.dto.js';
+import { idField, idsField, textField } from '../core/field-checks.js';
 import { request } from '../core/request.js';
 import type {
   Device,
@@ -62,8 +63,12 @@ export const Users = {
   updateMe: request.user<UpdateProfile, ProfileView>('identity.users.update_me'),
   card: request.user<ById, UserCard>('identity.users.card'),
   /** Unknown ids are left out of the answer. At most 200 ids. */
-  people: request.service<{ ids: number[] }, { people: UserSummary[] }>('identity.users.people'),
-  contact: request.service<{ user_id: number }, Contact>('identity.users.contact'),
+  people: request.service<{ ids: number[] }, { people: UserSummary[] }>('identity.users.people', {
+    fields: { ids: idsField(200) },
+  }),
+  contact: request.service<{ user_id: number }, Contact>('identity.users.contact', {
+    fields: { user_id: idField },
+  }),
 };
 
 export const Auth = {
@@ -92,6 +97,7 @@ export const EmailVerification = {
   /** Makes the token when the mail is about to be sent, so that no event carries it. */
   mint: request.service<{ user_id: number }, Contact & { token: string }>(
     'identity.email_verification.mint',
+    { fields: { user_id: idField } },
   ),
 };
 
@@ -108,5 +114,7 @@ export interface TicketOwner {
 
 export const SocketTickets = {
   issue: request.user<Record<string, never>, SocketTicket>('identity.socket_tickets.issue'),
-  redeem: request.service<{ ticket: string }, TicketOwner>('identity.socket_tickets.redeem'),
+  redeem: request.service<{ ticket: string }, TicketOwner>('identity.socket_tickets.redeem', {
+    fields: { ticket: textField(200) },
+  }),
 };

@@ -1,4 +1,5 @@
 import type { ById } from '../core/page.dto.js';
+import { idField, optionalField, textField } from '../core/field-checks.js';
 import { request } from '../core/request.js';
 import type {
   AvailabilityView,
@@ -101,5 +102,6 @@ export const Bookings = {
   /** By booking or by checkout; NOT_FOUND for an unknown one. */
   amountDue: request.service<{ booking_id: number } | { checkout_id: string }, BookingAmountDue>(
     'mentorship.bookings.amount_due',
+    { fields: { booking_id: optionalField(idField), checkout_id: optionalField(textField(100)) } },
   ),
 };

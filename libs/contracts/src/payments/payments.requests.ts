@@ -1,4 +1,5 @@
 import type { PageQuery } from '../core/page.dto.js';
+import { idField } from '../core/field-checks.js';
 import { request } from '../core/request.js';
 import type { BookingFact } from '../mentorship/mentorship.events.js';
 import type {
@@ -52,5 +53,6 @@ export const AmountsDue = {
    */
   close: request.service<BookingFact, AmountDueClosing>('payments.amounts_due.close', {
     deadlineMs: 2000,
+    fields: { booking_id: idField },
   }),
 };
