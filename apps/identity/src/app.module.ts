@@ -40,6 +40,7 @@ export function appModule(config: IdentityConfig): DynamicModule {
       ServiceMessagingModule.forRoot({
         classify: classifyDatabaseError,
         ...eventSettings(config),
+        streamReplicas: config.EVENT_STREAM_REPLICAS,
         streamMaxBytes: config.EVENT_STREAM_MAX_BYTES,
       }),
     ],

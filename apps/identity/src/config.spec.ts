@@ -23,6 +23,16 @@ describe('the configuration of identity', () => {
     });
   });
 
+  it('keeps one, three or five copies of the event stream', () => {
+    expect(readConfig(environment).EVENT_STREAM_REPLICAS).toBe(1);
+    expect(readConfig({ ...environment, EVENT_STREAM_REPLICAS: '3' }).EVENT_STREAM_REPLICAS).toBe(
+      3,
+    );
+    expect(() => readConfig({ ...environment, EVENT_STREAM_REPLICAS: '2' })).toThrow(
+      /EVENT_STREAM_REPLICAS must be 1, 3 or 5, not “2”/,
+    );
+  });
+
   it('refuses an administrator without a password', () => {
     expect(() => readConfig({ ...environment, ADMIN_EMAIL: 'admin@example.com' })).toThrow(
       /set both or neither/,

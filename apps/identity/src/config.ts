@@ -24,6 +24,18 @@ const secretKey: Variable<string> = {
   })({ desc: secretKeyDescription }),
 };
 
+const replicasDescription =
+  'Copies of the event stream that a NATS cluster keeps at least; a stream that has more keeps them. With fewer servers, identity serves with what can be had and tries again';
+
+const replicas: Variable<number> = {
+  ...integer({ default: 1, desc: replicasDescription }),
+  kind: '1, 3 or 5',
+  spec: makeExactValidator((value) => {
+    if (!['1', '3', '5'].includes(value)) throw new EnvError();
+    return Number(value);
+  })({ default: 1, desc: replicasDescription }),
+};
+
 export const variables = {
   ...serviceVariables('identity', { managementPort: 8011 }),
   SECRET_KEY: secretKey,
@@ -51,6 +63,7 @@ export const variables = {
     min: 1,
     desc: 'Most accounts that may be registered from one network (an IPv4 address, an IPv6 /64) within an hour',
   }),
+  EVENT_STREAM_REPLICAS: replicas,
   EVENT_STREAM_MAX_BYTES: integer({
     default: 8 * 1024 ** 3,
     min: 1024 ** 2,

@@ -47,7 +47,10 @@ export interface ServiceMessagingOptions {
   relayBatchSize?: number;
   /** How far back events are published again once the stream has been lost, in milliseconds. Default 24 h. */
   republishHorizonMs?: number;
-  /** Copies of the stream kept by a NATS cluster; what its owner, identity, says counts. Default 1. */
+  /**
+   * Copies of the stream that a NATS cluster keeps at least; what its owner, identity, says counts. A stream that has more
+   * keeps them. Default 1.
+   */
   streamReplicas?: number;
   /**
    * Most bytes that the stream keeps; what its owner says counts. When they are used up, events wait in the outboxes.

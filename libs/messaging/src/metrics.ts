@@ -146,3 +146,23 @@ export const eventsActive = once(
       help: 'Whether this process is the one that relays and handles the events of its service.',
     }),
 );
+
+/** Copies that JetStream keeps of the event stream; set by the leader of the stream's owner. */
+export const streamReplicas = once(
+  'event_stream_replicas',
+  () =>
+    new Gauge({
+      name: 'event_stream_replicas',
+      help: 'Copies that JetStream keeps of the event stream, as seen by its owner.',
+    }),
+);
+
+/** How many copies `EVENT_STREAM_REPLICAS` wants beyond those, for which there are too few servers. */
+export const streamReplicasMissing = once(
+  'event_stream_replicas_missing',
+  () =>
+    new Gauge({
+      name: 'event_stream_replicas_missing',
+      help: 'Copies of the event stream that are wanted and for which NATS has too few servers.',
+    }),
+);

@@ -19,59 +19,176 @@ const gateways = ['api-gateway', 'chat-gateway'] as const;
 export const STREAM_OWNER = 'identity';
 
 const services = ['identity', 'mentorship', 'chat', 'notifications', 'payments'] as const;
+type Service = (typeof services)[number];
 
 /** Every app that connects to NATS. */
 export const natsApps = [...gateways, ...services] as const;
 export type NatsApp = (typeof natsApps)[number];
 
-/** Requests that services send each other, one by one: who may send a request may name any caller. */
-const serviceRequests: Record<(typeof services)[number], string[]> = {
-  identity: [],
-  mentorship: [
-    'rpc.identity.users.people',
-    'rpc.identity.users.contact',
-    'rpc.payments.amounts_due.close',
-  ],
-  chat: ['rpc.identity.users.people'],
-  notifications: ['rpc.identity.users.contact', 'rpc.identity.email_verification.mint'],
-  payments: ['rpc.mentorship.bookings.amount_due'],
+/** What operators send to each service, through the api-gateway. */
+const operatorRequests = [
+  'dead_letters.list',
+  'dead_letters.retry',
+  'health.check',
+  'outbox.republish',
+];
+
+/** The requests that an app sends to each service, one by one: who may send a request may name any caller. */
+const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
+  'api-gateway': {
+    identity: [
+      'auth.login',
+      'auth.logout',
+      'auth.logout_all',
+      'auth.refresh',
+      'email_verification.send',
+      'email_verification.verify',
+      'keys.list',
+      'sessions.list',
+      'sessions.revoke',
+      'sessions.revoked',
+      'socket_tickets.issue',
+      'users.card',
+      'users.me',
+      'users.register',
+      'users.update_me',
+      ...operatorRequests,
+    ],
+    mentorship: [
+      'availability.mine',
+      'availability.replace',
+      'bookings.add_meeting_link',
+      'bookings.create',
+      'bookings.list',
+      'bookings.update_status',
+      'mentor_profiles.availability',
+      'mentor_profiles.get',
+      'mentor_profiles.list',
+      'mentor_profiles.mine',
+      'mentors.applications',
+      'mentors.apply',
+      'mentors.approve',
+      'mentors.get',
+      'mentors.list',
+      'mentors.reject',
+      'mentors.slots',
+      'session_bookings.book',
+      'session_bookings.cancel',
+      'session_bookings.complete',
+      'session_bookings.confirm',
+      'session_bookings.get',
+      'session_bookings.list',
+      ...operatorRequests,
+    ],
+    chat: [
+      'chats.history',
+      'chats.list',
+      'messages.read',
+      'messages.send',
+      'presence.online',
+      ...operatorRequests,
+    ],
+    notifications: [
+      'dev_mail.list',
+      'notifications.clear',
+      'notifications.list',
+      'notifications.read',
+      'notifications.read_all',
+      'notifications.remove',
+      'notifications.unread_count',
+      ...operatorRequests,
+    ],
+    payments: [
+      'checkout.complete',
+      'checkout.view',
+      'payments.complete_sandbox',
+      'payments.create',
+      'payments.get',
+      'payments.history',
+      ...operatorRequests,
+    ],
+  },
+  'chat-gateway': {
+    identity: ['keys.list', 'sessions.revoked', 'socket_tickets.redeem'],
+    chat: [
+      'event_log.head',
+      'event_log.heads',
+      'event_log.read',
+      'messages.post',
+      'messages.read',
+      'presence.report',
+      'typing.tell',
+    ],
+  },
+  identity: {},
+  mentorship: {
+    identity: ['users.contact', 'users.people'],
+    payments: ['amounts_due.close'],
+  },
+  chat: { identity: ['users.people'] },
+  notifications: { identity: ['email_verification.mint', 'users.contact'] },
+  payments: { mentorship: ['bookings.amount_due'] },
 };
 
+/** The subjects of the requests that an app may send. */
+export function requestsOf(app: NatsApp): string[] {
+  return Object.entries(requests[app]).flatMap(([service, names]) =>
+    names.map((name) => `rpc.${service}.${name}`),
+  );
+}
+
 /** Signals beyond `signal.<service>.>`. */
-const serviceSignals: Partial<Record<(typeof services)[number], string[]>> = {
+const serviceSignals: Partial<Record<Service, string[]>> = {
   chat: ['signal.user.*.frame'],
 };
 
-/** Whose events a service handles, besides its own. */
-export const eventSources: Record<(typeof services)[number], (typeof services)[number][]> = {
-  identity: ['mentorship'],
-  mentorship: ['identity', 'payments'],
-  chat: ['identity', 'notifications'],
-  notifications: ['identity', 'mentorship', 'chat', 'payments'],
-  payments: ['mentorship'],
+/** What a service reads of the events of others: the filter of its consumer of each. */
+export const eventFilters: Record<Service, Partial<Record<Service, string>>> = {
+  identity: { mentorship: 'event.mentorship.mentor.approved' },
+  mentorship: { identity: 'event.identity.user.*', payments: 'event.payments.payment.*' },
+  chat: {
+    identity: 'event.identity.user.*',
+    notifications: 'event.notifications.notification.created',
+  },
+  notifications: {
+    identity: 'event.identity.user.*',
+    mentorship: 'event.mentorship.>',
+    chat: 'event.chat.message.sent',
+    payments: 'event.payments.payment.*',
+  },
+  payments: { mentorship: 'event.mentorship.booking.*' },
 };
+
+/** The filter of a service's consumer of the events of another, or of its own, which no app here listens to. */
+export function filterOf(service: string, source: string): string {
+  const filters: Partial<Record<string, Partial<Record<string, string>>>> = eventFilters;
+  return filters[service]?.[source] ?? `event.${source}.>`;
+}
 
 /** The name of a service's consumer of another's events. */
 export function consumerName(service: string, source: string): string {
   return `${service}_${source}`;
 }
 
-/** What JetStream needs to find the stream, run a service's own consumers and acknowledge their events. */
-function jetStream(service: (typeof services)[number]): string[] {
+/**
+ * What JetStream needs to find the stream, run a service's own consumers and acknowledge their events. The subject of the
+ * call that makes a consumer ends with its filter, and the server refuses one that says otherwise inside: so a service
+ * reads what its filters let through, or part of it.
+ */
+function jetStream(service: Service): string[] {
   const stream = EVENT_STREAM;
   return [
-    '$JS.API.INFO',
     `$JS.API.STREAM.INFO.${stream}`,
+    // The last of its own events.
+    `$JS.API.DIRECT.GET.${stream}.event.${service}.>`,
     ...(service === STREAM_OWNER
       ? [`$JS.API.STREAM.CREATE.${stream}`, `$JS.API.STREAM.UPDATE.${stream}`]
       : []),
-    ...[service, ...eventSources[service]].flatMap((source) => {
+    ...Object.entries(eventFilters[service]).flatMap(([source, filter]) => {
       const consumer = consumerName(service, source);
       return [
         `$JS.API.CONSUMER.INFO.${stream}.${consumer}`,
-        `$JS.API.CONSUMER.CREATE.${stream}.${consumer}`,
-        `$JS.API.CONSUMER.CREATE.${stream}.${consumer}.>`,
-        `$JS.API.CONSUMER.DURABLE.CREATE.${stream}.${consumer}`,
+        `$JS.API.CONSUMER.CREATE.${stream}.${consumer}.${filter}`,
         `$JS.API.CONSUMER.DELETE.${stream}.${consumer}`,
         `$JS.API.CONSUMER.MSG.NEXT.${stream}.${consumer}`,
         `$JS.ACK.${stream}.${consumer}.>`,
@@ -80,20 +197,20 @@ function jetStream(service: (typeof services)[number]): string[] {
   ];
 }
 
-function gatewayPermissions(app: string): NatsPermissions {
+function gatewayPermissions(app: (typeof gateways)[number]): NatsPermissions {
   return {
-    publish: ['rpc.>'],
+    publish: requestsOf(app),
     subscribe: [`_INBOX.${app}.>`, 'signal.>'],
   };
 }
 
-function servicePermissions(service: (typeof services)[number]): NatsPermissions {
+function servicePermissions(service: Service): NatsPermissions {
   return {
     publish: [
       `event.${service}.>`,
       `signal.${service}.>`,
       ...(serviceSignals[service] ?? []),
-      ...serviceRequests[service],
+      ...requestsOf(service),
       ...jetStream(service),
       // Whoever asks names in the subject of its inbox whom it asked. `allow_responses` would have the server remember
       // every message with a reply subject, events included: nats-server 2.9 goes through all of them for each message

@@ -6,7 +6,7 @@ export interface RequestContext {
   readonly requestId: string;
   /** W3C traceparent. */
   readonly traceparent?: string;
-  /** When the sender stops waiting, in unix milliseconds. */
+  /** When the sender stops waiting, in unix milliseconds by the clock of this process. */
   readonly deadline?: number;
   readonly caller?: Caller;
   readonly locale?: Locale;

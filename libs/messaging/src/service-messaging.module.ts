@@ -3,6 +3,7 @@ import { APP_FILTER } from '@nestjs/core';
 import { DeadLetters } from './events/dead-letters.js';
 import { EventConsumer } from './events/event-consumer.js';
 import { EventHandlers } from './events/event-handlers.js';
+import { EventProcesses } from './events/event-processes.js';
 import { EventStream } from './events/event-stream.js';
 import { EventWorker } from './events/event-worker.js';
 import { Inbox } from './events/inbox.js';
@@ -18,6 +19,7 @@ import { SERVICE_MESSAGING_OPTIONS } from './tokens.js';
 
 const serviceProviders: Provider[] = [
   EventHandlers,
+  EventProcesses,
   EventStream,
   Inbox,
   EventConsumer,

@@ -1,3 +1,4 @@
+import { cp, rename, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -20,13 +21,23 @@ async function unpublished(database: DataSource): Promise<number> {
 
 describe('no event is lost and no effect happens twice', () => {
   let nats: Awaited<ReturnType<typeof testNats>>;
+  /** Where the nats-server keeps its stream. */
+  let store: string;
   let testDb: TestDatabase;
   let database: DataSource;
   let settings: FixtureSettings;
   let services: Fixture[];
 
   beforeEach(async () => {
-    [nats, testDb] = await Promise.all([testNats(), testDatabase('faults')]);
+    [nats, testDb] = await Promise.all([
+      testNats({
+        config: (port, storeDirectory) => {
+          store = storeDirectory;
+          return `listen: "127.0.0.1:${port}"\njetstream { store_dir: "${storeDirectory}" }\n`;
+        },
+      }),
+      testDatabase('faults'),
+    ]);
     database = await openDatabase(testDb.directUrl);
     settings = {
       databaseUrl: testDb.url,
@@ -191,6 +202,40 @@ describe('no event is lost and no effect happens twice', () => {
     await expect.poll(() => recorded(database), { timeout: 5000 }).toEqual(range(0, 100));
     await expectOnce(range(0, 100));
   });
+
+  it('when the store of nats-server is replaced by an older copy', async () => {
+    const service = await start();
+    await addEvents(
+      database,
+      range(0, 10).map((n) => ['1', { n }]),
+    );
+    await expectOnce(range(0, 10));
+    const { streams } = await jetstreamManager(service.app.get(NATS_CONNECTION));
+    /** How many events the stream has; none while it cannot be asked. */
+    const stored = (): Promise<number> =>
+      streams.info('EVENTS').then(
+        ({ state }) => state.messages,
+        () => 0,
+      );
+    await nats.kill();
+    const copy = `${store}-copy`;
+    await cp(store, copy, { recursive: true });
+    await nats.restart({ wipe: false });
+    await addEvents(
+      database,
+      range(10, 30).map((n) => ['1', { n }]),
+    );
+    await expectOnce(range(0, 30));
+
+    await nats.kill();
+    await rm(store, { recursive: true });
+    await rename(copy, store);
+    await nats.restart({ wipe: false });
+    await expect.poll(stored, { timeout: 15_000 }).toBe(30);
+    await addEvents(database, [['1', { n: 30 }]]);
+    await expectOnce(range(0, 31));
+    expect(await stored()).toBe(31);
+  }, 60_000);
 
   it('when the stream is deleted under a running service', async () => {
     const service = await start();

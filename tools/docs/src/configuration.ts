@@ -30,10 +30,10 @@ This page is made from the apps' own lists by \`npm run docs\`; a test keeps it 
 
 ## NATS users
 
-Each app has a NATS user of its own, which may publish and subscribe to what the app needs and nothing else; only the
-gateways may send requests on users' behalf. The lists are in \`libs/messaging/src/nats-permissions.ts\`, with a function
-that renders the configuration of a server. Identity's user alone makes and changes the event stream. What the lists
-cannot hold, and what holds it instead, is said in \`docs/adr/0001-request-transport.md\`.
+Each app has a NATS user of its own, which may send the requests and read the events that the app needs, and nothing
+else; only the gateways may send requests on users' behalf. The lists are in \`libs/messaging/src/nats-permissions.ts\`,
+with a function that renders the configuration of a server. Identity's user alone makes and changes the event stream.
+What the lists cannot hold, and what holds it instead, is said in \`docs/adr/0001-request-transport.md\`.
 
 ## Secrets
 

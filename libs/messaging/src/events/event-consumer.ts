@@ -96,9 +96,7 @@ export class EventConsumer {
   private async run(term: Term, onReplaced: (error: Error) => void): Promise<void> {
     const heartbeat = setInterval(() => this.keepUnacknowledged(), this.ackWaitMs / 3);
     const pulling = Promise.all(
-      [...bySource(this.handlers.subjects())].map(([source, subjects]) =>
-        this.pull(source, subjects),
-      ),
+      [...sourcesOf(this.handlers.subjects())].map((source) => this.pull(source)),
     );
     let interrupted = false;
     while (!this.stopping) {
@@ -126,13 +124,13 @@ export class EventConsumer {
   }
 
   /** Keeps one pull going and provisions anew whenever the stream or the consumer has vanished. */
-  private async pull(source: string, subjects: readonly string[]): Promise<void> {
+  private async pull(source: string): Promise<void> {
     const restart = new Wake();
     this.restarts.set(source, restart);
     let failing = false;
     while (!this.stopping) {
       try {
-        const consumer = await this.stream.consumer(source, subjects);
+        const consumer = await this.stream.consumer(source);
         this.forget(source);
         let delivered = 0;
         const messages: ConsumerMessages = await consumer.consume({
@@ -185,10 +183,6 @@ export class EventConsumer {
   }
 
   private receive(message: JsMsg): void {
-    if (this.handlers.of(message.subject).length === 0) {
-      message.ack(); // its filter is wider than what is handled here
-      return;
-    }
     if (this.stopping) {
       message.nak();
       return;
@@ -236,14 +230,9 @@ export class EventConsumer {
   }
 }
 
-/** Event subjects, `event.<service>.…`, by the service that publishes them. */
-function bySource(subjects: readonly string[]): Map<string, string[]> {
-  const sources = new Map<string, string[]>();
-  for (const subject of subjects) {
-    const source = sourceOf(subject);
-    sources.set(source, [...(sources.get(source) ?? []), subject]);
-  }
-  return sources;
+/** The services that publish these subjects, `event.<service>.…`. */
+function sourcesOf(subjects: readonly string[]): Set<string> {
+  return new Set(subjects.map(sourceOf));
 }
 
 function sourceOf(subject: string): string {

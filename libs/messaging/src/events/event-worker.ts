@@ -4,6 +4,7 @@ import type { ServiceMessagingOptions } from '../messaging.options.js';
 import { eventsActive } from '../metrics.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventConsumer } from './event-consumer.js';
+import { EventProcesses } from './event-processes.js';
 import { LeaderLock } from './leader-lock.js';
 import { OutboxRelay, type Pass } from './outbox-relay.js';
 import { Wake } from './wake.js';
@@ -32,6 +33,7 @@ export class EventWorker {
 
   constructor(
     private readonly leaderLock: LeaderLock,
+    private readonly processes: EventProcesses,
     private readonly relay: OutboxRelay,
     private readonly consumer: EventConsumer,
     nats: NatsConnectionProvider,
@@ -56,6 +58,7 @@ export class EventWorker {
     this.stopping = true;
     this.wake.wake();
     await this.running;
+    if (this.running) await this.processes.leave().catch(() => undefined);
   }
 
   private async run(): Promise<void> {
@@ -93,16 +96,19 @@ export class EventWorker {
       lost.signal.throwIfAborted();
       return !this.stopping;
     };
+    await this.processes.join();
     const connection = await this.leaderLock.open(lose);
+    const watch = setInterval(() => void this.yieldToNewer(lose), this.pollMs);
     try {
       onConnected();
-      while (check() && !(await connection.tryAcquire())) {
+      while (check() && !((await this.processes.mayLead()) && (await connection.tryAcquire()))) {
         this.relay.standBy();
         await this.wake.wait(this.pollMs);
       }
       if (this.stopping) return;
       const term = await connection.beginTerm();
-      if (!check()) return;
+      // A newer process that joined before the term began did not end it.
+      if (!check() || !(await this.processes.mayLead())) return;
       this.setLeader(true);
       this.relay.suspectStream();
       this.consumer.start(term, lose);
@@ -117,10 +123,21 @@ export class EventWorker {
       await this.consumer.stop();
       await this.relay.pass(lost.signal);
     } finally {
+      clearInterval(watch);
       await this.consumer.abort();
       this.setLeader(false);
       // A connection that is gone already has released the lock.
       await connection.end().catch(() => undefined);
+    }
+  }
+
+  /** While versions run side by side, the newest leads. */
+  private async yieldToNewer(lose: (error: Error) => void): Promise<void> {
+    try {
+      if (!this.leader || (await this.processes.mayLead())) return;
+      lose(new Error('a newer version of this service relays and handles its events'));
+    } catch {
+      // What PostgreSQL has against the question ends the term by other ways.
     }
   }
 

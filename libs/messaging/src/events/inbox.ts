@@ -114,6 +114,7 @@ export class Inbox {
     }
     let stored = false;
     for (const event of events) {
+      if (event.calls.length === 0) await this.confirmTerm(term);
       const failures = await this.tryEach(event.event, event.calls, (call) =>
         this.handleFirst([{ ...event, calls: [call] }], term),
       );
@@ -256,6 +257,18 @@ export class Inbox {
     const times = this.interrupted.receipt === receipt ? this.interrupted.times + 1 : 1;
     this.interrupted = { receipt, times };
     return times <= MAX_INTERRUPTIONS;
+  }
+
+  /**
+   * The filter of a consumer may be wider than what is handled here; whether a newer version handles it, its leader says.
+   */
+  private async confirmTerm(term: Term): Promise<void> {
+    try {
+      await this.dataSource.transaction((tx) => requireTerm(term, tx));
+    } catch (error) {
+      if (error instanceof NotLeaderError) throw error;
+      throw new InterruptedError(describe(error), { cause: error });
+    }
   }
 
   /** Records how an attempt ended, outside of the transactions it broke. @throws InterruptedError */

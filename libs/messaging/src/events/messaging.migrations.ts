@@ -1,4 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
+import { CreateEventProcesses1796000000110 } from './event-processes.migration.js';
+import { RememberStreamTail1796000000111 } from './stream-tail.migration.js';
 
 export type MigrationClass = new () => MigrationInterface;
 
@@ -206,4 +208,6 @@ export const messagingMigrations: MigrationClass[] = [
   StoreRetries1796000000101,
   ParkEvents1796000000102,
   DropOutboxWake1796000000103,
+  CreateEventProcesses1796000000110,
+  RememberStreamTail1796000000111,
 ];

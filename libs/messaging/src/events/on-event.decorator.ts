@@ -15,6 +15,8 @@ export interface EventHandlerExtras {
   handler: string;
   /** It takes several events at once. */
   batch: boolean;
+  /** The version of each event that it knows, by subject. */
+  versions: Readonly<Record<string, number>>;
 }
 
 export interface OnEventOptions {
@@ -77,7 +79,10 @@ function handlerOf<Handled>(
     Payload()(target, key, 0);
     Transaction()(target, key, 1);
     const subjects = contracts.map(({ subject }) => subject);
-    const extras: EventHandlerExtras = { handler, batch };
+    const versions = Object.fromEntries(
+      contracts.map(({ subject, version }) => [subject, version]),
+    );
+    const extras: EventHandlerExtras = { handler, batch, versions };
     EventPattern<string[]>(subjects, TRANSPORT, { ...extras })(
       target,
       key,

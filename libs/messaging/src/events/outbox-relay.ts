@@ -10,6 +10,7 @@ import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { SpanKind, startSpan } from '../tracing.js';
 import { EventStream, StreamAwaitedError } from './event-stream.js';
+import { recoverTail } from './stream-loss.js';
 
 const ACK_TIMEOUT_MS = 5000;
 /** The stream is looked at this often although nothing hints that it changed. */
@@ -66,6 +67,8 @@ class UnpublishableError extends Error {
 /** What became of the rows of a pass. */
 interface Batch {
   readonly published: OutboxRow[];
+  /** The one of these that is last in the stream. */
+  last?: { sequence: number; row: OutboxRow };
   readonly parked: { row: OutboxRow; error: UnpublishableError }[];
   failed?: { row: OutboxRow; error: unknown };
 }
@@ -87,7 +90,12 @@ const nextRowsSql = `
  * event published twice, which the inboxes absorb.
  */
 const markSql = `
-  WITH lazily AS MATERIALIZED (SELECT set_config('synchronous_commit', 'off', true))
+  WITH lazily AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true)
+  ), confirmed AS (
+    UPDATE outbox_stream SET last_sequence = $3, last_event = $4
+    WHERE name = $2 AND (last_sequence IS NULL OR last_sequence < $3)
+  )
   UPDATE outbox SET published_at = now() FROM lazily WHERE id = ANY($1::bigint[])`;
 
 const parkSql = `
@@ -240,8 +248,9 @@ export class OutboxRelay {
     for (const row of line) {
       if (signal.aborted || batch.failed) return;
       try {
-        await this.publish(row);
+        const sequence = await this.publish(row);
         batch.published.push(row);
+        if (sequence > (batch.last?.sequence ?? 0)) batch.last = { sequence, row };
       } catch (error) {
         if (error instanceof UnpublishableError) {
           batch.parked.push({ row, error });
@@ -253,9 +262,14 @@ export class OutboxRelay {
     }
   }
 
-  private async mark({ published, parked }: Batch): Promise<void> {
+  private async mark({ published, last, parked }: Batch): Promise<void> {
     if (published.length > 0) {
-      await this.dataSource.query(markSql, [published.map(({ id }) => id)]);
+      await this.dataSource.query(markSql, [
+        published.map(({ id }) => id),
+        EVENT_STREAM,
+        last?.sequence ?? 0,
+        last?.row.event_id ?? null,
+      ]);
       for (const { type } of published) eventsPublished.inc({ type });
     }
     if (parked.length > 0) {
@@ -272,7 +286,8 @@ export class OutboxRelay {
     }
   }
 
-  private async publish(row: OutboxRow): Promise<void> {
+  /** @returns its number in the stream */
+  private async publish(row: OutboxRow): Promise<number> {
     const text = Buffer.from(envelope(row));
     this.refuseUnpublishable(row, text);
     const span = startSpan(`${row.subject} publish`, SpanKind.PRODUCER, row.trace ?? undefined, {
@@ -285,8 +300,9 @@ export class OutboxRelay {
     if (span.traceparent) sent.append(header.traceparent, span.traceparent);
     try {
       const reply = await this.replies.request(row.subject, text, sent, ACK_TIMEOUT_MS);
-      this.checkAck(reply);
+      const sequence = this.checkAck(reply);
       span.end();
+      return sequence;
     } catch (error) {
       span.end(error);
       throw unpublishable(error) ?? error;
@@ -310,7 +326,7 @@ export class OutboxRelay {
     }
   }
 
-  private checkAck(reply: Msg): void {
+  private checkAck(reply: Msg): number {
     const ack = reply.json<PubAck>();
     if (ack.error) throw new JetStreamError(ack.error);
     if (ack.stream !== EVENT_STREAM) throw new Error('not stored by the event stream');
@@ -318,11 +334,13 @@ export class OutboxRelay {
     // Numbers only grow within one stream.
     if (!duplicate && seq <= this.lastSequence) this.suspectStream();
     if (!duplicate) this.lastSequence = seq;
+    return seq;
   }
 
   /**
    * Provisions the stream. If it is another than last time, the broker has lost its store: whatever was published
-   * within the horizon is put in line again, and the inboxes absorb what had been handled.
+   * within the horizon is put in line again, and the inboxes absorb what had been handled. The same goes for what a stream
+   * has lost at its end.
    */
   private async checkStream(): Promise<void> {
     const created = await this.stream.ensure();
@@ -337,7 +355,8 @@ export class OutboxRelay {
            WHERE published_at > now() - $3 * interval '1 ms' RETURNING 1
          ), remembered AS (
            INSERT INTO outbox_stream (name, created) VALUES ($1, $2)
-           ON CONFLICT (name) DO UPDATE SET created = excluded.created, seen_at = now()
+           ON CONFLICT (name) DO UPDATE SET created = excluded.created, seen_at = now(),
+             last_sequence = NULL, last_event = NULL
          )
          SELECT count(*)::int AS events FROM again`,
         [EVENT_STREAM, created, this.horizonMs],
@@ -347,6 +366,12 @@ export class OutboxRelay {
         this.logger.warn(`the event stream is new (${created}): publishing ${events} events again`);
       }
       this.lastSequence = 0;
+    } else {
+      const events = await recoverTail(this.dataSource, this.stream, this.horizonMs);
+      if (events > 0) {
+        this.logger.warn(`the event stream has lost its end: publishing ${events} events again`);
+        this.lastSequence = 0;
+      }
     }
     this.checkStreamAt = Date.now() + STREAM_CHECK_MS;
   }

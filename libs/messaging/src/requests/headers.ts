@@ -6,7 +6,8 @@ import type { RequestContext } from '../request-context.js';
 export const header = {
   requestId: 'Request-Id',
   traceparent: 'Traceparent',
-  deadline: 'Deadline',
+  /** Milliseconds that the sender still waits. Not an instant, as the clocks of machines differ. */
+  timeLeft: 'Time-Left-Ms',
   caller: 'Caller',
   locale: 'Locale',
   idempotencyKey: 'Idempotency-Key',
@@ -26,14 +27,14 @@ function encodeCaller({ user_id, roles, session_id }: Caller): string {
 
 export function encodeHeaders(
   requestId: string,
-  deadline: number,
+  timeLeftMs: number,
   caller: Caller | undefined,
   context: RequestContext | undefined,
   traceparent: string | undefined,
 ): MsgHdrs {
   const result = headers();
   result.append(header.requestId, headerValue(requestId));
-  result.append(header.deadline, String(deadline));
+  result.append(header.timeLeft, String(timeLeftMs));
   if (traceparent) result.append(header.traceparent, headerValue(traceparent));
   if (caller) result.append(header.caller, encodeCaller(caller));
   if (context?.locale) result.append(header.locale, context.locale);
@@ -47,7 +48,8 @@ export function encodeHeaders(
 export interface InboundHeaders {
   requestId?: string;
   traceparent?: string;
-  deadline?: number;
+  /** In milliseconds. */
+  timeLeft?: number;
   caller?: Caller;
   locale?: Locale;
   idempotencyKey?: string;
@@ -66,8 +68,8 @@ export function decodeHeaders(received: MsgHdrs | undefined): InboundHeaders {
       case header.traceparent:
         result.traceparent = value;
         break;
-      case header.deadline:
-        result.deadline = decodeDeadline(value);
+      case header.timeLeft:
+        result.timeLeft = decodeTimeLeft(value);
         break;
       case header.caller:
         result.caller = decodeCaller(value);
@@ -83,10 +85,9 @@ export function decodeHeaders(received: MsgHdrs | undefined): InboundHeaders {
   return result;
 }
 
-function decodeDeadline(value: string): number {
-  const deadline = Number(value);
-  if (!Number.isFinite(deadline)) throw malformedHeader(header.deadline);
-  return deadline;
+function decodeTimeLeft(value: string): number {
+  if (!/^\d{1,9}$/.test(value)) throw malformedHeader(header.timeLeft);
+  return Number(value);
 }
 
 function decodeCaller(value: string): Caller {

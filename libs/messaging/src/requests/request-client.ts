@@ -68,16 +68,17 @@ export class RequestClient {
     let code = 'OK';
     let failure: unknown;
     try {
-      if (deadline <= start) throw deadlineExceeded();
+      const timeLeftMs = deadline - start;
+      if (timeLeftMs <= 0) throw deadlineExceeded();
       const headers = encodeHeaders(
         context?.requestId ?? randomUUID(),
-        deadline,
+        timeLeftMs,
         actor,
         context,
         span.traceparent,
       );
       const body = data === undefined ? '' : JSON.stringify(data);
-      const reply = await this.inbox.request(subject, body, headers, deadline - start);
+      const reply = await this.inbox.request(subject, body, headers, timeLeftMs);
       return answerOf(reply);
     } catch (error) {
       failure = error;

@@ -1,4 +1,9 @@
-import { ApplicationError, type ErrorCode, type RequestContract } from '@mentorhub/contracts';
+import {
+  ApplicationError,
+  type ErrorCode,
+  faultIn,
+  type RequestContract,
+} from '@mentorhub/contracts';
 import { HttpException, Inject, Injectable, type OnModuleDestroy } from '@nestjs/common';
 import { type CustomTransportStrategy, type MessageHandler, Server } from '@nestjs/microservices';
 import {
@@ -18,6 +23,7 @@ import { EventWorker } from '../events/event-worker.js';
 import type { EventHandlerExtras } from '../events/on-event.decorator.js';
 import type { MessagingOptions, ServiceMessagingOptions } from '../messaging.options.js';
 import { rpcDuration, rpcInFlight, rpcRequests } from '../metrics.js';
+import { filterOf } from '../nats-permissions.js';
 import { requestContext } from '../request-context.js';
 import { MESSAGING_OPTIONS, SERVICE_MESSAGING_OPTIONS, TRANSPORT } from '../tokens.js';
 import { SpanKind, startSpan } from '../tracing.js';
@@ -78,9 +84,10 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     extras: Partial<HandlerExtras & EventHandlerExtras> = {},
   ): void {
     if (isEventHandler) {
-      const { handler, batch = false } = extras;
+      const { handler, batch = false, versions = {} } = extras;
       if (!handler) throw new Error(`The handler of "${subject}" lacks @OnEvent or @OnEventBatch.`);
-      this.events.register(subject, { handler, batch }, callback as EventCallback);
+      requireReadable(this.app.service, subject);
+      this.events.register(subject, { handler, batch, versions }, callback as EventCallback);
       return;
     }
     if (!extras.contract) throw new Error(`The handler of "${subject}" lacks @Handle.`);
@@ -182,6 +189,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     try {
       const request = openRequest(message, contract);
       const data = parseBody(message);
+      requireFields(data, contract);
       const timer = setTimeout(() => {
         request.expire();
         this.answerError(message, subject, lateHandler());
@@ -273,13 +281,28 @@ function stackOf(error: unknown): string | undefined {
   return error instanceof Error ? error.stack : undefined;
 }
 
+/** @throws when the consumer of this service does not bring an event that it handles */
+function requireReadable(service: string, subject: string): void {
+  const [, source = ''] = subject.split('.');
+  const filter = filterOf(service, source);
+  const tokens = subject.split('.');
+  const brings = filter
+    .split('.')
+    .every((token, at) => token === '>' || token === '*' || token === tokens[at]);
+  if (!brings) {
+    throw new Error(
+      `${service} handles "${subject}", but its consumer brings "${filter}": widen eventFilters in nats-permissions.ts.`,
+    );
+  }
+}
+
 /** Reads who asks and until when, and lets in only whom the contract allows. @throws ApplicationError */
 function openRequest(message: Msg, contract: RequestContract<unknown, unknown>): InboundRequest {
   const sent = decodeHeaders(message.headers);
   const now = Date.now();
   const request = new InboundRequest(
     sent.requestId ?? randomUUID(),
-    sent.deadline ?? now + contract.deadlineMs,
+    now + (sent.timeLeft ?? contract.deadlineMs),
     sent,
   );
   if (request.deadline <= now) {
@@ -302,6 +325,14 @@ function parseBody(message: Msg): unknown {
   } catch (cause) {
     throw new ApplicationError('MALFORMED_REQUEST', 'The request is not valid JSON.', { cause });
   }
+}
+
+/** @throws ApplicationError VALIDATION_FAILED */
+function requireFields(data: unknown, { fields }: RequestContract<unknown, unknown>): void {
+  const fault = fields && faultIn(data, fields);
+  if (!fault) return;
+  const { field, must } = fault;
+  throw ApplicationError.invalid(field, `${field || 'The request'} must be ${must}.`);
 }
 
 /** Nest hands errors, and the results of interceptors, back as an observable. */

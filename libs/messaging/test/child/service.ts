@@ -12,7 +12,10 @@ import { startService } from '../fixture.js';
 interface Order {
   databaseUrl: string;
   natsUrl: string;
+  service?: string;
   dieBetween?: 'publish-mark' | 'commit-ack';
+  /** How far the clock of this machine is ahead. */
+  clockOffsetMs?: number;
 }
 
 interface Query {
@@ -20,6 +23,10 @@ interface Query {
 }
 
 const order = JSON.parse(process.argv[3] ?? '{}') as Order;
+const { clockOffsetMs = 0 } = order;
+const clock = Date.now;
+Date.now = () => clock() + clockOffsetMs;
+
 const die = (): void => void process.kill(process.pid, 'SIGKILL');
 
 if (order.dieBetween === 'publish-mark') {
