@@ -96,11 +96,9 @@ export function unavailable(error: unknown, depth = 0): boolean {
 }
 
 /**
- * The answer to a request that failed because of the database: a coded error when trying again later helps, undefined
- * for every other error. Goes into `ServiceMessagingModule.forRoot({ classify: classifyDatabaseError })`.
-=======
- * The answer to a request that failed because of the database: a coded error when trying again later or other values
- * help, undefined for every other error. That a value got this far is a defect of whoever should have checked it. Goes into `MessagingModule.forService({ classify: classifyDatabaseError })`.
+ * The answer to a request that failed because of the database: an `ApplicationError` when another attempt or other
+ * values help, undefined for every other error. A value that the database refuses should have been refused before. Goes
+ * into `ServiceMessagingModule.forRoot({ classify: classifyDatabaseError })`.
  */
 export function classifyDatabaseError(error: unknown): ApplicationError | undefined {
   if (unavailable(error)) {

@@ -198,6 +198,13 @@ describe('text', () => {
     expect(refused(ListMentors, { q: text })).toEqual(['q']);
   });
 
+  it.each(['❤️', '😀️', '👩‍💻', 'é'])('is as long as PostgreSQL says: %s', (character) => {
+    const title = (count: number) => ({ ...application, title: character.repeat(count) });
+    const codePoints = Array.from(character).length;
+    expect(refused(ApplyAsMentor, title(120 / codePoints))).toEqual([]);
+    expect(refused(ApplyAsMentor, title(120 / codePoints + 1))).toEqual(['title']);
+  });
+
   it('may be any password when somebody signs in: a wrong one is answered as such', () => {
     for (const password of hostile) {
       expect(problems(Login, { email: 'ada@example.com', password })).toEqual({});

@@ -10,7 +10,6 @@ import {
   IsIn,
   isIP,
   IsObject,
-  length,
   ValidateBy,
   ValidateIf,
   ValidateNested,
@@ -236,6 +235,13 @@ export function Currency(options: FieldOptions = {}): PropertyDecorator {
 
 const isText = (value: unknown): value is string => typeof value === 'string';
 
+/** Counts code points, as PostgreSQL and JSON Schema do: ❤️ is two. */
+function hasLength(value: unknown, min: number, max: number): boolean {
+  if (!isText(value)) return false;
+  const length = Array.from(value).length;
+  return min <= length && length <= max;
+}
+
 /** What holds for every text: it has a length, and PostgreSQL and UTF-8 can hold it. */
 function textRules(min: number, max: number, each = false): PropertyDecorator[] {
   const of = each ? 'each entry of $property' : '$property';
@@ -245,7 +251,7 @@ function textRules(min: number, max: number, each = false): PropertyDecorator[] 
     rule(
       'length',
       `${of} must have ${min} to ${max} characters.`,
-      (value) => length(value, min, max),
+      (value) => hasLength(value, min, max),
       options,
     ),
     rule(
@@ -339,7 +345,9 @@ export function GivenPassword(options: FieldOptions = {}): PropertyDecorator {
     { type: 'string', format: 'password', minLength: 1, maxLength: 256 },
     [
       rule('text', '$property must be a text.', isText),
-      rule('length', '$property must have 1 to 256 characters.', (value) => length(value, 1, 256)),
+      rule('length', '$property must have 1 to 256 characters.', (value) =>
+        hasLength(value, 1, 256),
+      ),
     ],
   );
 }
