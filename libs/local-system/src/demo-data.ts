@@ -15,7 +15,7 @@ export interface DemoAccount {
 }
 
 /** Whose demo data there is, in the order in which it builds on each other. */
-const sources: readonly ServiceName[] = ['identity', 'mentorship'];
+const sources: readonly ServiceName[] = ['identity', 'mentorship', 'payments'];
 
 export interface DemoDataOptions {
   root: string;
@@ -34,15 +34,22 @@ export async function loadDemoData(options: DemoDataOptions): Promise<DemoAccoun
   if (known !== undefined) return known;
   options.onProgress('loading demo data');
   let accounts: DemoAccount[] = [];
+  // Each gets what the one before printed: payments makes the payments of mentorship's sessions.
+  let before = '';
   for (const service of sources) {
     const script = join(options.root, 'apps', service, 'dist', 'demo-data.js');
     if (!existsSync(script)) continue;
-    const { stdout } = await run(process.execPath, [script], {
+    const running = run(process.execPath, [script], {
       cwd: options.root,
       env: options.environmentOf(service),
       timeout: 180_000,
       maxBuffer: 16 * 1024 * 1024,
     });
+    // One that does not read may have ended before it was all written.
+    running.child.stdin?.on('error', () => undefined);
+    running.child.stdin?.end(before);
+    const { stdout } = await running;
+    before = stdout;
     accounts = [...accounts, ...accountsIn(stdout)];
   }
   await writeFile(file, `${JSON.stringify({ accounts }, null, 2)}\n`, { mode: 0o600 });

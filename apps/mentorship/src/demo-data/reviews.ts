@@ -1,5 +1,11 @@
+/** A text in English or Russian; a pair where Russian differs by its author: a man's words, a woman's words. */
+export type DemoText = string | readonly [man: string, woman: string];
+
 /** What demo mentees say, by rating; the first list is English, the second Russian. */
-export const demoComments: Record<3 | 4 | 5, readonly [readonly string[], readonly string[]]> = {
+export const demoComments: Record<
+  2 | 3 | 4 | 5,
+  readonly [readonly DemoText[], readonly DemoText[]]
+> = {
   5: [
     [
       'Exactly the push I needed. I left with a plan and three things to try the same evening.',
@@ -11,20 +17,23 @@ export const demoComments: Record<3 | 4 | 5, readonly [readonly string[], readon
     ],
     [
       'Отличная сессия, всё по делу и без воды.',
-      'Очень помогло с подготовкой, через неделю получил предложение.',
+      [
+        'Очень помогло с подготовкой, через неделю получил предложение.',
+        'Очень помогло с подготовкой, через неделю получила предложение.',
+      ],
       'Терпеливо разобрали мой код и нашли причину ошибки.',
-      'Ушла с ясным планом на месяц. Спасибо!',
+      ['Ушёл с ясным планом на месяц. Спасибо!', 'Ушла с ясным планом на месяц. Спасибо!'],
       'Объясняет так, что сложное становится очевидным.',
     ],
   ],
   4: [
     [
-      'Very helpful. An hour was a little short for all my questions.',
+      'Very helpful. The time was a little short for all my questions.',
       'Good advice and clear examples; I would have liked more practice.',
       'Solid session, we got through most of the agenda.',
     ],
     [
-      'Полезно, но часа оказалось мало.',
+      'Полезно, но времени оказалось мало.',
       'Хорошие советы, хотелось бы больше практики.',
       'Разобрали почти всё, что планировали.',
     ],
@@ -34,7 +43,23 @@ export const demoComments: Record<3 | 4 | 5, readonly [readonly string[], readon
       'Useful, though more general than I had hoped.',
       'Fine for a start; some answers stayed open.',
     ],
-    ['Неплохо, но ожидал больше конкретики.'],
+    [
+      ['Неплохо, но ожидал больше конкретики.', 'Неплохо, но ожидала больше конкретики.'],
+      'Для начала хорошо, но часть вопросов осталась без ответа.',
+    ],
+  ],
+  2: [
+    [
+      'We talked past each other; the topic was not what I had booked.',
+      'Started late and felt rushed. Some good hints all the same.',
+    ],
+    [
+      [
+        'Не совсем то, на что я рассчитывал: мало по моей теме.',
+        'Не совсем то, на что я рассчитывала: мало по моей теме.',
+      ],
+      'Начали с опозданием и многое не успели.',
+    ],
   ],
 };
 
