@@ -152,7 +152,7 @@ describe('a conversation', () => {
     bob.close();
   });
 
-  it('tells chat partners who comes and goes', async () => {
+  it('notifies chat partners who comes online and goes offline', async () => {
     const ann = await world.socketOf(13, gateway);
     ann.send({ type: 'message', recipient_id: 14, content: 'hello' });
     await ann.frame('ack');
@@ -207,7 +207,7 @@ describe('a device that was away', () => {
     back.close();
   });
 
-  it('is told when its position is of another epoch, and goes on from the end', async () => {
+  it('gets `recovered: false` when its position is of another epoch, and goes on from the end', async () => {
     const ann = await world.socketOf(23, gateway);
     const bob = await world.socketOf(24, gateway);
     ann.send({ type: 'message', recipient_id: 24, content: 'one' });
@@ -222,7 +222,7 @@ describe('a device that was away', () => {
 });
 
 describe('faults', () => {
-  it('heals when the process that committed a message died before telling anyone', async () => {
+  it('recovers when the process that committed a message died before it signalled the sockets', async () => {
     const ann = await world.socketOf(31, gateway);
     const bob = await world.socketOf(32, other);
     ann.send({ type: 'message', recipient_id: 32, content: 'before' });
@@ -230,10 +230,10 @@ describe('faults', () => {
 
     await end(chat);
     const mute = await world.startChat('mute');
-    ann.send({ type: 'message', recipient_id: 32, content: 'untold', client_id: 'u' });
+    ann.send({ type: 'message', recipient_id: 32, content: 'not signalled', client_id: 'u' });
     const ack = await ann.frame('ack', { client_id: 'u' });
     expect(ack).toMatchObject({ offset: 2 });
-    expect(await bob.frame('message', { content: 'untold' })).toMatchObject({ offset: 2 });
+    expect(await bob.frame('message', { content: 'not signalled' })).toMatchObject({ offset: 2 });
 
     await end(mute);
     chat = await world.startChat();

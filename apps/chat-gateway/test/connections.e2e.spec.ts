@@ -103,7 +103,7 @@ describe('the door', () => {
     });
   });
 
-  it('lets in pages of known origins only', async () => {
+  it('accepts pages of known origins only', async () => {
     const strict = await world.startGateway({
       PROFILE: 'production',
       PUBLIC_URL: 'https://mentorhub.example',

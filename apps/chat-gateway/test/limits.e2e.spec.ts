@@ -13,7 +13,7 @@ beforeAll(async () => {
 });
 afterAll(() => world.stop());
 
-/** Tries to connect as a client behind the proxy of this machine; resolves to the HTTP status, 101 when let in. */
+/** Tries to connect as a client behind the proxy of this machine; resolves to the HTTP status, 101 when accepted. */
 function knock(
   gateway: RunningGateway,
   clientAddress: string,

@@ -69,7 +69,7 @@ async function mixedLog(): Promise<DurableFrame[]> {
 }
 
 describe('the event log', () => {
-  it('takes up a notification once and tells the sockets after the commit', async () => {
+  it('logs a notification once and signals the sockets after the commit', async () => {
     const mentee = chat.listen(1);
     const envelope = {
       id: randomUUID(),
@@ -122,7 +122,7 @@ describe('the event log', () => {
     }
   });
 
-  it('drops the oldest entries and says so to who was away too long', async () => {
+  it('drops the oldest entries and answers `recovered: false` to users who were away too long', async () => {
     await Promise.all(Array.from({ length: 120 }, (_, index) => post(4, 5, `m${index}`)));
     await chat.service.app.get(LogTrimmer).sweep();
 
@@ -253,7 +253,7 @@ describe('the event log', () => {
     expect(await read(3)).toMatchObject({ recovered: true, frames: [{ content: 'next' }] });
   });
 
-  it('tells where many logs end', async () => {
+  it('answers where many logs end', async () => {
     await post(6, 7, 'hello');
     const { offsets } = await chat.requests.request(EventLog.heads, undefined, {
       user_ids: [6, 7, 888],
@@ -292,7 +292,7 @@ describe('presence', () => {
     expect(await report('g-unknown', [], [])).toMatchObject({ unknown_gateway: true });
   });
 
-  it('tells chat partners when the first device comes and the last one goes', async () => {
+  it('notifies chat partners when the first device connects and the last one disconnects', async () => {
     await post(12, 13, 'hello');
     await report('g1', [13], [], true);
     await report('g2', [], [], true);

@@ -22,7 +22,7 @@ export function caller(userId: number): Caller {
   return { user_id: userId, roles: ['student'], session_id: userId };
 }
 
-/** Frames told to a user, as a gateway hears them. */
+/** Frames signalled to a user, as a gateway receives them. */
 export interface Listener {
   readonly frames: { type: string }[];
   readonly messages: SignalledMessage[];

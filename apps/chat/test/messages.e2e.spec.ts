@@ -87,7 +87,7 @@ async function readsOf(chatId: number): Promise<ChatRead[]> {
 }
 
 describe('sending', () => {
-  it('stores a message, logs it for both and tells the sockets of both', async () => {
+  it('stores a message, logs it for both and signals the sockets of both', async () => {
     const sockets = chat.listen(1);
     await chat.connection.flush();
 
@@ -412,7 +412,7 @@ describe('order', () => {
 });
 
 describe('reading', () => {
-  it('counts what is unread, and tells both sides when it is read', async () => {
+  it('counts unread messages, and notifies both sides when they are read', async () => {
     const first = await post(31, 32, 'one');
     const second = await post(31, 32, 'two');
     await post(31, 32, 'three');
@@ -633,7 +633,7 @@ describe('history', () => {
 });
 
 describe('typing', () => {
-  it('is told to the other side of a chat, and to nobody before the first message', async () => {
+  it('is shown to the other side of a chat, and to nobody before the first message', async () => {
     const other = chat.listen(62);
     await chat.connection.flush();
     await chat.requests.request(Typing.show, caller(61), { recipient_id: 62 });

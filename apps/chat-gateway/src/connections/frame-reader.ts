@@ -41,7 +41,7 @@ export class FrameReader {
   private refused = 0;
   private signedIn = false;
   private working: Promise<void> | undefined;
-  private held = true;
+  private blocked = true;
   private finishing = false;
   private signInTimer: NodeJS.Timeout | undefined;
 
@@ -74,13 +74,13 @@ export class FrameReader {
       () => signOut(this.connection, 'Send {"type": "auth", "token": "…"} first, within 5 s.'),
       signInMs,
     );
-    this.release();
+    this.unblock();
   }
 
   /** The connection has been opened: frames are handled. */
   begin(): void {
     this.signedIn = true;
-    this.release();
+    this.unblock();
   }
 
   /** Handles nothing more, and resolves when the frame in hand is done. */
@@ -90,8 +90,8 @@ export class FrameReader {
     await this.working;
   }
 
-  private release(): void {
-    this.held = false;
+  private unblock(): void {
+    this.blocked = false;
     this.start();
   }
 
@@ -114,7 +114,7 @@ export class FrameReader {
   }
 
   private start(): void {
-    if (this.held || this.waiting.length === 0) return;
+    if (this.blocked || this.waiting.length === 0) return;
     this.working ??= this.work();
   }
 

@@ -19,7 +19,7 @@ export class OutgoingFrame<Frame extends ServerFrame = ServerFrame> {
 
   constructor(
     readonly frame: Frame,
-    /** Tells which post of which socket the message came from. */
+    /** The post, and its socket, that the message came with. */
     readonly origin?: string,
   ) {}
 
@@ -40,7 +40,7 @@ const maxQueued = 1000;
 /** A message on its way to being acknowledged. */
 interface Awaited {
   readonly origin: string;
-  readonly settle: () => void;
+  readonly resolve: () => void;
 }
 
 type Phase = 'opening' | 'live' | 'replaying' | 'closed';
@@ -159,9 +159,9 @@ export class Connection {
   acknowledge(send: (origin: string) => Promise<AckFrame>): Promise<void> {
     const origin = `${this.id}:${++this.sent}`;
     return new Promise((resolve, reject) => {
-      const awaited = { origin, settle: resolve };
+      const awaited = { origin, resolve };
       this.awaited = awaited;
-      this.settleByAnswer(awaited, send(origin)).then(resolve, reject);
+      this.acknowledgeByAnswer(awaited, send(origin)).then(resolve, reject);
     });
   }
 
@@ -197,13 +197,13 @@ export class Connection {
       const { client_id, id, chat_id, timestamp, offset } = frame;
       this.send({ type: 'ack', client_id, id, chat_id, timestamp, offset });
       this.awaited = undefined;
-      awaited.settle();
+      awaited.resolve();
     } else {
       this.write(outgoing.data);
     }
   }
 
-  private async settleByAnswer(awaited: Awaited, answer: Promise<AckFrame>): Promise<void> {
+  private async acknowledgeByAnswer(awaited: Awaited, answer: Promise<AckFrame>): Promise<void> {
     try {
       const ack = await answer;
       if (this.awaited === awaited) this.sendAck(ack);

@@ -87,14 +87,14 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   /**
    * Lets a socket follow its user's log, and resolves to where it starts. Listens first and asks for the end of the
    * log second, so that nothing falls between.
-   * @throws ApplicationError when the log cannot be asked
+   * @throws ApplicationError when the log cannot be read
    */
   async attach(connection: Connection, caller: Caller): Promise<LogPosition> {
     const feed = this.feedOf(caller.user_id);
     feed.connections.add(connection);
     try {
       const head = await this.requests.request(EventLog.head, caller, {});
-      // The connection may have been closed, and the feed with it, while the log was asked.
+      // The connection may have been closed, and the feed with it, during the request.
       if (feed.connections.has(connection) && feed.open(head)) this.noteGap(feed);
       return head;
     } catch (error) {
@@ -162,7 +162,7 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
         }
       } catch (error) {
         this.logger.warn(
-          `The ends of the event logs are not known; they are asked again. ${String(error)}`,
+          `The ends of the event logs are not known; they are requested again. ${String(error)}`,
         );
         return;
       }
@@ -257,7 +257,7 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
       feed.catchUp(page.frames);
       const { epoch, offset, after_message_id } = page;
       place = { epoch, offset, after_message_id };
-      if (!page.has_more) return feed.settle();
+      if (!page.has_more) return feed.markComplete();
     }
   }
 }

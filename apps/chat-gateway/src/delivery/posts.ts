@@ -73,7 +73,7 @@ export class Posts implements OnApplicationShutdown {
       const { answers } = await this.requests.request(Messages.post, undefined, {
         posts: batch.map(({ post }) => post),
       });
-      for (const [index, waiting] of batch.entries()) settle(waiting, answers[index]);
+      for (const [index, waiting] of batch.entries()) resolveOrReject(waiting, answers[index]);
     } catch (error) {
       for (const { reject } of batch) reject(error);
     } finally {
@@ -83,7 +83,7 @@ export class Posts implements OnApplicationShutdown {
   }
 }
 
-function settle({ post, resolve, reject }: Waiting, answer: PostAnswer | undefined): void {
+function resolveOrReject({ post, resolve, reject }: Waiting, answer: PostAnswer | undefined): void {
   if (!answer) reject(new ApplicationError('INTERNAL', 'The message was not answered.'));
   else if ('problem' in answer) reject(ApplicationError.fromProblem(answer.problem));
   else resolve({ type: 'ack', client_id: post.message.client_id, ...answer.ack });

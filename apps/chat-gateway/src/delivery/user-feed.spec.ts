@@ -45,7 +45,7 @@ it('hands frames to the sockets once and in order, however the signals arrive', 
           const missing = Array.from({ length: end - gap.offset }, (_, index) => index + 1);
           const frames = missing.map((index) => frame(gap.offset + index));
           feed.catchUp(frames);
-          feed.settle();
+          feed.markComplete();
         }
 
         expect(feed.gap).toBeUndefined();
@@ -78,14 +78,14 @@ it('sees from the end of the log that a signal was lost, and from a lower one th
   expect(feed.expect(6)).toBe(true);
   const missed = [frame(5), frame(6)];
   feed.catchUp(missed);
-  feed.settle();
+  feed.markComplete();
   expect(feed.gap).toBeUndefined();
   // Asked before frame 6 came.
   expect(feed.expect(5, 5)).toBe(false);
   expect(feed.expect(2, 6)).toBe(true);
 });
 
-it('tells every socket when the log cannot be continued', () => {
+it('notifies every socket when the log cannot be continued', () => {
   const feed = new UserFeed(1, 30);
   const { connection, offsets } = socket();
   feed.connections.add(connection);

@@ -13,12 +13,12 @@ const maxTypingPlaces = 100;
  */
 export class UserFeed {
   readonly connections = new Set<Connection>();
-  /** Where the ordered part ends; unknown until the log was asked once. */
+  /** Where the ordered part ends; unknown until the log was read once. */
   private position: LogPosition | undefined;
   private readonly ahead = new Map<number, OutgoingFrame<DurableFrame>>();
   /** The log is known to reach this far. */
   private expected = 0;
-  /** The log ended before our position when it was asked: it may have started anew. */
+  /** The log ended before our position when it was read: it may have started anew. */
   private doubtful = false;
   private readonly typedAt = new Map<string, number>();
 
@@ -66,8 +66,8 @@ export class UserFeed {
   }
 
   /**
-   * Takes note of where the log ends; true when it must be read.
-   * @param before our own offset when the log was asked
+   * Stores where the log ends; true when it must be read.
+   * @param before our own offset when the request was sent
    */
   expect(offset: number, before = this.offset): boolean {
     if (!this.position) return false;
@@ -101,7 +101,7 @@ export class UserFeed {
   }
 
   /** The log was read to its end: nothing is missing. */
-  settle(): void {
+  markComplete(): void {
     this.expected = this.offset;
     this.doubtful = false;
   }
@@ -143,7 +143,7 @@ export class UserFeed {
 
   private startFrom({ epoch, offset }: LogPosition): void {
     this.position = { epoch, offset };
-    this.settle();
+    this.markComplete();
     this.drain();
   }
 

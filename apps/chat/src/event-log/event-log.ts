@@ -85,7 +85,7 @@ export class EventLog {
     // A log that was trimmed between the statements of a look is seen as it is by the next one.
     const slice = (await this.look(userId, from)) ?? (await this.look(userId, from));
     if (slice) return slice;
-    // Whoever reads here would meet the hole again and again, and what is after it would never be delivered.
+    // Every read from here would end at the hole, and entries after it would never be delivered.
     this.logger.error(
       `The event log of user ${userId} has a hole after ${from.offset}: its reader goes on from the end of the log.`,
     );

@@ -8,7 +8,7 @@ import { RecentClientIds } from './recent-client-ids.js';
 import type { NewMessage, StoredMessage } from './stored-message.js';
 import { type Waiting, WaitingMessages } from './waiting-messages.js';
 
-/** What became of a message. A `locked` one was not stored because someone else has locked a log of its chat. */
+/** The outcome of a message. A `locked` one was not stored because someone else has locked a log of its chat. */
 type Outcome =
   | { readonly kind: 'stored'; readonly stored: StoredMessage }
   | { readonly kind: 'duplicate' }
@@ -65,7 +65,7 @@ export class MessageWriter {
     });
   }
 
-  /** Waits for the end of the event loop's turn, so that what came in one packet is one batch. */
+  /** Waits for the end of the event loop's turn, so that the messages of one packet are one batch. */
   private schedule(): void {
     if (this.scheduled || this.inFlight) return;
     this.scheduled = true;
@@ -81,27 +81,27 @@ export class MessageWriter {
    */
   private async run(): Promise<void> {
     this.inFlight = true;
-    let settleLast: (() => void) | undefined;
+    let finishLast: (() => void) | undefined;
     while (this.waiting.size > 0) {
       const batch = this.waiting.take(performance.now());
       if (batch.length === 0) {
-        settleLast?.();
-        settleLast = undefined;
+        finishLast?.();
+        finishLast = undefined;
         await this.pause();
         continue;
       }
       const storing = this.storeBatch(batch.map(({ message }) => message));
       await turn();
-      settleLast?.();
+      finishLast?.();
       const outcomes = await storing;
-      this.holdLocked(batch, outcomes);
-      settleLast = () => this.settle(batch, outcomes);
+      this.deferLocked(batch, outcomes);
+      finishLast = () => this.finish(batch, outcomes);
     }
     this.inFlight = false;
-    settleLast?.();
+    finishLast?.();
   }
 
-  /** Until those who are held back may be tried again, or another message arrives. */
+  /** Until deferred messages may be tried again, or another message arrives. */
   private async pause(): Promise<void> {
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, this.waiting.pauseMs(performance.now()));
@@ -113,12 +113,12 @@ export class MessageWriter {
     this.endPause = undefined;
   }
 
-  /** What became of each message of a batch. Never rejects. */
+  /** The outcome of each message of a batch. Never rejects. */
   private async storeBatch(batch: readonly NewMessage[]): Promise<Outcome[]> {
     try {
       return await this.tryToStore(batch);
     } catch (error) {
-      // What passes by itself, or holds up everyone, would only be met again; a value that is refused is one message's.
+      // A fault that passes or concerns all would only occur again; a refused value concerns one message.
       const { status = 0 } = classifyDatabaseError(error) ?? {};
       if (batch.length === 1 || status >= 500) {
         return batch.map(() => ({ kind: 'failed', error }));
@@ -194,10 +194,10 @@ export class MessageWriter {
     });
   }
 
-  /** Has messages tried again whose logs were locked; those that were locked too long fail. */
-  private holdLocked(batch: readonly Waiting[], outcomes: Outcome[]): void {
+  /** Defers messages whose logs were locked; those that were locked too long fail. */
+  private deferLocked(batch: readonly Waiting[], outcomes: Outcome[]): void {
     const now = performance.now();
-    const held = batch.filter((waiting, index) => {
+    const deferred = batch.filter((waiting, index) => {
       if (outcomes[index]?.kind !== 'locked') return false;
       waiting.lockedSince ??= now;
       if (now - waiting.lockedSince < maxLockedMs) return true;
@@ -207,11 +207,11 @@ export class MessageWriter {
       outcomes[index] = { kind: 'failed', error };
       return false;
     });
-    if (held.length > 0) this.waiting.hold(held, now);
+    if (deferred.length > 0) this.waiting.defer(deferred, now);
   }
 
-  /** Signals what was stored, and resolves or rejects those that wait; not those that are held back. */
-  private settle(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
+  /** Signals the stored messages, and resolves or rejects the senders' promises; deferred messages keep waiting. */
+  private finish(batch: readonly Waiting[], outcomes: readonly Outcome[]): void {
     try {
       this.signals.publish(
         outcomes.flatMap((outcome) => (outcome.kind === 'stored' ? outcome.stored : [])),

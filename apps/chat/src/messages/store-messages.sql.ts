@@ -10,14 +10,14 @@ import { messageSent } from '@mentorhub/contracts';
  *
  * Answers one row with what the messages got, in their order: ids, senders' usernames, offsets in the two users' logs;
  * and when they were sent. Fails as a whole when a (sender, client id) exists already. Stores nothing when someone else
- * has locked one of the logs, and answers which of them were free: to wait would hold up everyone in the batch.
+ * has locked one of the logs, and answers which of them were free: waiting would delay everyone in the batch.
  *
  * Why it is safe side by side, in any number of replicas:
  * - `logs` takes the log rows of all users in the order of their ids, before anything else is locked, so two batches
  *   cannot wait for each other in a circle; receipts and notifications lock in the same order.
- * - Message ids are drawn after that (`placed` and `clock` need `logs`), so a statement that holds a chat's logs draws
- *   higher ids than those that held them before: the order of ids, of offsets and of `sent_at` is the same for all.
- * - The caller says who is in a chat, which never changes. Whoever is in a chat has a log.
+ * - Message ids are drawn after that (`placed` and `clock` need `logs`), so a statement that has locked a chat's logs
+ *   draws higher ids than those before: the order of ids, of offsets and of `sent_at` is the same for all.
+ * - The caller says who is in a chat, which never changes. Every user of a chat has a log.
  *
  * One event reports the whole batch, under the id of its first message; a trace of one of them leads to it. Its JSON is
  * put together as text: the functions for that take as long as all the rest of the event.

@@ -21,9 +21,9 @@ it('gives batches of 200, in the order of arrival', () => {
   expect(messages.size).toBe(0);
 });
 
-it('lets others pass those that are held back, and nobody of their own chat', () => {
+it('lets other chats overtake deferred messages, and nothing of their own chat', () => {
   const messages = new WaitingMessages();
-  messages.hold([waiting(1, 'a'), waiting(1, 'b')], 0);
+  messages.defer([waiting(1, 'a'), waiting(1, 'b')], 0);
   messages.push(waiting(1, 'c'));
   messages.push(waiting(2, 'x'));
   expect(messages.pauseMs(0)).toBe(0);
@@ -35,19 +35,19 @@ it('lets others pass those that are held back, and nobody of their own chat', ()
   expect(messages.size).toBe(0);
 });
 
-it('keeps room for others when very many are held back, and gives every chat its turn', () => {
+it('keeps room for others when very many are deferred, and gives every chat its turn', () => {
   const messages = new WaitingMessages();
-  messages.hold(
-    Array.from({ length: 150 }, (_, index) => waiting(1, `held ${index}`)),
+  messages.defer(
+    Array.from({ length: 150 }, (_, index) => waiting(1, `deferred ${index}`)),
     0,
   );
-  messages.hold([waiting(3, 'of a third')], 0);
+  messages.defer([waiting(3, 'of a third')], 0);
   for (let number = 0; number < 150; number++) messages.push(waiting(2, `free ${number}`));
 
   const batch = messages.take(10);
   expect(batch).toHaveLength(200);
-  expect(texts(batch.slice(0, 2))).toEqual(['held 0', 'held 1']);
+  expect(texts(batch.slice(0, 2))).toEqual(['deferred 0', 'deferred 1']);
   expect(texts(batch.slice(100, 101))).toEqual(['free 0']);
-  messages.hold(batch.slice(0, 100), 10);
-  expect(texts(messages.take(20)).slice(0, 2)).toEqual(['of a third', 'held 0']);
+  messages.defer(batch.slice(0, 100), 10);
+  expect(texts(messages.take(20)).slice(0, 2)).toEqual(['of a third', 'deferred 0']);
 });

@@ -1,6 +1,6 @@
 import type { NewMessage, StoredMessage } from './stored-message.js';
 
-/** A message that waits to be stored, and who waits for it. */
+/** A message to be stored, and the promise of its sender. */
 export interface Waiting {
   readonly message: NewMessage;
   /** Takes `undefined` for a duplicate. */
@@ -11,41 +11,41 @@ export interface Waiting {
 }
 
 const maxBatch = 200;
-/** Of these, so that those who wait for a lock cannot keep out everyone else. */
-const maxHeldInBatch = maxBatch / 2;
-/** Another replica stores a batch in less; a transaction that takes longer is not asked for all the time. */
+/** At most so many deferred ones in a batch, so that locked logs do not block all other chats. */
+const maxDeferredInBatch = maxBatch / 2;
+/** Another replica usually stores its batch, and unlocks the logs, in less. */
 const retryMs = 10;
 
 /**
- * The messages that wait to be stored, in their order. Those whose logs were locked are held back, with all that follow
- * in their chats, and tried again some milliseconds later; the others pass them.
+ * The messages to be stored, in order. Those whose logs were locked are deferred, with all later ones of their chats,
+ * and tried again some milliseconds later; messages of other chats may overtake them.
  */
 export class WaitingMessages {
   private readonly queue: Waiting[] = [];
-  private readonly held = new Map<number, Waiting[]>();
-  private heldCount = 0;
+  private readonly deferred = new Map<number, Waiting[]>();
+  private deferredCount = 0;
   private retryAt = 0;
 
   get size(): number {
-    return this.queue.length + this.heldCount;
+    return this.queue.length + this.deferredCount;
   }
 
   push(waiting: Waiting): void {
     this.queue.push(waiting);
   }
 
-  /** Takes the next batch; empty when all that wait are held back for now. @param now milliseconds */
+  /** Takes the next batch; empty while all are deferred. @param now milliseconds */
   take(now: number): Waiting[] {
-    if (this.heldCount === 0) return this.queue.splice(0, maxBatch);
-    const batch = now < this.retryAt ? [] : this.takeHeld();
+    if (this.deferredCount === 0) return this.queue.splice(0, maxBatch);
+    const batch = now < this.retryAt ? [] : this.takeDeferred();
     let taken = 0;
     for (const waiting of this.queue) {
       if (batch.length === maxBatch) break;
       taken++;
-      const behind = this.held.get(waiting.message.chat.id);
+      const behind = this.deferred.get(waiting.message.chat.id);
       if (behind) {
         behind.push(waiting);
-        this.heldCount++;
+        this.deferredCount++;
       } else {
         batch.push(waiting);
       }
@@ -54,8 +54,8 @@ export class WaitingMessages {
     return batch;
   }
 
-  /** Takes back messages of a batch whose logs were locked; they go before the others of their chats. */
-  hold(messages: readonly Waiting[], now: number): void {
+  /** Puts back messages of a batch whose logs were locked; they go before the others of their chats. */
+  defer(messages: readonly Waiting[], now: number): void {
     const byChat = new Map<number, Waiting[]>();
     for (const waiting of messages) {
       const { id } = waiting.message.chat;
@@ -64,28 +64,28 @@ export class WaitingMessages {
       else byChat.set(id, [waiting]);
     }
     for (const [chatId, first] of byChat) {
-      const behind = this.held.get(chatId) ?? [];
+      const behind = this.deferred.get(chatId) ?? [];
       // At the end of the map, so that every chat has its turn.
-      this.held.delete(chatId);
-      this.held.set(chatId, [...first, ...behind]);
+      this.deferred.delete(chatId);
+      this.deferred.set(chatId, [...first, ...behind]);
     }
-    this.heldCount += messages.length;
+    this.deferredCount += messages.length;
     this.retryAt = now + retryMs;
   }
 
-  /** How long it makes no sense to take a batch, in milliseconds. */
+  /** Milliseconds until the next batch can be taken. */
   pauseMs(now: number): number {
     return this.queue.length > 0 ? 0 : Math.max(0, this.retryAt - now);
   }
 
-  private takeHeld(): Waiting[] {
+  private takeDeferred(): Waiting[] {
     const batch: Waiting[] = [];
-    for (const [chatId, messages] of this.held) {
-      batch.push(...messages.splice(0, maxHeldInBatch - batch.length));
-      if (messages.length === 0) this.held.delete(chatId);
-      if (batch.length === maxHeldInBatch) break;
+    for (const [chatId, messages] of this.deferred) {
+      batch.push(...messages.splice(0, maxDeferredInBatch - batch.length));
+      if (messages.length === 0) this.deferred.delete(chatId);
+      if (batch.length === maxDeferredInBatch) break;
     }
-    this.heldCount -= batch.length;
+    this.deferredCount -= batch.length;
     return batch;
   }
 }

@@ -20,7 +20,7 @@ import {
 import { DataSource, type EntityManager } from 'typeorm';
 import type { ChatConfig } from '../config.js';
 
-/** A report that is not taken: of a gateway without a lease, or older than the last one. */
+/** Why a report is refused: the gateway has no lease, or a newer report was stored. */
 type Refusal = 'unknown' | 'late';
 
 interface Change {
@@ -65,7 +65,7 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
     return this.periodic.stop();
   }
 
-  /** Takes note of who came to a gateway and who went, and renews its lease. */
+  /** Stores which users connected to a gateway and which left it, and renews its lease. */
   async report(report: PresenceReport): Promise<PresenceLease> {
     const { reset = false, came, went } = report;
     const renewal = !reset && came.length === 0 && went.length === 0;
@@ -133,7 +133,7 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
     };
   }
 
-  /** Forgets gateways whose lease has run out. */
+  /** Removes gateways whose lease has run out. */
   async expire(): Promise<void> {
     const [overdue] = await this.dataSource.query<{ exists: boolean }[]>(
       'SELECT EXISTS (SELECT FROM gateway_leases WHERE expires_at < $1) AS exists',
@@ -153,7 +153,7 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
           return usersOf(tx, gatewayIds);
         },
         async () => {
-          // Those and no others: whoever is on a gateway that expires only now must be seen to go.
+          // Only those read above: users of a gateway that expires just now must still be reported as offline.
           await tx.query('DELETE FROM gateway_leases WHERE gateway_id = ANY ($1)', [gatewayIds]);
         },
       ),
