@@ -7,6 +7,7 @@ import {
   notificationCreated,
   type NotificationView,
   Presence,
+  type PresenceFrame,
 } from '@mentorhub/contracts';
 import { FixedClock } from '@mentorhub/service-kit';
 import { jetstream } from '@nats-io/jetstream';
@@ -347,6 +348,23 @@ describe('presence', () => {
     expect(await onlineFor(47)).toEqual([46]);
     expect(await onlineFor(48)).toEqual([]);
     await report('g6', [], [], true);
+  });
+
+  it('dates what came later as later, whatever the clock of the replica says', async () => {
+    await post(51, 52, 'hello');
+    const friend = chat.listen(51);
+    await chat.connection.flush();
+
+    await report('g7', [52], [], true, 1);
+    const replica = await chat.startReplica(new FixedClock(new Date(Date.now() - 60_000)));
+    const presence = replica.app.get(PresenceService);
+    await presence.report({ gateway_id: 'g7', number: 2, came: [], went: [52] });
+
+    await vi.waitFor(() => expect(friend.frames).toHaveLength(2));
+    expect(friend.frames).toMatchObject([{ status: 'online' }, { status: 'offline' }]);
+    const [online = '', offline = ''] = friend.frames.map((frame) => (frame as PresenceFrame).at);
+    expect(Date.parse(offline)).toBeGreaterThan(Date.parse(online));
+    await replica.close();
   });
 
   it('counts the users of a gateway that fell silent as gone', async () => {

@@ -26,6 +26,8 @@ type Refusal = 'unknown' | 'late';
 interface Change {
   userId: number;
   status: PresenceFrame['status'];
+  /** When the change was made: later than every change before it, whichever replica made that and publishes it when. */
+  at: Date;
   /** Those who share a chat with the user; also who seems offline, for a socket may be open that is not reported yet. */
   audience: number[];
 }
@@ -218,24 +220,31 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
       if (!after.has(userId)) changes.push({ userId, status: 'offline' });
     }
     if (changes.length === 0) return [];
-    const audiences = await tx.query<{ user_id: number; audience: number[] }[]>(
-      `SELECT mine.user_id, array_agg(DISTINCT others.user_id) AS audience
+    const audiences = await tx.query<{ user_id: number; audience: number[]; at: Date }[]>(
+      `SELECT mine.user_id, array_agg(DISTINCT others.user_id) AS audience, clock_timestamp() AS at
        FROM participants AS mine
        JOIN participants AS others ON others.chat_id = mine.chat_id AND others.user_id <> mine.user_id
        WHERE mine.user_id = ANY ($1::int[])
        GROUP BY mine.user_id`,
       [changes.map(({ userId }) => userId)],
     );
-    const audienceOf = new Map(audiences.map((row) => [row.user_id, row.audience]));
-    return changes.map((change) => ({ ...change, audience: audienceOf.get(change.userId) ?? [] }));
+    const audienceOf = new Map(audiences.map((row) => [row.user_id, row]));
+    return changes.flatMap((change) => {
+      const known = audienceOf.get(change.userId);
+      return known ? { ...change, audience: known.audience, at: known.at } : [];
+    });
   }
 
   /** Publishes the changes to their audiences: some at a time, for a gateway that dies takes thousands offline. */
   private async publish(changes: readonly Change[]): Promise<void> {
-    const at = this.clock.now().toISOString();
     let published = 0;
-    for (const { userId, status, audience } of changes) {
-      const frame: PresenceFrame = { type: 'presence', user_id: userId, status, at };
+    for (const { userId, status, at, audience } of changes) {
+      const frame: PresenceFrame = {
+        type: 'presence',
+        user_id: userId,
+        status,
+        at: at.toISOString(),
+      };
       for (const other of audience) {
         this.signals.publish(userFrame, { frame }, other);
         if (++published % signalsPerTurn === 0) await turn();
