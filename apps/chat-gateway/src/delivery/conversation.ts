@@ -58,7 +58,7 @@ export class Conversation {
   /** Replays what the device missed. @throws FrameError `rate_limited` for a user who resumes all the time */
   async resume(connection: Connection, { epoch, offset }: ResumeFrame): Promise<void> {
     const caller = callerOf(connection);
-    if (this.feeds.find(caller.user_id)?.mayResume(performance.now()) === false) {
+    if (!this.feeds.mayResume(caller.user_id, performance.now())) {
       throw new FrameError('rate_limited', 'Too many resumes: wait some seconds and resume again.');
     }
     await connection.replay({ epoch, offset }, (from, write) =>

@@ -1,4 +1,10 @@
-import { type Caller, EventLog, type ReadLog, type RequestContract } from '@mentorhub/contracts';
+import {
+  type Caller,
+  EventLog,
+  type LogPosition,
+  type ReadLog,
+  type RequestContract,
+} from '@mentorhub/contracts';
 import type { NatsConnectionProvider, RequestClient, Signals } from '@mentorhub/messaging';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -17,7 +23,17 @@ function caller(userId: number): Caller {
 
 /** Feeds with a chat whose logs all end at `end`, and which takes 20 ms to read a page. */
 function startFeeds() {
-  const chat = { end: 0, reading: 0, most: 0, reads: 0, readers: new Map<number, number>() };
+  const chat = {
+    end: 0,
+    reading: 0,
+    most: 0,
+    reads: 0,
+    readers: new Map<number, number>(),
+    /** Answers to requests for the end of one log, where they are not the present end at once. */
+    heads: [] as Promise<LogPosition>[],
+    /** Answers for many logs that are lost, one for each request. */
+    lostAnswers: [] as Promise<never>[],
+  };
   async function read(userId: number, { offset }: ReadLog) {
     const ofUser = (chat.readers.get(userId) ?? 0) + 1;
     expect(ofUser).toBe(1);
@@ -43,10 +59,13 @@ function startFeeds() {
       actor: Caller | undefined,
       data: unknown,
     ) => {
-      if (contract.subject === EventLog.head.subject) return { epoch, offset: chat.end };
+      if (contract.subject === EventLog.head.subject) {
+        return chat.heads.shift() ?? { epoch, offset: chat.end };
+      }
       if (contract.subject === EventLog.read.subject) {
         return read(actor?.user_id ?? 0, data as ReadLog);
       }
+      await chat.lostAnswers.shift();
       const { user_ids: ids } = data as { user_ids: number[] };
       return { offsets: Object.fromEntries(ids.map((id) => [id, chat.end])) };
     },
@@ -122,6 +141,59 @@ describe('feeds', () => {
       expect(frames.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 5]);
       expect(frames.at(-1)).toMatchObject({ type: 'resumed', recovered: true });
     }
+    feeds.onApplicationShutdown();
+  });
+
+  it('place a socket where the feed began that another one opened meanwhile', async () => {
+    const { feeds, chat } = startFeeds();
+    const older = Promise.withResolvers<LogPosition>();
+    chat.heads.push(older.promise);
+    const [one, other] = [socket(), socket()];
+    for (const { connection } of [one, other]) connection.caller = caller(1);
+    const attached = feeds.attach(one.connection, caller(1));
+    chat.end = 12;
+    expect(await feeds.attach(other.connection, caller(1))).toEqual({ epoch, offset: 12 });
+    older.resolve({ epoch, offset: 10 });
+
+    expect(await attached).toEqual({ epoch, offset: 12 });
+    feeds.onApplicationShutdown();
+  });
+
+  it('compare the ends of the logs once more when the broker comes back while they are compared', async () => {
+    const { feeds, chat, reconnect } = startFeeds();
+    const { connection } = socket();
+    connection.caller = caller(1);
+    connection.start(await feeds.attach(connection, caller(1)));
+    const lost = Promise.withResolvers<never>();
+    chat.lostAnswers.push(lost.promise);
+    const comparing = feeds.compareHeads();
+    chat.end = 1;
+    reconnect();
+    await vi.advanceTimersByTimeAsync(600);
+    lost.reject(new Error('No answer came.'));
+    await comparing;
+    await vi.advanceTimersByTimeAsync(200);
+
+    expect(feeds.find(1)?.offset).toBe(1);
+    feeds.onApplicationShutdown();
+  });
+
+  it('count the resumes of a user who connects anew for each', async () => {
+    const { feeds } = startFeeds();
+    let resumed = 0;
+    for (let time = 0; time < 40; time++) {
+      const { connection } = socket();
+      connection.caller = caller(1);
+      connection.start(await feeds.attach(connection, caller(1)));
+      if (feeds.mayResume(1, performance.now())) resumed++;
+      feeds.detach(connection, 1);
+      await feeds.compareHeads();
+    }
+
+    expect(resumed).toBe(30);
+    expect(feeds.mayResume(2, performance.now())).toBe(true);
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect(feeds.mayResume(1, performance.now())).toBe(true);
     feeds.onApplicationShutdown();
   });
 });

@@ -24,6 +24,7 @@ import {
 } from '@nestjs/common';
 import type { ChatGatewayConfig } from '../config.js';
 import type { Connection } from './connection.js';
+import { TokenBucket } from '../limits/token-bucket.js';
 import { gapsFilled } from '../metrics.js';
 import { PresenceReporter } from '../presence/presence-reporter.js';
 import { UserFeed } from './user-feed.js';
@@ -54,6 +55,9 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   private gapTimer: NodeJS.Timeout | undefined;
   private reconnectTimer: NodeJS.Timeout | undefined;
   private comparing = false;
+  private compareAgain = false;
+  /** By user, and kept when the sockets close: a new connection for each resume does not get around the limit. */
+  private readonly resumes = new Map<number, TokenBucket>();
   private readonly gapFills = new Limiter<number>({ total: gapsAtOnce, perKey: 1 });
   private readonly replays: Limiter<number>;
   private readonly unwatch: () => void;
@@ -95,8 +99,9 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
     try {
       const head = await this.requests.request(EventLog.head, caller, {});
       // The connection may have been closed, and the feed with it, during the request.
-      if (feed.connections.has(connection) && feed.open(head)) this.noteGap(feed);
-      return head;
+      if (!feed.connections.has(connection)) return head;
+      if (feed.open(head)) this.noteGap(feed);
+      return feed.startOf(head);
     } catch (error) {
       this.detach(connection, caller.user_id);
       throw error;
@@ -136,15 +141,36 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
     });
   }
 
-  /** Finds what lost signals left behind: asks where the logs of all users here end. */
+  /** Whether a user may resume: a replay can be ten thousand frames. @param now milliseconds */
+  mayResume(userId: number, now: number): boolean {
+    const perMinute = this.config.WS_RESUMES_PER_MINUTE;
+    const bucket = this.resumes.get(userId) ?? new TokenBucket(perMinute, perMinute / 60, now);
+    this.resumes.set(userId, bucket);
+    return bucket.take(now);
+  }
+
+  /**
+   * Finds frames whose signals were lost: requests where the logs of all users here end. A call during a request repeats
+   * it afterwards, because its answer may be older than what was lost.
+   */
   async compareHeads(): Promise<void> {
+    this.forgetResumes(performance.now());
+    this.compareAgain = this.comparing;
     if (this.comparing) return;
     this.comparing = true;
     try {
-      await this.findGaps();
+      do {
+        this.compareAgain = false;
+        await this.findGaps();
+      } while (this.compareAgain);
     } finally {
       this.comparing = false;
     }
+  }
+
+  private forgetResumes(now: number): void {
+    for (const [userId, bucket] of this.resumes)
+      if (bucket.isFull(now)) this.resumes.delete(userId);
   }
 
   private async findGaps(): Promise<void> {
@@ -191,7 +217,7 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   private feedOf(userId: number): UserFeed {
     const known = this.entries.get(userId);
     if (known) return known.feed;
-    const feed = new UserFeed(userId, this.config.WS_RESUMES_PER_MINUTE);
+    const feed = new UserFeed(userId);
     const subscription = this.signals.subscribe(
       userFrame,
       ({ frame }) => {

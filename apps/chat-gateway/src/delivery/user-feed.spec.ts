@@ -32,7 +32,7 @@ it('hands frames to the sockets once and in order, however the signals arrive', 
         { minLength: 1 },
       ),
       (start, arrived) => {
-        const feed = new UserFeed(1, 30);
+        const feed = new UserFeed(1);
         const { connection, offsets } = socket();
         feed.connections.add(connection);
         feed.open({ epoch, offset: start });
@@ -59,7 +59,7 @@ it('hands frames to the sockets once and in order, however the signals arrive', 
 });
 
 it('keeps what arrives before the end of the log is known', () => {
-  const feed = new UserFeed(1, 30);
+  const feed = new UserFeed(1);
   const { connection, offsets } = socket();
   feed.connections.add(connection);
   feed.accept(frame(4));
@@ -71,7 +71,7 @@ it('keeps what arrives before the end of the log is known', () => {
 });
 
 it('sees from the end of the log that a signal was lost, and from a lower one that the log may be new', () => {
-  const feed = new UserFeed(1, 30);
+  const feed = new UserFeed(1);
   feed.open({ epoch, offset: 4 });
 
   expect(feed.expect(4)).toBe(false);
@@ -86,7 +86,7 @@ it('sees from the end of the log that a signal was lost, and from a lower one th
 });
 
 it('notifies every socket when the log cannot be continued', () => {
-  const feed = new UserFeed(1, 30);
+  const feed = new UserFeed(1);
   const { connection, offsets } = socket();
   feed.connections.add(connection);
   feed.open({ epoch, offset: 4 });
@@ -95,4 +95,16 @@ it('notifies every socket when the log cannot be continued', () => {
   feed.accept(frame(3));
 
   expect(offsets).toEqual([2, 3]);
+});
+
+it('reports that the log cannot be continued before it goes on after the end of the log', () => {
+  const feed = new UserFeed(1);
+  const { connection, offsets } = socket();
+  feed.connections.add(connection);
+  feed.open({ epoch, offset: 4 });
+  connection.start({ epoch, offset: 4 });
+  feed.accept(frame(10));
+  feed.lose({ epoch, offset: 9 });
+
+  expect(offsets).toEqual([9, 10]);
 });

@@ -1,5 +1,4 @@
 import type { Caller, DurableFrame, LiveFrame, LogPosition } from '@mentorhub/contracts';
-import { TokenBucket } from '../limits/token-bucket.js';
 import { type Connection, OutgoingFrame } from './connection.js';
 
 /** Frames kept that arrived ahead of a missing one; beyond, they are read from the log with it. */
@@ -15,6 +14,8 @@ export class UserFeed {
   readonly connections = new Set<Connection>();
   /** Where the ordered part ends; unknown until the log was read once. */
   private position: LogPosition | undefined;
+  /** Where the ordered part began: nothing before it was delivered to any socket. */
+  private start: LogPosition | undefined;
   private readonly ahead = new Map<number, OutgoingFrame<DurableFrame>>();
   /** The log is known to reach this far. */
   private expected = 0;
@@ -22,15 +23,7 @@ export class UserFeed {
   private doubtful = false;
   private readonly typedAt = new Map<string, number>();
 
-  private readonly resumes: TokenBucket;
-
-  /** @param resumesPerMinute of all its sockets together */
-  constructor(
-    readonly userId: number,
-    resumesPerMinute: number,
-  ) {
-    this.resumes = new TokenBucket(resumesPerMinute, resumesPerMinute / 60, performance.now());
-  }
+  constructor(readonly userId: number) {}
 
   /** Someone to ask the log as; all sockets of a feed have the same user. */
   get caller(): Caller | undefined {
@@ -79,7 +72,8 @@ export class UserFeed {
   /** Takes the answer of the log when a socket opens. True when frames are missing for the others. */
   open(head: LogPosition): boolean {
     if (!this.position) {
-      this.startFrom(head);
+      this.moveTo(head);
+      this.drain();
       return this.ahead.size > 0;
     }
     if (this.position.epoch !== head.epoch) {
@@ -89,6 +83,15 @@ export class UserFeed {
     return this.expect(head.offset);
   }
 
+  /**
+   * Where a socket begins whose request found the end of the log at `head`. When two sockets open at the same time, the
+   * feed may have started from a later end; what is between the two is in the log, but is not delivered.
+   */
+  startOf(head: LogPosition): LogPosition {
+    const { start } = this;
+    return start && start.epoch === head.epoch && start.offset > head.offset ? start : head;
+  }
+
   /** Takes frames that were read from the log. */
   catchUp(frames: readonly DurableFrame[]): void {
     for (const frame of frames) this.place(new OutgoingFrame<DurableFrame>(frame));
@@ -96,19 +99,15 @@ export class UserFeed {
 
   /** The log cannot be continued from here: every socket gets `recovered: false`. */
   lose(head: LogPosition): void {
-    this.startFrom(head);
+    this.moveTo(head);
     for (const connection of this.connections) connection.lose(head);
+    this.drain();
   }
 
   /** The log was read to its end: nothing is missing. */
   markComplete(): void {
     this.expected = this.offset;
     this.doubtful = false;
-  }
-
-  /** Whether a socket may resume: a replay can be ten thousand frames. @param now milliseconds */
-  mayResume(now: number): boolean {
-    return this.resumes.take(now);
   }
 
   /** Whether the user may be shown as typing again at this place: once per 2 s. @param now milliseconds */
@@ -141,10 +140,10 @@ export class UserFeed {
     for (const connection of this.connections) connection.deliver(outgoing);
   }
 
-  private startFrom({ epoch, offset }: LogPosition): void {
+  private moveTo({ epoch, offset }: LogPosition): void {
     this.position = { epoch, offset };
+    this.start = { epoch, offset };
     this.markComplete();
-    this.drain();
   }
 
   /** Emits what follows, and forgets what has passed. */
