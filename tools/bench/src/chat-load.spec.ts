@@ -61,7 +61,9 @@ class Chat {
   }
 
   private log(userId: number): { frame: object }[] {
-    return this.logs.getOrInsertComputed(userId, () => []);
+    const log = this.logs.get(userId) ?? [];
+    this.logs.set(userId, log);
+    return log;
   }
 
   private append(userId: number, frame: object): number {
