@@ -153,7 +153,7 @@ export const eventFilters: Record<Service, Partial<Record<Service, string>>> = {
   notifications: {
     identity: 'event.identity.user.*',
     mentorship: 'event.mentorship.>',
-    chat: 'event.chat.message.sent',
+    chat: 'event.chat.>',
     payments: 'event.payments.payment.*',
   },
   payments: { mentorship: 'event.mentorship.booking.*' },

@@ -5,7 +5,7 @@ import {
   type ReadLog,
   type RequestContract,
 } from '@mentorhub/contracts';
-import type { NatsConnectionProvider, RequestClient, Signals } from '@mentorhub/messaging';
+import type { NatsConnectionProvider, RequestClient, Signals } from '@mentorhub/messaging/client';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';

@@ -1,5 +1,5 @@
 import type { PresenceLease, PresenceReport } from '@mentorhub/contracts';
-import type { RequestClient } from '@mentorhub/messaging';
+import type { RequestClient } from '@mentorhub/messaging/client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PresenceReporter } from './presence-reporter.js';
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { Presence } from '@mentorhub/contracts';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient } from '@mentorhub/messaging/client';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
 
 /** A page that is loaded again leaves and comes back: nobody needs to know. */
