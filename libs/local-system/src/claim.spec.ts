@@ -12,7 +12,7 @@ describe('the claim on a data folder', () => {
     return () => rm(directory, { recursive: true, force: true });
   });
 
-  it('is refused while a process holds it, with the way out', async () => {
+  it('is refused while another process uses it, with a remedy', async () => {
     await claimFolder(directory);
     await expect(claimFolder(directory)).rejects.toThrow(
       /already running on the data in .*\(process \d+\)\.[^]*kill \d+[^]*DATA_DIRECTORY=/,

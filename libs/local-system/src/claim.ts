@@ -66,7 +66,7 @@ export async function folderHolder(directory: string): Promise<number | undefine
   }
 }
 
-/** A text that differs between two processes that had the same id; '' where it cannot be told. */
+/** A text that differs between two processes that had the same id; '' where it is unknown. */
 function birth(pid: number): string {
   try {
     if (process.platform === 'linux') {

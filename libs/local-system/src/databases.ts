@@ -11,7 +11,7 @@ export function hasOwnDatabases(environment: NodeJS.ProcessEnv): boolean {
   return serviceNames.every((service) => givenUrl(environment, service) !== undefined);
 }
 
-/** The URL that the user gave for a service; `server` tells that its database may have to be made. */
+/** The URL that the user gave for a service; with `server`, its database may have to be created. */
 function givenUrl(
   environment: NodeJS.ProcessEnv,
   service: ServiceName,

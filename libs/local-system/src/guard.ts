@@ -4,7 +4,7 @@ import { readFileSync } from 'node:fs';
 import { Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** How a guarded process is asked to stop before it is killed. */
+/** The signal that stops a guarded process before it is killed. */
 export type StopSignal = 'SIGINT' | 'SIGTERM';
 
 /**
@@ -51,7 +51,7 @@ for folder in $folders; do [ -n "$folder" ] && rm -rf "$folder"; done
 let reaperInput: Socket | undefined;
 
 /** The reaper's input, starting the reaper on first use. Windows has no shell for it and does without. */
-function tellReaper(line: string): void {
+function writeToReaper(line: string): void {
   if (process.platform === 'win32') return;
   if (reaperInput === undefined) {
     const child = spawn('sh', ['-c', reaper], {
@@ -78,16 +78,16 @@ function tellReaper(line: string): void {
 export function guard(child: ChildProcess, signal: StopSignal): void {
   const { pid } = child;
   if (pid === undefined) return;
-  tellReaper(`+ ${pid} ${signal.slice(3)}`);
-  child.once('exit', () => tellReaper(`- ${pid}`));
+  writeToReaper(`+ ${pid} ${signal.slice(3)}`);
+  child.once('exit', () => writeToReaper(`- ${pid}`));
 }
 
 /** Has `directory` removed when this process is gone, also when it had no time to do so itself. */
 export function removeAfterwards(directory: string): void {
-  tellReaper(`d ${directory}`);
+  writeToReaper(`d ${directory}`);
 }
 
-/** Whether a process with this id exists, whoever owns it. */
+/** Whether a process with this id exists, of any user. */
 export function isAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);

@@ -15,7 +15,7 @@ export interface FindNatsServerOptions {
   path?: string;
   /** Whether it may be fetched with apt-get when it is nowhere; default: true. */
   fetch?: boolean;
-  /** Told in a few words what takes time. */
+  /** Called with a short text before a step that takes time. */
   onProgress?: (message: string) => void;
 }
 

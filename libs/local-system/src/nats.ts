@@ -22,7 +22,7 @@ export interface NatsOptions {
    * port and the store it is given. Default: JetStream, and no users.
    */
   config?: (port: number, storeDirectory: string) => string;
-  /** Told when the process ends without having been asked to. */
+  /** Called when the process ends unexpectedly. */
   onCrash?: (reason: string) => void;
 }
 

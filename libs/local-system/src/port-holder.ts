@@ -6,8 +6,8 @@ import { commandLine } from './guard.js';
 const run = promisify(execFile);
 
 /**
- * Who listens on a TCP port, as `nginx (process 123)`; undefined when the operating system does not
- * tell us, as with processes of other users.
+ * Who listens on a TCP port, as `nginx (process 123)`; undefined when the operating system
+ * hides it, as with processes of other users.
  */
 export async function portHolder(port: number): Promise<string | undefined> {
   try {

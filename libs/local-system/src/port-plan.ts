@@ -114,7 +114,7 @@ async function takenPorts(
   const lines = await Promise.all(
     taken.map(async ({ variable, port }) => {
       const holder = (await portHolder(port)) ?? 'a process that this user may not see';
-      return `  ${port}  held by ${holder}  →  or set ${variable}=<another port>`;
+      return `  ${port}  in use by ${holder}  →  or set ${variable}=<another port>`;
     }),
   );
   return new StartProblem(

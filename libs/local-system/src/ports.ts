@@ -21,8 +21,8 @@ export function isPortFree(port: number, host = '127.0.0.1'): Promise<boolean> {
 }
 
 /**
- * A port that nobody listens on. Another process may take it before the caller does, so whoever
- * starts a server on it tries again with another one when it is taken.
+ * A port that nobody listens on. Another process may take it before the caller does, so
+ * code that starts a server on it tries again with another one when it is taken.
  */
 export async function freePort(host = '127.0.0.1'): Promise<number> {
   for (let tries = 0; tries < 100; tries += 1) {

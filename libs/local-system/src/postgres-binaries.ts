@@ -9,7 +9,7 @@ import { pathToFileURL } from 'node:url';
 import { cacheFolder } from './nats-server.js';
 import { StartProblem } from './problem.js';
 
-/** Whom PostgreSQL runs as; undefined: as whoever we are. */
+/** The user that PostgreSQL runs as; undefined: the current one. */
 export interface RunAs {
   uid: number;
   gid: number;
@@ -103,7 +103,7 @@ function unprivilegedUser(): RunAs {
 
 /**
  * npm packages hold no symbolic links, so the package lists its links in `pg-symlinks.json` and makes
- * them in an install script, which npm may have been told not to run. Without them PostgreSQL does
+ * them in an install script, which npm may be configured not to run. Without them PostgreSQL does
  * not find its libraries. Says whether all links are there in the end.
  */
 export function restoreSymlinks(native: string): boolean {

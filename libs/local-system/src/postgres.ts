@@ -35,7 +35,7 @@ export interface PostgresOptions {
    * `stop` removes the directory: for tests.
    */
   persistent: boolean;
-  /** Told when the server ends without having been asked to. */
+  /** Called when the server ends unexpectedly. */
   onCrash?: (reason: string) => void;
 }
 

@@ -1,14 +1,14 @@
-/** What keeps the system from starting, and the way out, in words for the person at the terminal. */
+/** A reason why the system cannot start, and the remedy, as text for the terminal. */
 export class StartProblem extends Error {
   override readonly name = 'StartProblem';
 
   constructor(
     message: string,
-    /** What to do about it; may have several lines. */
-    readonly wayOut: string,
+    /** What the user can do; may have several lines. */
+    readonly remedy: string,
     options?: ErrorOptions,
   ) {
-    super(`${message}\n${wayOut}`, options);
+    super(`${message}\n${remedy}`, options);
   }
 }
 

@@ -51,7 +51,7 @@ describe('a supervised process', () => {
     expect(crashes).toMatchObject([{ name: 'fixture', reason: 'SIGKILL', restartsIn: 10 }]);
   });
 
-  it('tells what it wrote last when it crashes', async () => {
+  it('reports its last output when it crashes', async () => {
     const crashes: Crash[] = [];
     supervise('console.log("one"); console.error("two"); process.exitCode = 3', {
       onCrash: (crash) => crashes.push(crash),

@@ -54,7 +54,7 @@ export interface Crash {
 export interface ProcessListener {
   /** Every line that the process writes. */
   onLine?(this: void, line: string): void;
-  /** The process ended without having been asked to. */
+  /** The process ended unexpectedly. */
   onCrash?(this: void, crash: Crash): void;
   /** The process was started, the first time or again. */
   onStart?(this: void, pid: number): void;
@@ -151,7 +151,7 @@ export class SupervisedProcess {
       forget();
       finish(error.message, true);
     });
-    // Not `close`: that waits for whoever inherited the output.
+    // Not `close`: that also waits for processes that inherited the output.
     child.once('exit', (code, signal) => {
       forget();
       // The last lines are still in the pipe.

@@ -47,7 +47,7 @@ export interface SystemOptions {
   readyTimeout?: number;
   /** Ends the start; everything that runs by then is stopped, and the start fails. */
   signal?: AbortSignal;
-  /** Told in a few words what is going on during the start. */
+  /** Called with a short text for each step of the start. */
   onProgress?(this: void, message: string): void;
   /** Every line that an app writes. `replica` counts from 0. */
   onLog?(this: void, app: AppName, replica: number, line: string): void;
@@ -102,7 +102,7 @@ export interface System {
  * unless the environment names servers, all apps in parallel, the edge in front. Needs a build.
  * Whatever crashes is started again. Nothing outlives this process.
  *
- * @throws {StartProblem} with the way out, after stopping what was already started.
+ * @throws {StartProblem} with a remedy, after stopping what was already started.
  */
 export async function startSystem(options: SystemOptions): Promise<System> {
   const release = await claimFolder(options.dataDirectory);

@@ -77,7 +77,7 @@ describe('a system of seven small apps', () => {
     await rm(root, { recursive: true, force: true });
   }, 60_000);
 
-  it('is the local profile, and says so when another one is asked for', async () => {
+  it('is the local profile, and refuses to start in another one', async () => {
     const elsewhere = await mkdtemp(join(tmpdir(), 'mentorhub-profile-'));
     const starting = startSystem({
       ...options,
@@ -133,7 +133,7 @@ describe('a system of seven small apps', () => {
     expect(mode & 0o777).toBe(0o600);
   });
 
-  it('starts a killed service again and says so', async () => {
+  it('starts a killed service again and reports it', async () => {
     const before = system.apps('chat')[0]?.pid;
     await system.kill('chat');
     await system.ready('chat');
@@ -160,7 +160,7 @@ describe('a system of seven small apps', () => {
       environment: { PORT_EDGE: String(port) },
     });
     await expect(second).rejects.toThrow(
-      new RegExp(`${port}  held by .*process ${process.pid}.*PORT_EDGE`),
+      new RegExp(`${port}  in use by .*process ${process.pid}.*PORT_EDGE`),
     );
   });
 

@@ -22,7 +22,7 @@ interface Frame {
 
 const ackStart = Buffer.from('{"type":"ack"');
 const messageStart = Buffer.from('{"type":"message"');
-const settleMs = 10_000;
+const drainMs = 10_000;
 
 const startsWith = (data: Buffer, start: Buffer): boolean =>
   data.length >= start.length && start.compare(data, 0, start.length) === 0;
@@ -58,9 +58,9 @@ function refuse({ type, code }: Frame): void {
   if (type === 'error') throw new Error(`The chat answered an error frame: ${code}.`);
 }
 
-/** Waits for what is still on its way after the load ended; false when it does not come. */
-async function settled(isDone: () => boolean): Promise<boolean> {
-  const limit = performance.now() + settleMs;
+/** Waits for messages still in flight after the load ended; false when they do not arrive. */
+async function drained(isDone: () => boolean): Promise<boolean> {
+  const limit = performance.now() + drainMs;
   while (!isDone()) {
     if (performance.now() > limit) return false;
     await delay(20);
@@ -106,7 +106,7 @@ export async function closedLoopChat(
   const elapsed = (performance.now() - started) / 1000;
   const done = Math.min(acknowledged - before.acknowledged, delivered - before.delivered);
   running = false;
-  const complete = await settled(() => acknowledged === sent && delivered === sent);
+  const complete = await drained(() => acknowledged === sent && delivered === sent);
   await close(sockets);
   if (!complete) {
     throw new Error(
@@ -277,7 +277,7 @@ export async function livelyChat(
         sum + [...device.written].filter((id) => !partnerOf(devices, index).has(id)).length,
       0,
     );
-  const complete = await settled(
+  const complete = await drained(
     () => devices.every((device) => device.isIdle) && (!recovers || missing() === 0),
   );
   await Promise.all(devices.map((device) => device.close()));
@@ -328,7 +328,7 @@ export async function pacedChat(
       }),
     );
   }
-  await settled(() => latencies.size === total);
+  await drained(() => latencies.size === total);
   await close(sockets);
   const missing = Array.from(dueAt.keys()).filter((message) => !latencies.has(message));
   if (missing.length > 0) {

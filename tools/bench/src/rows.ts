@@ -29,7 +29,7 @@ export type Order = 'ours first' | 'reference first';
 export interface Row {
   name: string;
   unit: string;
-  /** What has to be reached: a ratio to the reference, or a value of ours. Without one the row only tells. */
+  /** The bar: a ratio to the reference, or a value of ours. Without one the row only reports. */
   bar?: { ratio: number } | { atMost: number } | { atLeast: number };
   measure: (stack: Stack, people: readonly Actor[], order: Order) => Promise<Round>;
 }

@@ -82,7 +82,7 @@ export async function startStack(progress: (line: string) => void): Promise<Stac
       sent_at timestamptz NOT NULL DEFAULT now()
     )`);
   await reference.end();
-  // A broker of its own: the system's lets in nobody but its apps.
+  // A broker of its own: the system's accepts its apps only.
   const nats = await startNats({ directory: join(directory, 'reference-nats') });
   const [httpPort, relayPort] = [await freePort(), await freePort()];
   const urls = {

@@ -46,7 +46,7 @@ describe('the numbers at the end of the tests', () => {
   });
 });
 
-it('refuses a Node.js that is too old, with the way out', () => {
+it('refuses a Node.js that is too old, with a remedy', () => {
   expect(() => checkNode('18.20.4')).toThrow(/needs 20\.19 or newer[^]*nodejs\.org/);
   expect(() => checkNode('20.18.1')).toThrow(/This is Node\.js 20\.18\.1/);
   expect(() => checkNode('20.19.0')).not.toThrow();

@@ -74,7 +74,7 @@ export async function ensureInstalled() {
     : undefined;
   const missing =
     code === 0
-      ? 'npm ran, but the Node.js 26 that the project brings was not installed: npm may have been told not to run install scripts (npm config get ignore-scripts).'
+      ? 'npm ran, but the Node.js 26 that the project brings was not installed: npm may be configured not to run install scripts (npm config get ignore-scripts).'
       : undefined;
   throw new Problem(
     [known ?? network ?? missing ?? 'npm ci failed.', errors, `The whole output is in ${log}`]

@@ -6,7 +6,7 @@ import { fileURLToPath } from 'node:url';
 /** The root folder of the project. */
 export const root = dirname(dirname(dirname(dirname(fileURLToPath(import.meta.url)))));
 
-/** What keeps us from going on, with the way out, in words for the person at the terminal. */
+/** A reason why the start cannot go on, with a remedy, as text for the terminal. */
 export class Problem extends Error {}
 
 /** @param {string} text */

@@ -11,7 +11,7 @@ export interface Terminal {
 const palette = [36, 33, 35, 32, 34, 96, 95];
 const nameWidth = 'notifications'.length;
 
-/** Writes what happens in lines that can be told apart: our own, and those of each app. */
+/** Writes events in lines that differ by source: our own, and those of each app. */
 export class Reporter {
   private readonly startedAt = Date.now();
   private readonly colourOf = new Map<string, number>();

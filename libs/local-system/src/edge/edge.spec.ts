@@ -75,7 +75,7 @@ describe('the edge', () => {
     await expect(answer.text()).resolves.toBe('POST /api/v1/things?x=1 body');
   });
 
-  it('tells the gateway the client address itself and drops what the client claims', async () => {
+  it('forwards the client address it sees and drops the one that the client claims', async () => {
     const { url } = await serve((request, response) => {
       response.end(JSON.stringify(request.headers));
     });

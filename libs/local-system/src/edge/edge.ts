@@ -39,7 +39,7 @@ export interface Edge {
   close(): Promise<void>;
 }
 
-/** How often the replicas are asked whether they are ready. */
+/** How often the readiness of the replicas is checked. */
 const checkEvery = 500;
 
 /**
