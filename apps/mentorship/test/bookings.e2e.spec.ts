@@ -641,7 +641,7 @@ describe('payments', () => {
 });
 
 describe('time', () => {
-  it('takes the slot back from whoever does not pay within 15 minutes', async () => {
+  it('frees the slot when the mentee does not pay within 15 minutes', async () => {
     await fresh();
     const session = await mentorship.book(mentor, mentee);
     mentorship.clock.advance(15 * 60_000 - 1);
@@ -740,7 +740,7 @@ describe('time', () => {
     expect(await get(first!, mentor.actor)).toMatchObject({ booking_status: 'expired' });
   });
 
-  it('does not expire what was cancelled while payments was asked', async () => {
+  it('does not expire a booking that was cancelled during the request to payments', async () => {
     await fresh();
     const session = await mentorship.book(mentor, mentee);
     mentorship.clock.advance(15 * 60_000);

@@ -106,7 +106,7 @@ describe('the demo data', () => {
     expect(herWords.filter((author) => !women.includes(author))).toEqual([]);
   });
 
-  it('leaves room for whoever comes next', async () => {
+  it('leaves free slots for new bookings', async () => {
     const { id } = await mentorship.mentor();
     expect(id).toBe(51);
   });

@@ -45,7 +45,7 @@ const person = (user_id: number) => ({
 export class MentorshipFixture {
   readonly clock = new FixedClock(startOfTest);
   readonly replicas: RunningService[] = [];
-  /** What identity was asked, `people:7` or `contact:7`. */
+  /** The requests that identity got, `people:7` or `contact:7`. */
   readonly askedIdentity: string[] = [];
   /** Users whose email address identity calls not verified. */
   readonly unverified = new Set<number>();
@@ -80,7 +80,7 @@ export class MentorshipFixture {
       RUN_MIGRATIONS: 'true',
       DATABASE_URL_MENTORSHIP: database.url,
       NATS_URL: nats.url,
-      // Tests let time act when they say so.
+      // Tests decide when time acts.
       SWEEP_INTERVAL_MS: '600000',
       ...environment,
     };
@@ -247,13 +247,13 @@ export class MentorshipFixture {
   /** Publishes that a session was paid, as payments does, and waits until that is handled. Returns the payment's id. */
   async pay(session: SessionView, changes: Partial<PaymentSucceeded> = {}): Promise<string> {
     const payment = { kept: true, ...this.payment(session), ...changes };
-    await this.tell(paymentSucceeded, payment.payment_id, payment);
+    await this.publish(paymentSucceeded, payment.payment_id, payment);
     return payment.payment_id;
   }
 
   async refund(session: SessionView, paymentId: string, refundedMinor: number): Promise<void> {
     const payment = this.payment(session, { payment_id: paymentId });
-    await this.tell(paymentRefunded, paymentId, { ...payment, refunded_minor: refundedMinor });
+    await this.publish(paymentRefunded, paymentId, { ...payment, refunded_minor: refundedMinor });
   }
 
   payment(session: SessionView, changes: Partial<PaymentFact> = {}): PaymentFact {
@@ -271,12 +271,12 @@ export class MentorshipFixture {
   }
 
   /** Publishes an event as another service does, and waits until it is handled or has failed once. */
-  async tell<Data>(
+  async publish<Data>(
     event: EventContract<Data>,
     aggregateId: string | number,
     data: Data,
   ): Promise<void> {
-    const id = await this.neighbours.tell(event, aggregateId, data);
+    const id = await this.neighbours.publish(event, aggregateId, data);
     await eventually(`${event.type} to be handled`, async () => {
       const rows = await this.dataSource.query<unknown[]>(
         `SELECT FROM inbox WHERE event_id = $1 UNION ALL SELECT FROM inbox_retries WHERE event_id = $1`,

@@ -295,7 +295,7 @@ describe('the details of a mentor', () => {
 
   it('follow a change of name', async () => {
     const { id, actor } = await mentorship.mentor();
-    await mentorship.tell(userUpdated, actor.user_id, {
+    await mentorship.publish(userUpdated, actor.user_id, {
       user_id: actor.user_id,
       username: 'ada',
       full_name: 'Ada Lovelace',

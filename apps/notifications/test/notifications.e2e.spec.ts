@@ -220,7 +220,7 @@ describe('notifications', () => {
   /** Waits until every event published so far has been handled. */
   async function caughtUp(): Promise<void> {
     const marker = person();
-    await neighbours.tell(mentorApproved, marker, { mentor_id: 1, user_id: marker });
+    await neighbours.publish(mentorApproved, marker, { mentor_id: 1, user_id: marker });
     await notified(marker, 'mentor_approved');
     await eventually('the deferred notifications', async () => {
       const left = await data.query<unknown[]>(
@@ -252,7 +252,7 @@ describe('notifications', () => {
   }
 
   const register = (userId: number, locale: Locale = 'en', timezone = 'Europe/Berlin') =>
-    neighbours.tell(userRegistered, userId, {
+    neighbours.publish(userRegistered, userId, {
       user_id: userId,
       username: `user${userId}`,
       full_name: `Person ${userId}`,
@@ -264,7 +264,7 @@ describe('notifications', () => {
     });
 
   const say = (message_id: number, chat_id: number, sender: number, recipients: number[]) =>
-    neighbours.tell(messageSent, message_id, {
+    neighbours.publish(messageSent, message_id, {
       sent_at: new Date().toISOString(),
       messages: [
         {
@@ -286,15 +286,15 @@ describe('notifications', () => {
     );
 
   const readChats = (reads: ChatRead[]) =>
-    neighbours.tell(chatRead, reads[0]?.chat_id ?? 0, { reads });
+    neighbours.publish(chatRead, reads[0]?.chat_id ?? 0, { reads });
 
   /** Somebody with three unread notifications. */
   async function withThree(): Promise<number> {
     const user = person();
     await register(user);
     await notified(user, 'welcome');
-    await neighbours.tell(userEmailVerified, user, { user_id: user });
-    await neighbours.tell(mentorApproved, user, { mentor_id: 1, user_id: user });
+    await neighbours.publish(userEmailVerified, user, { user_id: user });
+    await neighbours.publish(mentorApproved, user, { mentor_id: 1, user_id: user });
     await notified(user, 'mentor_approved');
     return user;
   }
@@ -319,9 +319,9 @@ describe('notifications', () => {
       ]);
     });
 
-    it('the verification mail carries a link whose token rests nowhere else', async () => {
+    it('the verification mail carries a link whose token is stored nowhere else', async () => {
       const user = person();
-      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      await neighbours.publish(userVerificationRequested, user, { user_id: user });
       const mail = await mailTo(user, /Confirm your email address/);
       const link = `https://mentorhub.example/verify-email#token=token%2Fof%2B${user}`;
       expect(mail.text).toContain(link);
@@ -341,9 +341,9 @@ describe('notifications', () => {
       expect((await list(user)).items).toEqual([]);
     });
 
-    it('the verification mail comes in Russian to who reads Russian', async () => {
+    it('the verification mail is in Russian for users who chose Russian', async () => {
       const user = person('ru');
-      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      await neighbours.publish(userVerificationRequested, user, { user_id: user });
       expect((await mailTo(user, /Подтвердите адрес почты/)).text).toContain('Здравствуйте!');
     });
 
@@ -351,7 +351,7 @@ describe('notifications', () => {
       const user = person();
       const contact = contacts.get(user)!;
       contacts.set(user, { ...contact, full_name: 'Cheap Pills', email_verified: false });
-      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      await neighbours.publish(userVerificationRequested, user, { user_id: user });
       const mail = await mailTo(user, /Confirm your email address/);
       expect(mail.text).toMatch(/^Hello,\n/);
       expect(JSON.stringify(mail)).not.toContain('Cheap');
@@ -360,7 +360,7 @@ describe('notifications', () => {
     it('no other mail goes to an address that is not verified', async () => {
       const user = person();
       contacts.set(user, { ...contacts.get(user)!, email_verified: false });
-      await neighbours.tell(bookingConfirmed, 42, booking(person(), user));
+      await neighbours.publish(bookingConfirmed, 42, booking(person(), user));
       await notified(user, 'session_confirmed');
       await eventually('the mail to be given up', async () =>
         (await mailsOf(user)).every(({ state }) => state === 'failed') ? true : undefined,
@@ -372,7 +372,7 @@ describe('notifications', () => {
       const user = person();
       await register(user);
       await notified(user, 'welcome');
-      await neighbours.tell(userExpired, user, { user_id: user });
+      await neighbours.publish(userExpired, user, { user_id: user });
       await eventually('the notifications to be deleted', async () =>
         (await list(user)).items.length === 0 ? true : undefined,
       );
@@ -381,16 +381,16 @@ describe('notifications', () => {
 
     it('a verified address is acknowledged', async () => {
       const user = person();
-      await neighbours.tell(userEmailVerified, user, { user_id: user });
+      await neighbours.publish(userEmailVerified, user, { user_id: user });
       await expect(notified(user, 'email_verified')).resolves.toMatchObject({
         title: 'Your email address is confirmed',
       });
     });
 
-    it('who changes the language reads the next notification in it', async () => {
+    it('after a change of the language the next notification is in it', async () => {
       const user = person();
       await register(user, 'en');
-      await neighbours.tell(userUpdated, user, {
+      await neighbours.publish(userUpdated, user, {
         user_id: user,
         username: 'ada',
         full_name: 'Ada',
@@ -400,16 +400,16 @@ describe('notifications', () => {
         timezone: 'Asia/Vladivostok',
       });
       await caughtUp();
-      await neighbours.tell(bookingConfirmed, 42, booking(person(), user));
+      await neighbours.publish(bookingConfirmed, 42, booking(person(), user));
       const { body } = await notified(user, 'session_confirmed');
       expect(body).toMatch(/четверг, 26 ноября 2026.+22:00/);
     });
   });
 
   describe('a session', () => {
-    it('its mentor hears of a free one at once, by mail too, in the own zone', async () => {
+    it('its mentor is notified of a free one at once, by mail too, in the own time zone', async () => {
       const mentor = person('en', 'America/New_York');
-      await neighbours.tell(bookingRequested, 42, {
+      await neighbours.publish(bookingRequested, 42, {
         ...booking(mentor, person(), { payment_status: 'not_required' }),
         amount_due: null,
       });
@@ -421,25 +421,25 @@ describe('notifications', () => {
       await mailTo(mentor, /Ada Lovelace asks for a session/);
     });
 
-    it('its mentor hears of a priced one once it is paid, not before', async () => {
+    it('its mentor is notified of a priced one once it is paid, not before', async () => {
       const [mentor, mentee] = [person(), person()];
       const fact = booking(mentor, mentee, { payment_status: 'unpaid' });
-      await neighbours.tell(bookingRequested, 42, {
+      await neighbours.publish(bookingRequested, 42, {
         ...fact,
         amount_due: amountDue(mentor, mentee),
       });
       await caughtUp();
       expect((await list(mentor)).total).toBe(0);
 
-      await neighbours.tell(bookingPaid, 42, booking(mentor, mentee));
+      await neighbours.publish(bookingPaid, 42, booking(mentor, mentee));
       await notified(mentor, 'session_requested');
       await mailTo(mentor, /asks for a session/);
     });
 
-    it('its mentee hears of the confirmation and of the meeting link, by mail too', async () => {
+    it('its mentee is notified of the confirmation and of the meeting link, by mail too', async () => {
       const [mentor, mentee] = [person(), person()];
-      await neighbours.tell(bookingConfirmed, 42, booking(mentor, mentee));
-      await neighbours.tell(bookingMeetingLinkAdded, 42, booking(mentor, mentee));
+      await neighbours.publish(bookingConfirmed, 42, booking(mentor, mentee));
+      await neighbours.publish(bookingMeetingLinkAdded, 42, booking(mentor, mentee));
       await notified(mentee, 'session_confirmed');
       await notified(mentee, 'meeting_link_added');
       await mailTo(mentee, /Grace Hopper confirmed your session/);
@@ -452,7 +452,7 @@ describe('notifications', () => {
       ['mentee', 'mentor', 'Ada Lovelace cancelled your session'],
     ] as const)('cancelled by the %s, the %s hears of it', async (by, other, title) => {
       const [mentor, mentee] = [person(), person()];
-      await neighbours.tell(bookingCancelled, 42, {
+      await neighbours.publish(bookingCancelled, 42, {
         ...booking(mentor, mentee),
         cancelled_by: by,
         reason: null,
@@ -463,9 +463,9 @@ describe('notifications', () => {
       expect((await list(hears === mentor ? mentee : mentor)).total).toBe(0);
     });
 
-    it('cancelled by its mentee before it was paid, the mentor hears nothing', async () => {
+    it('cancelled by its mentee before it was paid, the mentor is not notified', async () => {
       const [mentor, mentee] = [person(), person()];
-      await neighbours.tell(bookingCancelled, 42, {
+      await neighbours.publish(bookingCancelled, 42, {
         ...booking(mentor, mentee, { payment_status: 'unpaid' }),
         cancelled_by: 'mentee',
         reason: null,
@@ -475,13 +475,13 @@ describe('notifications', () => {
       expect((await list(mentor)).total).toBe(0);
     });
 
-    it('its mentee hears that it has expired, and both that it is complete', async () => {
+    it('its mentee is notified that it has expired, and both that it is complete', async () => {
       const [mentor, mentee] = [person(), person()];
-      await neighbours.tell(bookingExpired, 42, {
+      await neighbours.publish(bookingExpired, 42, {
         ...booking(mentor, mentee, { payment_status: 'unpaid' }),
         refund_minor: 0,
       });
-      await neighbours.tell(bookingCompleted, 42, booking(mentor, mentee));
+      await neighbours.publish(bookingCompleted, 42, booking(mentor, mentee));
       await expect(notified(mentee, 'session_expired')).resolves.toMatchObject({
         body: expect.stringContaining('was not paid in time'),
       });
@@ -491,9 +491,9 @@ describe('notifications', () => {
       });
     });
 
-    it('missed by its mentor, both hear who was absent and what goes back', async () => {
+    it('missed by its mentor, both are notified of the absence and of the refund', async () => {
       const [mentor, mentee] = [person(), person()];
-      await neighbours.tell(bookingNoShow, 42, {
+      await neighbours.publish(bookingNoShow, 42, {
         ...booking(mentor, mentee, { status: 'no_show' }),
         absent_party: 'mentor',
         refund_minor: 300_000,
@@ -510,9 +510,9 @@ describe('notifications', () => {
       await mailTo(mentor, /reports that you missed/);
     });
 
-    it('missed by its mentee, both hear that nothing goes back', async () => {
+    it('missed by its mentee, both are notified that nothing is refunded', async () => {
       const [mentor, mentee] = [person(), person('ru')];
-      await neighbours.tell(bookingNoShow, 42, {
+      await neighbours.publish(bookingNoShow, 42, {
         ...booking(mentor, mentee, { status: 'no_show' }),
         absent_party: 'mentee',
         refund_minor: 0,
@@ -529,8 +529,8 @@ describe('notifications', () => {
     it('an event that is delivered many times notifies and mails once', async () => {
       const mentee = person();
       const fact = booking(person(), mentee);
-      const id = await neighbours.tell(bookingConfirmed, 42, fact);
-      for (let i = 0; i < 20; i++) await neighbours.tell(bookingConfirmed, 42, fact, id);
+      const id = await neighbours.publish(bookingConfirmed, 42, fact);
+      for (let i = 0; i < 20; i++) await neighbours.publish(bookingConfirmed, 42, fact, id);
       await caughtUp();
       await mailTo(mentee, /confirmed your session/);
       expect((await list(mentee)).total).toBe(1);
@@ -538,11 +538,15 @@ describe('notifications', () => {
     });
   });
 
-  it('a mentor hears of the approval, the rejection and a review', async () => {
+  it('a mentor is notified of the approval, the rejection and a review', async () => {
     const mentor = person('ru');
-    await neighbours.tell(mentorRejected, 5, { mentor_id: 5, user_id: mentor, reason: 'Short.' });
-    await neighbours.tell(mentorApproved, 5, { mentor_id: 5, user_id: mentor });
-    await neighbours.tell(reviewCreated, 9, {
+    await neighbours.publish(mentorRejected, 5, {
+      mentor_id: 5,
+      user_id: mentor,
+      reason: 'Short.',
+    });
+    await neighbours.publish(mentorApproved, 5, { mentor_id: 5, user_id: mentor });
+    await neighbours.publish(reviewCreated, 9, {
       review_id: 9,
       booking_id: 42,
       mentor_id: 5,
@@ -561,7 +565,7 @@ describe('notifications', () => {
     await mailTo(mentor, /Заявка ментора отклонена/);
   });
 
-  it('who pays gets a receipt, and hears of failures and refunds', async () => {
+  it('the payer gets a receipt, and is notified of failures and refunds', async () => {
     const user = person();
     const payment = {
       payment_id: 'pm_1',
@@ -572,9 +576,9 @@ describe('notifications', () => {
       currency: 'RUB',
       description: 'Interview',
     };
-    await neighbours.tell(paymentFailed, 'pm_1', payment);
-    await neighbours.tell(paymentSucceeded, 'pm_1', payment);
-    await neighbours.tell(paymentRefunded, 'pm_1', { ...payment, refunded_minor: 150_000 });
+    await neighbours.publish(paymentFailed, 'pm_1', payment);
+    await neighbours.publish(paymentSucceeded, 'pm_1', payment);
+    await neighbours.publish(paymentRefunded, 'pm_1', { ...payment, refunded_minor: 150_000 });
     const refund = await notified(user, 'payment_refunded');
     expect(refund.title.replaceAll(/\s/g, ' ')).toBe('Refund: RUB 1,500');
     expect(refund.data).toEqual({ payment_id: 'pm_1', session_id: 42 });
@@ -712,8 +716,8 @@ describe('notifications', () => {
     it('gets the notifications in it, in their order, once identity answers', async () => {
       const user = person('ru');
       away.add(user);
-      await neighbours.tell(userEmailVerified, user, { user_id: user });
-      await neighbours.tell(mentorApproved, user, { mentor_id: 1, user_id: user });
+      await neighbours.publish(userEmailVerified, user, { user_id: user });
+      await neighbours.publish(mentorApproved, user, { mentor_id: 1, user_id: user });
       await say(1, 77, person(), [user]);
       await caughtUp();
       expect((await list(user)).items).toEqual([]);
@@ -734,7 +738,7 @@ describe('notifications', () => {
     it('and about whom identity is silent delays no other, and keeps no transaction open', async () => {
       const readers = Array.from({ length: 12 }, silentPerson);
       for (const user of readers) {
-        await neighbours.tell(userEmailVerified, user, { user_id: user });
+        await neighbours.publish(userEmailVerified, user, { user_id: user });
       }
       const other = person();
       await register(other);
@@ -778,7 +782,7 @@ describe('notifications', () => {
     it('waits for identity and sends when it is back', async () => {
       const user = person();
       away.add(user);
-      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      await neighbours.publish(userVerificationRequested, user, { user_id: user });
       await eventually('a failed attempt', async () =>
         (await mailsOf(user)).find(({ failure }) => failure === 'SERVICE_UNAVAILABLE'),
       );
@@ -789,10 +793,10 @@ describe('notifications', () => {
       await mailTo(user, /Confirm your email address/);
     });
 
-    it('gives up after the last attempt and says so', async () => {
+    it('gives up after the last attempt and logs it', async () => {
       const user = person();
       away.add(user);
-      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      await neighbours.publish(userVerificationRequested, user, { user_id: user });
       for (const [index, delay] of retryDelaysMs.entries()) {
         await eventually(`attempt ${index + 1}`, async () =>
           (await mailsOf(user)).find(({ attempts, failure }) => attempts > index && failure),
@@ -809,7 +813,7 @@ describe('notifications', () => {
 
     it('does not try again for a user who is gone', async () => {
       const user = ++lastUser;
-      await neighbours.tell(userVerificationRequested, user, { user_id: user });
+      await neighbours.publish(userVerificationRequested, user, { user_id: user });
       const gone = await eventually('the end', async () =>
         (await mailsOf(user)).find(({ state }) => state === 'failed'),
       );

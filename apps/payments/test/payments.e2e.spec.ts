@@ -230,7 +230,7 @@ describe('payments', () => {
   describe('creating a payment', () => {
     it('a mentee gets a payment with the page to pay it at, once the event of the booking has arrived', async () => {
       const booking = due();
-      await neighbours.tell(bookingRequested, booking.booking_id, {
+      await neighbours.publish(bookingRequested, booking.booking_id, {
         ...fact(booking),
         amount_due: booking,
       });
@@ -472,7 +472,7 @@ describe('payments', () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
       await complete(id, 'succeed');
-      await neighbours.tell(bookingCancelled, booking.booking_id, cancelled(booking, 300_000));
+      await neighbours.publish(bookingCancelled, booking.booking_id, cancelled(booking, 300_000));
       await closed(booking);
 
       await expect(neighbours.ask(Payments.get, mentee, { id })).resolves.toMatchObject({
@@ -491,7 +491,7 @@ describe('payments', () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
       await complete(id, 'succeed');
-      await neighbours.tell(
+      await neighbours.publish(
         bookingCancelled,
         booking.booking_id,
         cancelled(booking, 150_000, { payment_status: 'partially_refunded' }),
@@ -511,7 +511,7 @@ describe('payments', () => {
         const booking = due();
         const { payment_id } = await pay(booking);
         await complete(payment_id, 'succeed');
-        await neighbours.tell(bookingNoShow, booking.booking_id, {
+        await neighbours.publish(bookingNoShow, booking.booking_id, {
           ...fact(booking, { status: 'no_show', payment_status: 'paid' }),
           absent_party,
           refund_minor,
@@ -528,7 +528,7 @@ describe('payments', () => {
     it('the pending payment expires', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
-      await neighbours.tell(bookingExpired, booking.booking_id, {
+      await neighbours.publish(bookingExpired, booking.booking_id, {
         ...fact(booking, { status: 'expired' }),
         refund_minor: 0,
       });
@@ -542,7 +542,7 @@ describe('payments', () => {
     it('money that comes after the end is captured and goes back in full', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
-      await neighbours.tell(bookingExpired, booking.booking_id, {
+      await neighbours.publish(bookingExpired, booking.booking_id, {
         ...fact(booking, { status: 'expired' }),
         refund_minor: 0,
       });
@@ -562,7 +562,7 @@ describe('payments', () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);
       await complete(id, 'succeed');
-      await neighbours.tell(bookingExpired, booking.booking_id, {
+      await neighbours.publish(bookingExpired, booking.booking_id, {
         ...fact(booking, { status: 'expired', payment_status: 'unpaid' }),
         refund_minor: 0,
       });
@@ -574,9 +574,9 @@ describe('payments', () => {
 
     it('an end that arrives before the beginning keeps the booking from being paid', async () => {
       const booking = due();
-      await neighbours.tell(bookingCancelled, booking.booking_id, cancelled(booking, 0));
+      await neighbours.publish(bookingCancelled, booking.booking_id, cancelled(booking, 0));
       await closed(booking);
-      await neighbours.tell(bookingRequested, booking.booking_id, {
+      await neighbours.publish(bookingRequested, booking.booking_id, {
         ...fact(booking),
         amount_due: booking,
       });
@@ -591,12 +591,12 @@ describe('payments', () => {
       const { payment_id: id } = await pay(booking);
       await complete(id, 'succeed');
       const event = cancelled(booking, 100_000, { payment_status: 'partially_refunded' });
-      const eventId = await neighbours.tell(bookingCancelled, booking.booking_id, event);
+      const eventId = await neighbours.publish(bookingCancelled, booking.booking_id, event);
       for (let i = 0; i < 5; i++) {
-        await neighbours.tell(bookingCancelled, booking.booking_id, event, eventId);
+        await neighbours.publish(bookingCancelled, booking.booking_id, event, eventId);
       }
       const marker = due();
-      await neighbours.tell(bookingRequested, marker.booking_id, {
+      await neighbours.publish(bookingRequested, marker.booking_id, {
         ...fact(marker),
         amount_due: marker,
       });
@@ -630,7 +630,7 @@ describe('payments', () => {
     it('keeps a booking whose event is still on its way from being paid', async () => {
       const booking = due();
       expect(await close(booking)).toEqual({ outcome: 'closed' });
-      await neighbours.tell(bookingRequested, booking.booking_id, {
+      await neighbours.publish(bookingRequested, booking.booking_id, {
         ...fact(booking),
         amount_due: booking,
       });

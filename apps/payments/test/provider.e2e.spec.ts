@@ -239,7 +239,7 @@ describe('a payment provider', () => {
     const { answer } = slow();
     const attempts = Promise.allSettled([pay(expiring), pay(ending)]);
     await ordered(2);
-    await neighbours.tell(bookingCancelled, ending.booking_id, cancelled(ending));
+    await neighbours.publish(bookingCancelled, ending.booking_id, cancelled(ending));
     clock.set(deadline);
     await service.app.get(PaymentExpiry).sweep();
     expect(await paymentsOf(expiring)).toMatchObject([{ status: 'expired' }]);
@@ -267,7 +267,7 @@ describe('a payment provider', () => {
     const { answer } = slow();
     const attempt = pay(booking).catch((error: unknown) => error);
     await ordered(1);
-    await neighbours.tell(bookingCancelled, booking.booking_id, cancelled(booking));
+    await neighbours.publish(bookingCancelled, booking.booking_id, cancelled(booking));
     await eventually('the payment to expire', async () =>
       (await paymentsOf(booking))[0]?.status === 'expired' ? true : undefined,
     );

@@ -18,7 +18,7 @@ import { connect, headers, type Msg, type NatsConnection } from '@nats-io/transp
 import { randomUUID, randomUUIDv7 } from 'node:crypto';
 import { eventually } from '@mentorhub/testing';
 
-/** The rest of the system as one service sees it: a gateway that asks, and services that tell and answer. */
+/** The rest of the system as one service sees it: a gateway with requests, and services that answer and publish. */
 export class Neighbours {
   private constructor(
     private readonly connection: NatsConnection,
@@ -37,8 +37,8 @@ export class Neighbours {
   }
 
   /**
-   * Asks as a gateway does.
-   * @param actor who asks; a number is the id of a user with the role `student`
+   * Sends a request as a gateway does.
+   * @param actor the principal; a number is the id of a user with the role `student`
    */
   ask<In, Out, A extends Access>(
     contract: RequestContract<In, Out, A>,
@@ -53,8 +53,8 @@ export class Neighbours {
     );
   }
 
-  /** Tells a fact as another service's relay does; waits until the stream has it. Returns the event's id. */
-  async tell<Data>(
+  /** Publishes an event as another service's relay does; waits until the stream has it. Returns the event's id. */
+  async publish<Data>(
     event: EventContract<Data>,
     aggregateId: string | number,
     data: Data,
@@ -106,7 +106,7 @@ export class Neighbours {
     return () => subscription.unsubscribe();
   }
 
-  /** Resolves when NATS has taken note of who answers and who no longer does. */
+  /** Resolves when NATS has processed all subscriptions and their ends. */
   flush(): Promise<void> {
     return this.connection.flush();
   }

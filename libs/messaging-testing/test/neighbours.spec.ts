@@ -37,11 +37,11 @@ describe('the neighbours of a service', () => {
     });
   });
 
-  it('tell facts as soon as there is a stream for them', async () => {
-    const telling = neighbours.tell(halved, 4, { n: 2 });
+  it('publish events as soon as there is a stream for them', async () => {
+    const publishing = neighbours.publish(halved, 4, { n: 2 });
     const { streams } = await jetstreamManager(connection);
     await streams.add({ name: 'EVENTS', subjects: ['event.>'] });
-    const id = await telling;
+    const id = await publishing;
     const stored = await streams.getMessage('EVENTS', { last_by_subj: halved.subject });
     expect(stored?.json()).toMatchObject({
       id,

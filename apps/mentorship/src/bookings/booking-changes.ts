@@ -20,7 +20,7 @@ import { BookingsRepository } from './bookings.repository.js';
 import { refundOnCancellation, refundOnNoShow } from './domain/refund.js';
 
 /**
- * Every change of a booking with its event, whoever causes it: a party, a payment or the clock. The
+ * Every change of a booking with its event, caused by a party, a payment or the clock. The
  * booking must be locked by the transaction; mentors are locked after bookings, never before.
  */
 @Injectable()

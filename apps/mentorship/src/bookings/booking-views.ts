@@ -92,7 +92,7 @@ function durationOf({ startsAt, endsAt }: BookingRecord): number {
   return (endsAt.getTime() - startsAt.getTime()) / 60_000;
 }
 
-/** Whoever holds the address may pay, so only the mentee gets it. */
+/** Anyone with this address may pay, so only the mentee gets it. */
 function paymentUrl(booking: BookingRecord, { viewerId, now, publicUrl }: Viewing): string | null {
   const amountDue = viewerId === booking.menteeUserId && isDue(booking, now);
   return amountDue ? `${publicUrl}/checkout/${booking.checkoutId}` : null;

@@ -25,7 +25,7 @@ import { can } from './booking.state-machine.js';
 import { type Present, sessionStatusOf } from './booking-views.js';
 import { type BookingSearch, BookingsRepository } from './bookings.repository.js';
 
-/** What the parties of a booking may do with it. Whoever is not a party is told that there is none. */
+/** What the parties of a booking may do with it. For anyone else it is `NOT_FOUND`. */
 @Injectable()
 export class BookingsService {
   constructor(
@@ -202,7 +202,7 @@ export class BookingsService {
     await this.changes.cancel(tx, booking, party, reason ?? null);
   }
 
-  /** Whoever is there reports that the other one is not. */
+  /** The party that is present reports that the other one is absent. */
   private async markNoShowAs(
     party: Party,
     tx: EntityManager,

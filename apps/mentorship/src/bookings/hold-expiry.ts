@@ -14,10 +14,10 @@ const pageSize = 40;
 
 type Decision = 'expired' | 'paid';
 
-/** What became of some holds. */
+/** How many holds ended in which way. */
 export interface HoldOutcomes {
   expired: number;
-  /** Paid in time; the event that says so is on its way. */
+  /** Paid in time; the event about it is on its way. */
   paid: number;
   /** Nobody knows: payments or the database did not answer. The holds stay, and the next sweep tries them again. */
   unanswered: number;
@@ -103,7 +103,7 @@ export class HoldExpiry {
     await this.bookings.resolvePeopleOf(booking.id);
     await this.transactions.run(async (tx) => {
       const current = await this.bookings.lock(tx, booking.id);
-      // Cancelled, or expired by another replica, while payments was asked.
+      // Cancelled, or expired by another replica, during the request to payments.
       if (!current || !isOverdueHold(current, this.clock.now())) return;
       await this.changes.expire(tx, [current]);
     });

@@ -44,7 +44,7 @@ export class ApplicationsService {
   ) {}
 
   /**
-   * Applies; whoever was rejected may apply again. Without a time zone it is that of the user's profile.
+   * Applies; rejected applicants may apply again. Without a time zone it is that of the user's profile.
    *
    * @throws ApplicationError `EMAIL_NOT_VERIFIED`, `ALREADY_MENTOR`, `VALIDATION_FAILED` with one error for each range that does not fit
    */

@@ -22,7 +22,7 @@ export class ReviewsService {
   constructor(private readonly outbox: Outbox) {}
 
   /**
-   * Publishes a review and counts it. The booking must be locked; that it has one review at most is held by the
+   * Publishes a review and counts it. The booking must be locked; that it has one review at most is ensured by the
    * constraint `reviews_booking`.
    */
   async publish(tx: EntityManager, review: NewReview): Promise<void> {
