@@ -28,7 +28,7 @@ export interface Catalogue {
   mails: {
     verifyEmail: (formats: Formats) => Letter;
     greeting: (name: string | undefined) => string;
-    /** The button of a mail that tells a notification. */
+    /** The button of a notification's mail. */
     open: string;
     /** Shown before an address to copy, for readers whose button does not work. */
     orCopy: string;

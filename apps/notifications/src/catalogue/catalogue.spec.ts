@@ -90,7 +90,7 @@ describe('the texts of notifications', () => {
       },
     ],
     [
-      'a cancellation says why and what comes back',
+      'a cancellation names the reason and the refund',
       () =>
         notificationText('session_cancelled', samples.session_cancelled, {
           locale: 'en',

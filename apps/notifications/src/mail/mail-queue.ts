@@ -6,7 +6,7 @@ import { AfterCommit } from '../after-commit.js';
 import type { NotificationParams } from '../notifications/notification-params.js';
 import type { MailParams, MailTemplate } from './mail-templates.js';
 
-/** A mail that this process has taken and must send before the lease ends. */
+/** A mail that this process has claimed and must send before the lease ends. */
 export interface ClaimedMail<T extends MailTemplate = MailTemplate> {
   id: number;
   user_id: number;
@@ -24,7 +24,7 @@ export const leaseMs = 120_000;
  *
  * A mail is sent at least once. It is claimed by a short transaction that pushes its next attempt beyond a lease, sent
  * outside of any transaction, and then marked. A process that dies in between leaves it to the next one after the
- * lease; what it had sent already is then sent twice, which is better than never.
+ * lease; a mail it had already sent is then sent twice, which is better than never.
  */
 @Injectable()
 export class MailQueue {

@@ -10,7 +10,7 @@ export type MailTemplate = keyof MailParams;
 
 /** Who reads it, as identity says when it is sent. */
 export interface Addressee {
-  /** Undefined in mails to an address that is not verified: whoever registered it may have written anything there. */
+  /** Undefined in mails to an address that is not verified: its registrant may have written anything there. */
   full_name?: string;
   locale: Locale;
   timezone: string;

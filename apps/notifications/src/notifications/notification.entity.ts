@@ -1,7 +1,7 @@
 import type { NotificationType, NotificationView } from '@mentorhub/contracts';
 import { Column, Entity, PrimaryGeneratedColumn } from 'typeorm';
 
-/** Something that a user was told, in the words of the moment. */
+/** A notification as it was shown to the user, in the wording of that time. */
 @Entity('notifications')
 export class Notification {
   @PrimaryGeneratedColumn('identity', { generatedIdentity: 'BY DEFAULT' })

@@ -14,7 +14,7 @@ import { Injectable } from '@nestjs/common';
 import { DataSource, IsNull, Not, type Repository } from 'typeorm';
 import { Notification, notificationView } from './notification.entity.js';
 
-/** What a user was told. Another's notifications are answered like unknown ones. */
+/** The notifications of a user. Those of others are answered like unknown ones. */
 @Injectable()
 export class NotificationsService {
   private readonly notifications: Repository<Notification>;

@@ -40,7 +40,7 @@ const unnotifiedSql = `
   )
   ORDER BY nth`;
 
-/** Stores notifications; each is published for the user's open sockets, and mailed where its type says so. */
+/** Stores notifications; each is published for the user's open sockets, and mailed where its type requires it. */
 @Injectable()
 export class Notify {
   constructor(
@@ -129,7 +129,7 @@ export class Notify {
     );
   }
 
-  /** Marks the notifications of chats as read, of messages up to the one that was read last; drops deferred ones. */
+  /** Marks the notifications of chats as read, of messages up to the last one read; drops deferred ones. */
   async markChatsRead(tx: EntityManager, reads: readonly ChatRead[]): Promise<void> {
     const values = [
       reads.map(({ user_id }) => user_id),

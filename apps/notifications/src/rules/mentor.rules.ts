@@ -11,13 +11,16 @@ import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { Notify } from '../notifications/notify.service.js';
 
-/** What mentors hear about being mentors. */
+/** What mentors are notified of as mentors. */
 @Controller()
 export class MentorRules {
   constructor(private readonly notify: Notify) {}
 
-  @OnEvent(mentorApproved)
-  async tellApprovedMentor({ data }: EventEnvelope<MentorFact>, tx: EntityManager): Promise<void> {
+  @OnEvent(mentorApproved, { key: 'MentorRules.tellApprovedMentor' })
+  async notifyApprovedMentor(
+    { data }: EventEnvelope<MentorFact>,
+    tx: EntityManager,
+  ): Promise<void> {
     await this.notify.send(tx, {
       userId: data.user_id,
       type: 'mentor_approved',
@@ -26,8 +29,8 @@ export class MentorRules {
     });
   }
 
-  @OnEvent(mentorRejected)
-  async tellRejectedMentorWhy(
+  @OnEvent(mentorRejected, { key: 'MentorRules.tellRejectedMentorWhy' })
+  async notifyRejectedMentor(
     { data }: EventEnvelope<MentorFact & { reason: string }>,
     tx: EntityManager,
   ): Promise<void> {

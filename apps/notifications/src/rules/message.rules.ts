@@ -31,7 +31,7 @@ export class MessageRules {
     );
   }
 
-  /** Whoever reads a chat has seen what the notification is about: the next message notifies again. */
+  /** A user who reads a chat has seen what the notification is about: the next message notifies again. */
   @OnEventBatch(chatRead)
   async markNotificationsOfReadChats(
     events: readonly EventEnvelope<{ reads: ChatRead[] }>[],

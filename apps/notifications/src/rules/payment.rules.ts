@@ -21,7 +21,7 @@ const ids = ({ payment_id, booking_id }: PaymentFact) => ({
   ...(booking_id === null ? {} : { session_id: booking_id }),
 });
 
-/** What users hear about their money. */
+/** What users are notified of about their payments. */
 @Controller()
 export class PaymentRules {
   constructor(private readonly notify: Notify) {}
@@ -36,8 +36,8 @@ export class PaymentRules {
     });
   }
 
-  @OnEvent(paymentFailed)
-  async tellOfFailedPayment(
+  @OnEvent(paymentFailed, { key: 'PaymentRules.tellOfFailedPayment' })
+  async notifyOfFailedPayment(
     { data }: EventEnvelope<PaymentFact>,
     tx: EntityManager,
   ): Promise<void> {
@@ -49,8 +49,8 @@ export class PaymentRules {
     });
   }
 
-  @OnEvent(paymentRefunded)
-  async tellOfRefund(
+  @OnEvent(paymentRefunded, { key: 'PaymentRules.tellOfRefund' })
+  async notifyOfRefund(
     { data }: EventEnvelope<PaymentFact & { refunded_minor: number }>,
     tx: EntityManager,
   ): Promise<void> {

@@ -104,13 +104,13 @@ describe('the SendGrid transport', () => {
     expect(await failure()).toMatchObject({ name: 'Error', code: 'SendGrid ECONNABORTED' });
   });
 
-  it('errors hold neither the address nor the key', async () => {
+  it('errors contain neither the address nor the key', async () => {
     reply = (response) =>
       response
         .writeHead(500, { 'content-type': 'application/json' })
         .end('{"errors":[{"message":"ada@example.com"}]}');
     const error = await failure();
-    const told = JSON.stringify(error, Object.getOwnPropertyNames(error));
-    expect(told).not.toMatch(/ada@example\.com|SG\.test/);
+    const text = JSON.stringify(error, Object.getOwnPropertyNames(error));
+    expect(text).not.toMatch(/ada@example\.com|SG\.test/);
   });
 });
