@@ -10,7 +10,7 @@ const production = {
 describe('the proxies whose X-Forwarded-For is believed', () => {
   it('must be named outside of the local profile', () => {
     expect(() => readConfig(production)).toThrow(/TRUSTED_PROXIES is missing/);
-    // The profile is local where PROFILE says so, and by nothing else.
+    // Only PROFILE makes the profile local.
     expect(() => readConfig({ ...production, PROFILE: '', NODE_ENV: 'development' })).toThrow(
       /TRUSTED_PROXIES is missing/,
     );

@@ -67,7 +67,7 @@ describe('the access log', () => {
     expect(text).not.toContain('secret-ticket');
   });
 
-  it('does not name a checkout, which whoever knows it may pay', async () => {
+  it('does not name a checkout, as anyone who knows its id may pay', async () => {
     const answer = await system.fetch('/checkout/co_secret123456');
     const line = await lineOf(answer.headers.get('x-request-id') ?? '', 'Access');
     expect(line.msg).toBe('GET /checkout/:id');

@@ -38,7 +38,7 @@ class LargeController {
   }
 }
 
-/** Settled at the end, so that the slow service can stop. */
+/** Resolved at the end, so that the slow service can stop. */
 let release: () => void = () => undefined;
 const released = new Promise<void>((resolve) => {
   release = resolve;
@@ -236,7 +236,7 @@ describe('a body that cannot be used', () => {
     expect(errors).toEqual([{ field: 'body', message: 'The body must be a JSON object.' }]);
   });
 
-  it('is told which fields are missing when it is empty', async () => {
+  it('names the missing fields when it is empty', async () => {
     const { errors } = await expectError(await post(''), 422, 'VALIDATION_FAILED');
     expect(errors.map(({ field }) => field)).toContain('mentor_id');
   });
@@ -307,7 +307,7 @@ describe('a token', () => {
     }
   });
 
-  it('is asked for where one is needed', async () => {
+  it('is required where a route needs it', async () => {
     const answer = await system.fetch('/api/v1/users/me');
     const { detail } = await expectError(answer, 401, 'UNAUTHENTICATED');
     expect(detail).toMatch(/Authorization: Bearer/);

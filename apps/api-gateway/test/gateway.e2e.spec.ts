@@ -308,7 +308,7 @@ const login = (headers: Record<string, string> = {}) =>
   });
 
 describe('signing in', () => {
-  it('tells identity the device, with the address the trusted proxy saw', async () => {
+  it('forwards the device to identity, with the address the trusted proxy saw', async () => {
     await login();
     await login({ 'x-forwarded-for': '203.0.113.9' });
     await login({ 'x-forwarded-for': '198.51.100.1, 203.0.113.9' });

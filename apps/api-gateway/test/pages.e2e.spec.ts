@@ -60,7 +60,7 @@ const page = (headers: Record<string, string> = {}) =>
   system.fetch('/checkout/co_abcdef123456', { headers });
 
 describe('the checkout page', () => {
-  it('shows what is due and two ways out, in English', async () => {
+  it('shows the amount due and two buttons, in English', async () => {
     const answer = await page();
     const text = await answer.text();
     expect(answer.headers.get('content-type')).toBe('text/html; charset=utf-8');
@@ -87,7 +87,7 @@ describe('the checkout page', () => {
     expect(policy).not.toContain('unsafe');
   });
 
-  it('brings a style that its policy lets in', async () => {
+  it('brings a style that its policy allows', async () => {
     const answer = await page();
     const [, style = ''] = /<style>([^]*)<\/style>/.exec(await answer.text()) ?? [];
     const policy = answer.headers.get('content-security-policy');

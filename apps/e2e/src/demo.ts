@@ -28,7 +28,7 @@ function summary(body: unknown): string {
 }
 
 function print({ actor, action, status, body }: Exchange): void {
-  // Waiting for a mail is asking again and again; the transcript tells the story, not the polling.
+  // Waiting for a mail is asking again and again; the transcript shows the story, not the polling.
   if (action.startsWith('GET /dev/mail')) return;
   const result = status === undefined ? '' : ` → ${status}`;
   const detail = typeof body === 'string' ? '' : ` ${summary(body)}`;
@@ -75,7 +75,7 @@ if (!(await isRunning())) {
 try {
   do await play();
   while (values.loop);
-  console.log('\nThe whole story held.');
+  console.log('\nEvery scene passed.');
 } catch (error) {
   console.error(`\n${error instanceof Error ? error.message : String(error)}`);
   process.exitCode = 1;

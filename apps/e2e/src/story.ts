@@ -14,7 +14,7 @@ export interface StoryOptions {
   baseUrl: string;
   /** An account with the role admin. */
   admin: Credentials;
-  /** Told of every exchange, for a transcript. */
+  /** Called with every exchange, for a transcript. */
   record?: (exchange: Exchange) => void;
 }
 
@@ -88,7 +88,7 @@ export function story({ baseUrl, admin: adminCredentials, record }: StoryOptions
   }
 
   /** The stored notification, the live frame and, where one is due, the mail. */
-  async function isTold(
+  async function isNotified(
     actor: Actor,
     socket: ActorSocket,
     type: string,
@@ -252,11 +252,11 @@ export function story({ baseUrl, admin: adminCredentials, record }: StoryOptions
           return current.payment_status === 'paid' ? current : undefined;
         });
         assert.equal(session.payment_url, null);
-        await isTold(mentee, menteeSocket, 'payment_received', {
+        await isNotified(mentee, menteeSocket, 'payment_received', {
           to: mailbox('mentee'),
           about: /payment/i,
         });
-        await isTold(mentor, mentorSocket, 'session_requested', {
+        await isNotified(mentor, mentorSocket, 'session_requested', {
           to: mailbox('mentor'),
           about: /session/i,
         });
@@ -276,7 +276,7 @@ export function story({ baseUrl, admin: adminCredentials, record }: StoryOptions
           { expect: 200 },
         );
         assert.equal(confirmed.status, 'confirmed');
-        await isTold(mentee, menteeSocket, 'session_confirmed', {
+        await isNotified(mentee, menteeSocket, 'session_confirmed', {
           to: mailbox('mentee'),
           about: /confirmed/i,
         });
@@ -291,7 +291,7 @@ export function story({ baseUrl, admin: adminCredentials, record }: StoryOptions
           { expect: 200 },
         );
         assert.equal(linked.meeting_url, 'https://zoom.us/j/1234567890');
-        await isTold(mentee, menteeSocket, 'meeting_link_added', {
+        await isNotified(mentee, menteeSocket, 'meeting_link_added', {
           to: mailbox('mentee'),
           about: /link/i,
         });

@@ -43,7 +43,7 @@ interface Attempt {
 const attemptsPerRoute = 24;
 const msPerRoute = 500;
 
-/** Signing out ends the session that everything else is asked in. */
+/** Signing out ends the session that all other requests need. */
 const comesLast = /logout|\/auth\/sessions\/\{id\}/;
 
 const hostileTexts = [

@@ -36,7 +36,7 @@ describe('the system with two replicas of each gateway', () => {
     return socket;
   }
 
-  describe('tells the story', () => {
+  describe('the story', () => {
     let scenes: ReturnType<typeof story>;
     // The scenes need the running system, their titles do not.
     const titles = story({ baseUrl: 'http://localhost', admin }).map(({ title }) => title);
@@ -56,7 +56,7 @@ describe('the system with two replicas of each gateway', () => {
   });
 
   describe('over both chat-gateways', () => {
-    it('people on different replicas reach each other, and the other devices of the sender hear it too', async () => {
+    it('people on different replicas reach each other, and the other devices of the sender get the message too', async () => {
       const [anna, boris] = [await signUp('anna'), await signUp('boris')];
       const [annaHere, annaThere, borisThere] = [
         await openAt(anna, 0),

@@ -14,7 +14,7 @@ import { checkoutPage } from './checkout.page.js';
 
 const checkoutId = { name: 'id', pattern: /^co_[\w-]{8,64}$/, example: 'co_4fJ2kQ9xTzR1' };
 
-/** The page of the sandbox payment provider. Whoever knows the unguessable id may pay. */
+/** The page of the sandbox payment provider. Anyone who knows the unguessable id may pay. */
 @ApiTags('Payments')
 @Controller('checkout')
 export class CheckoutController {

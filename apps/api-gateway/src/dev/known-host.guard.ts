@@ -20,7 +20,7 @@ export class KnownHostGuard implements CanActivate {
   /** @throws ApplicationError FORBIDDEN */
   canActivate(execution: ExecutionContext): boolean {
     const { headers } = execution.switchToHttp().getRequest<FastifyRequest>();
-    // What the edge was asked for; a page that gets here directly can only add a name, not replace its own.
+    // The host in the request to the edge; a page that gets here directly can only add a name, not replace its own.
     const forwarded = [headers['x-forwarded-host'] ?? []].flat().flatMap((list) => list.split(','));
     const hosts = [headers.host ?? '', ...forwarded];
     if (hosts.every((host) => this.isKnown(host.trim()))) return true;

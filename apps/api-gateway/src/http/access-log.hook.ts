@@ -16,7 +16,7 @@ export function addAccessLog(server: FastifyInstance): void {
   });
 }
 
-/** Whoever knows the id of a checkout may pay it, so only its route is named. */
+/** Anyone who knows the id of a checkout may pay it, so only its route is logged. */
 function loggedPath(url: string, route = ''): string {
   return route.startsWith('/checkout/') ? route : url.split('?', 1)[0]!.slice(0, 512);
 }
