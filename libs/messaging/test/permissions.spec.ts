@@ -296,7 +296,7 @@ describe('on a nats-server with a user for each app', () => {
     const { consumers } = await jetstreamManager(nc, { checkAPI: false });
     const filter = eventFilters.notifications[source] ?? '';
     const author = await intruder(source);
-    await jetstream(author.nc).publish(filter.replace('*', 'forged'), JSON.stringify(data));
+    await jetstream(author.nc).publish(filter.replace(/[*>]$/, 'forged'), JSON.stringify(data));
     const consumer = `notifications_${source}`;
     await consumers.add('EVENTS', {
       ...target,
