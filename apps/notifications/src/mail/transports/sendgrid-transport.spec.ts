@@ -110,7 +110,7 @@ describe('the SendGrid transport', () => {
         .writeHead(500, { 'content-type': 'application/json' })
         .end('{"errors":[{"message":"ada@example.com"}]}');
     const error = await failure();
-    const text = JSON.stringify(error, Object.getOwnPropertyNames(error));
-    expect(text).not.toMatch(/ada@example\.com|SG\.test/);
+    const serialized = JSON.stringify(error, Object.getOwnPropertyNames(error));
+    expect(serialized).not.toMatch(/ada@example\.com|SG\.test/);
   });
 });
