@@ -113,8 +113,9 @@ describe('no event is lost and no effect happens twice', () => {
   });
 
   it('when two replicas run: one relays, and hands over when it is stopped', async () => {
-    const [first, second] = [await start(), await start()];
+    const first = await start();
     await expect.poll(() => first.app.get(EventWorker).isLeader).toBe(true);
+    const second = await start();
     expect(second.app.get(EventWorker).isLeader).toBe(false);
     await addEvents(
       database,

@@ -1,7 +1,7 @@
 import { EventEmitter, once } from 'node:events';
 import { ApplicationError, event, type EventEnvelope } from '@mentorhub/contracts';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
-import { Controller } from '@nestjs/common';
+import { Controller, type Type } from '@nestjs/common';
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { DataSource, EntityManager } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -47,6 +47,16 @@ class BookingsController {
   }
 }
 
+/** Hides that one of its statements failed. */
+@Controller()
+class HidingController {
+  @OnEvent(thingHappened)
+  async hide(fact: EventEnvelope<Thing>, tx: EntityManager): Promise<void> {
+    await record('hide', fact, tx);
+    await tx.query('SELECT 1 / 0').catch(() => undefined);
+  }
+}
+
 /** As `classifyDatabaseError` does. */
 function classify(error: unknown): ApplicationError | undefined {
   return /terminat|not queryable|already released|ECONN/i.test(String(error))
@@ -87,12 +97,15 @@ describe('the events of an aggregate', () => {
     await nats.stop();
   });
 
-  async function start(options: ServiceMessagingOptions = {}): Promise<Fixture> {
+  async function start(
+    options: ServiceMessagingOptions = {},
+    controller: Type = BookingsController,
+  ): Promise<Fixture> {
     const service = await startService({
       databaseUrl: testDb.url,
       directUrl: testDb.directUrl,
       natsUrl: nats.url,
-      controllers: [BookingsController],
+      controllers: [controller],
       options: { classify, ...options },
     });
     services.push(service);
@@ -193,6 +206,22 @@ describe('the events of an aggregate', () => {
       .toEqual([2, 3]);
   });
 
+  it('are given up, not lost, when their handler hides that a statement of it failed', async () => {
+    await start({ retryDelaysMs: [] }, HidingController);
+    await addEvents(database, [
+      ['7', { n: 1 }],
+      ['7', { n: 2 }],
+    ]);
+    const deadLetter = {
+      handler: 'HidingController.hide',
+      error: expect.stringContaining('use a savepoint') as string,
+    };
+    await expect
+      .poll(() => database.query('SELECT handler, error FROM dead_letters'))
+      .toEqual([deadLetter, deadLetter]);
+    expect(await bookings()).toEqual([]);
+  });
+
   it('go on when the answer to a commit is lost', async () => {
     const service = await start();
     let lost = 0;
@@ -209,11 +238,9 @@ describe('the events of an aggregate', () => {
 
   it('are handled by the new leader alone once the former one has lost its lock', async () => {
     const handledBy: string[] = [];
-    const [first, second] = [
-      await start({ ackWaitMs: 30_000 }),
-      await start({ ackWaitMs: 30_000 }),
-    ];
+    const first = await start({ ackWaitMs: 30_000 });
     await expect.poll(() => first.app.get(EventWorker).isLeader).toBe(true);
+    const second = await start({ ackWaitMs: 30_000 });
     // The first leader has an event in hand, but has not begun its transaction when it loses the lock.
     const gate = new EventEmitter();
     const paused = once(gate, 'open');

@@ -200,9 +200,10 @@ export class Inbox {
     prepare: (tx: EntityManager) => Promise<readonly Call[]>,
   ): Promise<void> {
     const handled = await this.dataSource.transaction(async (tx) => {
-      await requireTerm(term, tx);
       const calls = await prepare(tx);
       await runHandlers(calls, tx);
+      // Last, as it fails in a transaction that is aborted, where a COMMIT rolls back and reports success.
+      await requireTerm(term, tx);
       return calls;
     });
     for (const { event, handler } of handled) {
@@ -333,11 +334,20 @@ async function claim(
   return results;
 }
 
-/** Holds off the next leader until the transaction ends. @throws NotLeaderError when there is one */
+/**
+ * Holds off the next leader until the transaction ends.
+ * @throws NotLeaderError when there is one; HandlerError when nothing can be committed
+ */
 async function requireTerm(term: Term, tx: EntityManager): Promise<void> {
-  const rows: unknown[] = await tx.query('SELECT FROM event_leadership WHERE term = $1 FOR SHARE', [
-    term,
-  ]);
+  let rows: unknown[];
+  try {
+    rows = await tx.query('SELECT FROM event_leadership WHERE term = $1 FOR SHARE', [term]);
+  } catch (error) {
+    if (!isAborted(error)) throw error;
+    throw new HandlerError(
+      'A handler went on after one of its statements had failed, which aborts the transaction: let the error through, or use a savepoint.',
+    );
+  }
   if (rows.length === 0) throw new NotLeaderError();
 }
 
@@ -354,6 +364,11 @@ function aggregateOf({ type, aggregate_id }: EventEnvelope): string {
 function refusedData(error: unknown): boolean {
   const { code } = error as { code?: unknown };
   return typeof code === 'string' && /^2[23]/.test(code);
+}
+
+/** An earlier statement of the transaction failed. */
+function isAborted(error: unknown): boolean {
+  return (error as { code?: unknown }).code === '25P02';
 }
 
 function stackOf(error: unknown): string | undefined {
