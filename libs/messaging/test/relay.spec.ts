@@ -121,13 +121,46 @@ describe('the relay', () => {
     expect(await parked()).toEqual([]);
   });
 
-  it('parks an event whose subject is none', async () => {
+  it.each([
+    ['has a space', 'event.mentorship.thing. happened'],
+    ['is longer than a line of the protocol', `event.mentorship.${'x'.repeat(5000)}`],
+  ])('parks an event whose subject %s', async (_what, subject) => {
     await start();
-    await addRow('event.mentorship.thing. happened', '7', { n: 1 });
+    await addRow(subject, '7', { n: 1 });
     await addEvents(database, [['7', { n: 2 }]]);
     await expect.poll(() => recorded(database)).toEqual([2]);
-    await expect.poll(parked).toMatchObject([{ subject: 'event.mentorship.thing. happened' }]);
+    await expect.poll(parked).toMatchObject([{ subject }]);
   });
+
+  it('publishes again what a lost stream had, though one statement could not', async () => {
+    const { app } = await start();
+    const { streams } = await jetstreamManager(app.get(NATS_CONNECTION));
+    await addEvents(database, [['7', { n: 1 }]]);
+    await expect.poll(() => recorded(database)).toEqual([1]);
+    // Two milliseconds for every tenth of 6000 rows are more than a statement may take.
+    await database.query(`
+      INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, published_at)
+      SELECT gen_random_uuid(), 'event.mentorship.mentor.seen', 'mentorship.mentor.seen', n, 1, '{}', now()
+      FROM generate_series(1, 6000) AS n;
+      CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$;
+      CREATE TRIGGER slow BEFORE UPDATE ON outbox FOR EACH ROW
+        WHEN (NEW.published_at IS NULL AND NEW.id % 10 = 0) EXECUTE FUNCTION take_time();
+      DO $$ BEGIN
+        EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET statement_timeout = 1000', current_database());
+      END $$;
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+    await nats.kill();
+    await nats.restart({ wipe: true });
+    const stored = () =>
+      streams.info('EVENTS').then(
+        ({ state }) => state.messages,
+        () => 0,
+      );
+    await expect.poll(stored, { timeout: 40_000 }).toBe(6001);
+    expect(await recorded(database)).toEqual([1]);
+  }, 60_000);
 
   it('parks an event that its NATS user may not publish, without waiting for an answer', async () => {
     await start(

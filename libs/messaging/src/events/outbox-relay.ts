@@ -10,7 +10,7 @@ import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { SpanKind, startSpan } from '../tracing.js';
 import { EventStream, StreamAwaitedError } from './event-stream.js';
-import { recoverTail } from './stream-loss.js';
+import { recoverTail, requeueAll } from './stream-loss.js';
 
 const ACK_TIMEOUT_MS = 5000;
 /** The stream is looked at this often although nothing hints that it changed. */
@@ -23,7 +23,8 @@ const CLEAN_BATCHES = 50;
 const PROBE_SIZE = 16;
 /** Bytes set aside for the headers, which count towards the size of a message. */
 const HEADER_BYTES = 512;
-const PUBLISHABLE = /^event(\.[^\s.*>]+)+$/;
+/** A server ends the connection of a client whose subject does not fit into its `max_control_line`, 4096 bytes. */
+const PUBLISHABLE = /^(?=.{1,255}$)event(\.[^\s.*>]+)+$/;
 const MESSAGE_TOO_LARGE = 10054;
 
 interface OutboxRow {
@@ -182,8 +183,9 @@ export class OutboxRelay {
       return failure;
     }
     try {
-      if (Date.now() >= this.checkStreamAt) await this.checkStream();
+      if (Date.now() >= this.checkStreamAt) await this.checkStream(signal);
     } catch (error) {
+      signal.throwIfAborted();
       await this.measure();
       this.report(error);
       return failure;
@@ -314,7 +316,7 @@ export class OutboxRelay {
     if (!PUBLISHABLE.test(subject)) {
       throw new UnpublishableError(
         'subject',
-        `${JSON.stringify(subject)} is no subject of the event stream: it must be "event." and words.`,
+        `${JSON.stringify(subject)} is no subject of the event stream: it must be "event." and words, of at most 255 characters.`,
       );
     }
     const limit = this.nats.connection.info?.max_payload ?? Infinity;
@@ -342,32 +344,27 @@ export class OutboxRelay {
    * within the horizon is put in line again, and the inboxes absorb what had been handled. The same goes for what a stream
    * has lost at its end.
    */
-  private async checkStream(): Promise<void> {
+  private async checkStream(signal: AbortSignal): Promise<void> {
     const created = await this.stream.ensure();
     const [known]: { created: string }[] = await this.dataSource.query(
       'SELECT created FROM outbox_stream WHERE name = $1',
       [EVENT_STREAM],
     );
     if (known?.created !== created) {
-      const [again]: { events: number }[] = await this.dataSource.query(
-        `WITH again AS (
-           UPDATE outbox SET published_at = NULL
-           WHERE published_at > now() - $3 * interval '1 ms' RETURNING 1
-         ), remembered AS (
-           INSERT INTO outbox_stream (name, created) VALUES ($1, $2)
-           ON CONFLICT (name) DO UPDATE SET created = excluded.created, seen_at = now(),
-             last_sequence = NULL, last_event = NULL
-         )
-         SELECT count(*)::int AS events FROM again`,
-        [EVENT_STREAM, created, this.horizonMs],
+      const events = await requeueAll(this.dataSource, this.horizonMs, signal);
+      // Last, so that a failure before begins anew.
+      await this.dataSource.query(
+        `INSERT INTO outbox_stream (name, created) VALUES ($1, $2)
+         ON CONFLICT (name) DO UPDATE SET created = excluded.created, seen_at = now(),
+           last_sequence = NULL, last_event = NULL`,
+        [EVENT_STREAM, created],
       );
-      const events = again?.events ?? 0;
       if (events > 0) {
         this.logger.warn(`the event stream is new (${created}): publishing ${events} events again`);
       }
       this.lastSequence = 0;
     } else {
-      const events = await recoverTail(this.dataSource, this.stream, this.horizonMs);
+      const events = await recoverTail(this.dataSource, this.stream, this.horizonMs, signal);
       if (events > 0) {
         this.logger.warn(`the event stream has lost its end: publishing ${events} events again`);
         this.lastSequence = 0;
