@@ -10,7 +10,7 @@ export interface SignalSubscription {
   unsubscribe(): void;
 }
 
-/** Broadcasts to whoever listens now. Nothing is stored, repeated or acknowledged. */
+/** Broadcasts to the current listeners. Nothing is stored, repeated or acknowledged. */
 @Injectable()
 export class Signals {
   private readonly logger = new Logger(Signals.name);
@@ -18,7 +18,7 @@ export class Signals {
   constructor(private readonly nats: NatsConnectionProvider) {}
 
   /**
-   * Tells all listeners. Does nothing while NATS is unreachable.
+   * Sends to all listeners. Does nothing while NATS is unreachable.
    * @param key replaces the `*` of the signal's subject
    */
   publish<Data>(contract: SignalContract<Data>, data: Data, key?: string | number): void {
@@ -39,7 +39,7 @@ export class Signals {
     const subscription = this.nats.connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) return this.logger.error(error);
-        // JetStream sends in the server's name wherever it is told to: an event under the subject of the event, and its
+        // JetStream sends in the server's name to any subject that a consumer names: an event under the subject of the event, and its
         // answer to a call, which has no data. A service that may not send this signal must not do so through it.
         const { data } = message.subject.startsWith(SIGNALS) ? read<Data>(message) : {};
         if (data === undefined) {

@@ -95,7 +95,7 @@ export class ReplyRouter {
 
   private settle(message: Msg): void {
     const pending = this.pending.get(message.subject);
-    if (!pending) return; // answered after its deadline, or an event that JetStream was told to deliver here
+    if (!pending) return; // answered after its deadline, or an event that a consumer delivers here
     this.pending.delete(message.subject);
     clearTimeout(pending.timer);
     if (message.headers?.code === 503 && message.data.length === 0) {

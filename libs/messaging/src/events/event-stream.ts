@@ -50,7 +50,7 @@ export interface LastOwn {
   readonly event: string | undefined;
 }
 
-/** Every service but the owner meets this at the first start of all; it is said once, by whoever provisions. */
+/** Every service but the owner meets this at the first start of all; it is logged once, by the one that provisions. */
 export class StreamAwaitedError extends Error {
   override readonly name = 'StreamAwaitedError';
 }

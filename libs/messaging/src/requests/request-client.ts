@@ -26,12 +26,12 @@ export interface SendOptions {
 /**
  * Sends requests to services. The current request's id, trace, locale, idempotency key and deadline travel along.
  *
- * Every failure is a `ApplicationError`: what the service answered, `DEADLINE_EXCEEDED` when no answer came in time,
+ * Every failure is an `ApplicationError`: what the service answered, `DEADLINE_EXCEEDED` when no answer came in time,
  * `SERVICE_UNAVAILABLE` at once when no replica listens or NATS is unreachable.
  */
 @Injectable()
 export class RequestClient {
-  constructor(private readonly inbox: ReplyRouter) {}
+  constructor(private readonly replies: ReplyRouter) {}
 
   /**
    * Sends a request and returns the parsed answer.
@@ -78,13 +78,13 @@ export class RequestClient {
         span.traceparent,
       );
       const body = data === undefined ? '' : JSON.stringify(data);
-      const reply = await this.inbox.request(subject, body, headers, timeLeftMs);
+      const reply = await this.replies.request(subject, body, headers, timeLeftMs);
       return answerOf(reply);
     } catch (error) {
       failure = error;
-      const coded = toCodedError(error);
-      code = coded.code;
-      throw coded;
+      const answered = toApplicationError(error);
+      code = answered.code;
+      throw answered;
     } finally {
       span.end(failure);
       rpcRequests.inc({ side: 'client', subject, code });
@@ -112,7 +112,7 @@ function problemOf(reply: Msg): ApplicationError {
   return new ApplicationError('INTERNAL', reply.headers?.get(header.error) ?? 'Unknown error.');
 }
 
-function toCodedError(error: unknown): ApplicationError {
+function toApplicationError(error: unknown): ApplicationError {
   if (error instanceof ApplicationError) return error;
   if (error instanceof NoReplyError) {
     if (error.reason === 'timeout') return deadlineExceeded();

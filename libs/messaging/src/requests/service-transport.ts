@@ -112,7 +112,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
 
   /**
    * Stops in the order that loses nothing: no new requests, requests in flight, the batch of events in hand, the
-   * relay. The NATS connection and the database stay open for whoever needs them until the app has shut down.
+   * relay. The NATS connection and the database stay open until the app has shut down.
    */
   close(): Promise<void> {
     this.closing ??= this.drain();
@@ -257,7 +257,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     if (message.reply) this.nats.publish(message.reply, body, { headers: sent });
   }
 
-  /** The error as its sender may see it. What was not expected is logged and told as `INTERNAL`. */
+  /** The error as its sender may see it. What was not expected is logged and answered as `INTERNAL`. */
   private explain(error: unknown, subject: string, requestId: string): ApplicationError {
     if (error instanceof ApplicationError) return error;
     const classified = this.options.classify?.(error);
