@@ -63,7 +63,7 @@ export const variables = {
   WS_RESUMES_AT_ONCE: integer({
     default: 16,
     min: 1,
-    desc: 'Pages of event logs that are read and sent to resuming devices at the same time; the others wait for their turn',
+    desc: 'Pages of event logs that are read for resuming devices at the same time; the others wait for their turn',
   }),
   WS_MESSAGES_PER_10_SECONDS: integer({
     default: 20,

@@ -65,6 +65,8 @@ export class Connection {
   private queue: OutgoingFrame<DurableFrame>[] = [];
   /** Set while a message from this socket waits for its acknowledgement. */
   private awaited: Awaited | undefined;
+  /** Resolves when the last page of a replay is out of this process. */
+  private pageSent: Promise<void> | undefined;
   private sent = 0;
 
   private joining = false;
@@ -114,12 +116,9 @@ export class Connection {
 
   /**
    * Replays what follows an offset, page after page, then says `resumed`; live frames wait meanwhile.
-   * @param readPage reads a page of the log and has it written, which may have to wait for its turn
+   * @param readPage reads a page of the log, which may have to wait for its turn
    */
-  async replay(
-    from: LogPosition,
-    readPage: (from: LogCursor, write: (page: LogSlice) => Promise<void>) => Promise<LogSlice>,
-  ): Promise<void> {
+  async replay(from: LogPosition, readPage: (from: LogCursor) => Promise<LogSlice>): Promise<void> {
     if (this.phase !== 'live') return;
     this.phase = 'replaying';
     const before = this.position;
@@ -127,8 +126,11 @@ export class Connection {
     try {
       let resumed = false;
       for (;;) {
-        const page = await readPage(place, (read) => this.writePage(read));
+        await this.pageTaken();
         if (!this.open) return;
+        const page = await readPage(place);
+        if (!this.open) return;
+        this.writePage(page);
         const { epoch, offset, after_message_id } = page;
         place = { epoch, offset, after_message_id };
         this.position = offset;
@@ -246,36 +248,43 @@ export class Connection {
     });
   }
 
-  /** Writes a page at the pace of its reader, who must not take for ever: others wait for their turn. */
-  private async writePage({ frames }: LogSlice): Promise<void> {
+  private writePage({ frames }: LogSlice): void {
+    const { socket } = this;
+    framesOut.inc(frames.length);
+    const last = frames.length - 1;
+    for (const [index, frame] of frames.entries()) {
+      const data = JSON.stringify(frame);
+      if (index < last) socket.send(data, textFrame);
+      else this.pageSent = sendAndWait(socket, data);
+    }
+  }
+
+  /**
+   * Waits until the client has read the last page of a replay, if it is slow: pages that wait here are in nobody's way.
+   * Closes the socket of a client that takes too long.
+   */
+  private async pageTaken(): Promise<void> {
+    const { pageSent } = this;
+    if (!pageSent || this.socket.bufferedAmount < replayBufferedBytes) return;
     const limit = setTimeout(
       () => this.close(closeCodes.slowConsumer, 'slow consumer: resume'),
       maxPageMs,
     );
-    try {
-      for (const frame of frames) await this.writePaced(JSON.stringify(frame));
-    } finally {
-      clearTimeout(limit);
-    }
+    await pageSent;
+    clearTimeout(limit);
   }
+}
 
-  private async writePaced(data: string): Promise<void> {
-    if (this.phase === 'closed') return;
-    const { socket } = this;
-    framesOut.inc();
-    if (socket.bufferedAmount < replayBufferedBytes) {
-      socket.send(data, textFrame);
-    } else {
-      await new Promise<void>((resolve) => {
-        const done = (): void => {
-          socket.off('close', done);
-          resolve();
-        };
-        socket.once('close', done);
-        socket.send(data, textFrame, done);
-      });
-    }
-  }
+/** Sends a frame, and resolves when the operating system has it or the socket is closed. */
+function sendAndWait(socket: WebSocket, data: string): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      socket.off('close', done);
+      resolve();
+    };
+    socket.once('close', done);
+    socket.send(data, textFrame, done);
+  });
 }
 
 const textFrame = { binary: false, compress: false };

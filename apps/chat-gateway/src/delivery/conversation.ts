@@ -61,9 +61,7 @@ export class Conversation {
     if (!this.feeds.mayResume(caller.user_id, performance.now())) {
       throw new FrameError('rate_limited', 'Too many resumes: wait some seconds and resume again.');
     }
-    await connection.replay({ epoch, offset }, (from, write) =>
-      this.feeds.replay(caller, from, write),
-    );
+    await connection.replay({ epoch, offset }, (from) => this.feeds.readPage(caller, from));
   }
 }
 

@@ -6,6 +6,7 @@ import {
   type RequestContract,
 } from '@mentorhub/contracts';
 import type { NatsConnectionProvider, RequestClient, Signals } from '@mentorhub/messaging/client';
+import { EventEmitter } from 'node:events';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
@@ -88,8 +89,29 @@ function startFeeds() {
 
 function socket(): { connection: Connection; sent: string[] } {
   const sent: string[] = [];
-  const fake = { bufferedAmount: 0, send: (data: Buffer | string) => sent.push(String(data)) };
+  const fake = Object.assign(new EventEmitter(), {
+    bufferedAmount: 0,
+    send: (data: Buffer | string, _options: object, done?: () => void) => {
+      sent.push(String(data));
+      done?.();
+    },
+  });
   return { connection: new Connection(fake as unknown as WebSocket, new PassThrough()), sent };
+}
+
+/** A socket whose client reads nothing. */
+function stalledSocket(): { connection: Connection; closed: number[] } {
+  const closed: number[] = [];
+  const fake = Object.assign(new EventEmitter(), {
+    bufferedAmount: 200_000,
+    send: () => undefined,
+    resume: () => undefined,
+    close(code: number) {
+      closed.push(code);
+      this.emit('close');
+    },
+  });
+  return { connection: new Connection(fake as unknown as WebSocket, new PassThrough()), closed };
 }
 
 describe('feeds', () => {
@@ -127,9 +149,7 @@ describe('feeds', () => {
       connection.start(await feeds.attach(connection, caller(userId)));
       sockets.push(sent);
       replays.push(
-        connection.replay({ epoch, offset: 0 }, (from, write) =>
-          feeds.replay(caller(userId), from, write),
-        ),
+        connection.replay({ epoch, offset: 0 }, (from) => feeds.readPage(caller(userId), from)),
       );
     }
     await vi.advanceTimersByTimeAsync((40 * 5 * readMs) / 4 + 200);
@@ -141,6 +161,31 @@ describe('feeds', () => {
       expect(frames.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 5]);
       expect(frames.at(-1)).toMatchObject({ type: 'resumed', recovered: true });
     }
+    feeds.onApplicationShutdown();
+  });
+
+  it('replay to others while the clients of many replays read nothing, and close those after 30 s', async () => {
+    const { feeds, chat } = startFeeds();
+    chat.end = 5;
+    const replays: Promise<void>[] = [];
+    const resume = async (connection: Connection, userId: number): Promise<void> => {
+      connection.caller = caller(userId);
+      connection.start(await feeds.attach(connection, caller(userId)));
+      replays.push(
+        connection.replay({ epoch, offset: 0 }, (from) => feeds.readPage(caller(userId), from)),
+      );
+    };
+    const stalled = Array.from({ length: 8 }, () => stalledSocket());
+    for (const [index, { connection }] of stalled.entries()) await resume(connection, 1 + index);
+    const { connection, sent } = socket();
+    await resume(connection, 9);
+    await vi.advanceTimersByTimeAsync((8 + 5) * readMs);
+
+    expect(sent).toHaveLength(6);
+    expect(stalled.flatMap(({ closed }) => closed)).toEqual([]);
+    await vi.advanceTimersByTimeAsync(30_000);
+    expect(stalled.flatMap(({ closed }) => closed)).toEqual(stalled.map(() => 4413));
+    await Promise.all(replays);
     feeds.onApplicationShutdown();
   });
 

@@ -36,7 +36,7 @@ const gapRetryMs = 1000;
 const reconnectSpreadMs = 500;
 const gapsAtOnce = 8;
 const pageSize = 200;
-/** Of a replay, whose pages wait for slow readers. */
+/** Of a replay: a slow reader may leave so much and one page more in memory. */
 const replayPageBytes = 131_072;
 const headsAtOnce = 1000;
 
@@ -122,23 +122,17 @@ export class Feeds implements OnModuleInit, OnApplicationShutdown {
   }
 
   /**
-   * Reads a page of a user's log and has it written. So many at once on this gateway, and one of each user; who waits
-   * for the next page lets the others go first.
+   * Reads a page of a user's log for a replay. So many at once on this gateway, and one of each user; a reader gets its
+   * next page after those that wait already.
    */
-  replay(
-    caller: Caller,
-    from: LogCursor,
-    write: (page: LogSlice) => Promise<void>,
-  ): Promise<LogSlice> {
-    return this.replays.run(caller.user_id, async () => {
-      const page = await this.requests.request(EventLog.read, caller, {
+  readPage(caller: Caller, from: LogCursor): Promise<LogSlice> {
+    return this.replays.run(caller.user_id, () =>
+      this.requests.request(EventLog.read, caller, {
         ...from,
         limit: pageSize,
         max_bytes: replayPageBytes,
-      });
-      await write(page);
-      return page;
-    });
+      }),
+    );
   }
 
   /** Whether a user may resume: a replay can be ten thousand frames. @param now milliseconds */
