@@ -102,13 +102,14 @@ function socket(): { connection: Connection; sent: string[] } {
 /** A socket whose client reads nothing. */
 function stalledSocket(): { connection: Connection; closed: number[] } {
   const closed: number[] = [];
-  const fake = Object.assign(new EventEmitter(), {
+  const events = new EventEmitter();
+  const fake = Object.assign(events, {
     bufferedAmount: 200_000,
     send: () => undefined,
     resume: () => undefined,
-    close(code: number) {
+    close: (code: number) => {
       closed.push(code);
-      this.emit('close');
+      events.emit('close');
     },
   });
   return { connection: new Connection(fake as unknown as WebSocket, new PassThrough()), closed };
