@@ -244,7 +244,7 @@ describe('every request of the contracts', () => {
   /** Those that only WebSocket frames lead to. */
   const ofSockets = [
     'rpc.chat.messages.post',
-    'rpc.chat.typing.tell',
+    'rpc.chat.typing.show',
     'rpc.chat.event_log.head',
     'rpc.chat.event_log.read',
   ];

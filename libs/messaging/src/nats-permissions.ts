@@ -13,8 +13,8 @@ export const EVENT_STREAM = 'EVENTS';
 
 const gateways = ['api-gateway', 'chat-gateway'] as const;
 /**
- * The service that makes the stream for all. Whoever may shape a stream can make it store requests, passwords included,
- * or send on any subject; identity holds the passwords and the signing keys as it is.
+ * The service that makes the stream for all. An app that may change a stream can make it store requests, passwords
+ * included, or send on any subject; identity has the passwords and the signing keys as it is.
  */
 export const STREAM_OWNER = 'identity';
 
@@ -117,7 +117,7 @@ const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
       'messages.post',
       'messages.read',
       'presence.report',
-      'typing.tell',
+      'typing.show',
     ],
   },
   identity: {},
@@ -212,9 +212,9 @@ function servicePermissions(service: Service): NatsPermissions {
       ...(serviceSignals[service] ?? []),
       ...requestsOf(service),
       ...jetStream(service),
-      // Whoever asks names in the subject of its inbox whom it asked. `allow_responses` would have the server remember
-      // every message with a reply subject, events included: nats-server 2.9 goes through all of them for each message
-      // once it remembers 4096.
+      // The subject of an inbox names the app that was asked. `allow_responses` would have the server remember every
+      // message with a reply subject, events included: nats-server 2.9 goes through all of them for each message once it
+      // remembers 4096.
       `_INBOX.*.${service}.>`,
     ],
     subscribe: [`rpc.${service}.>`, `_INBOX.${service}.>`],

@@ -183,10 +183,10 @@ describe('an event', () => {
 
   it('is not overtaken by later events of its aggregate while it is retried', async () => {
     await addEvents(service.database, [
-      ['held', { n: 1, poison: true }],
-      ['held', { n: 2 }],
+      ['poisoned', { n: 1, poison: true }],
+      ['poisoned', { n: 2 }],
       ['free', { n: 3 }],
-      ['held', { n: 4 }],
+      ['poisoned', { n: 4 }],
     ]);
     await expect.poll(() => recorded(service.database)).toEqual([3]);
     poison.broken = false;

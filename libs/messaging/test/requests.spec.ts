@@ -94,7 +94,7 @@ class ThingsController {
   @Handle(requests.hold)
   async hold(_: Caller | undefined, { ms }: { ms: number }): Promise<Echo> {
     await new Promise((resolve) => setTimeout(resolve, ms));
-    return { text: 'held' };
+    return { text: 'done' };
   }
 
   @Handle(requests.checked)
@@ -208,13 +208,13 @@ describe('a request between apps', () => {
     expect(reply.json<Problem>().code).toBe('BOOKING_SLOT_TAKEN');
   });
 
-  it('tells nothing about an unexpected error', async () => {
+  it('reveals nothing about an unexpected error', async () => {
     const error = await failureOf(client.request(requests.crash, mentee, { text: '' }));
     expect(error.code).toBe('INTERNAL');
     expect(JSON.stringify(error.toProblem())).not.toContain('ada');
   });
 
-  it('tells a lost database apart from a bug', async () => {
+  it('distinguishes a lost database from a bug', async () => {
     const error = await failureOf(client.request(requests.loseDatabase, mentee, { text: '' }));
     expect(error.code).toBe('SERVICE_UNAVAILABLE');
   });
@@ -355,14 +355,14 @@ describe('a request between apps', () => {
   it('is turned away at once when the service has too much to do', async () => {
     // Handlers of earlier tests that ran into their deadline still count until they end.
     await expect.poll(async () => (await rpcInFlight.get()).values[0]?.value).toBe(0);
-    const held = Array.from({ length: 4 }, () =>
+    const pending = Array.from({ length: 4 }, () =>
       client.request(requests.hold, mentee, { ms: 400 }),
     );
     const start = Date.now();
     const error = await failureOf(client.request(requests.echo, mentee, { text: '' }));
     expect(error).toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 1 });
     expect(Date.now() - start).toBeLessThan(300);
-    await Promise.all(held);
+    await Promise.all(pending);
     expect(await client.request(requests.echo, undefined, { text: 'ok' })).toEqual({ text: 'ok' });
   });
 
@@ -389,7 +389,7 @@ describe('a request between apps', () => {
     const reply = client.request(payments.hold, mentee, { ms: 300 });
     await expect.poll(() => holding).toBe(1);
     const closed = other.close();
-    expect(await reply).toEqual({ text: 'held' });
+    expect(await reply).toEqual({ text: 'done' });
     await closed;
     expect((await failureOf(client.request(payments.hold, mentee, { ms: 1 }))).code).toBe(
       'SERVICE_UNAVAILABLE',
@@ -397,9 +397,9 @@ describe('a request between apps', () => {
   });
 
   it('fails at once while NATS is away and works again when it is back', async () => {
-    const held = failureOf(client.request(requests.hold, mentee, { ms: 2000 }));
+    const pending = failureOf(client.request(requests.hold, mentee, { ms: 2000 }));
     await nats.kill();
-    expect((await held).code).toBe('SERVICE_UNAVAILABLE');
+    expect((await pending).code).toBe('SERVICE_UNAVAILABLE');
     const start = Date.now();
     const error = await failureOf(client.request(requests.echo, mentee, { text: '' }));
     expect(error.code).toBe('SERVICE_UNAVAILABLE');
@@ -422,6 +422,6 @@ class PaymentsController {
   async hold(_: Caller | undefined, { ms }: { ms: number }): Promise<Echo> {
     holding++;
     await new Promise((resolve) => setTimeout(resolve, ms));
-    return { text: 'held' };
+    return { text: 'done' };
   }
 }

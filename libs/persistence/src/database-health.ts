@@ -38,7 +38,7 @@ export class DatabaseHealth implements OnApplicationBootstrap, OnApplicationShut
     this.timer.unref();
   }
 
-  /** Resolves when the database answers; rejects within 2 s when it does not. */
+  /** Resolves when the database answers; rejects within 4 s when it does not, 2 s of them to connect. */
   check(): Promise<void> {
     this.asking ??= this.ask().finally(() => {
       this.asking = undefined;

@@ -47,7 +47,7 @@ describe('Periodic work', () => {
     expect(turn).toHaveBeenCalledTimes(4);
   });
 
-  it('takes its first turn at once when told so', async () => {
+  it('takes its first turn at once when that is asked for', async () => {
     periodic = periodicWork({ atOnce: true });
     periodic.start();
     await vi.advanceTimersByTimeAsync(0);
@@ -116,7 +116,7 @@ describe('Periodic work', () => {
     expect(vi.getTimerCount()).toBe(0);
   });
 
-  it('tells the turn in hand that it is to stop, and waits for it', async () => {
+  it('signals the current turn to stop, and waits for it', async () => {
     const end = longTurn();
     periodic.start();
     await vi.advanceTimersByTimeAsync(secondMs);

@@ -103,10 +103,10 @@ describe('a database connection', () => {
     expect(await values()).toEqual([1, 1]);
   });
 
-  it('tells how busy its pool is', async () => {
+  it('reports how busy its pool is', async () => {
     const holding = gate();
     const release = gate();
-    const held = transactions.run(async (tx) => {
+    const busy = transactions.run(async (tx) => {
       await tx.query('SELECT 1');
       holding.open();
       await release.opened;
@@ -116,12 +116,12 @@ describe('a database connection', () => {
     expect(total - idle).toBe(1);
     expect(waiting).toBe(0);
     release.open();
-    await held;
+    await busy;
   });
 
   it('is reported healthy while every connection of the pool is in use', async () => {
     const release = gate();
-    const held = Array.from({ length: 10 }, () =>
+    const busy = Array.from({ length: 10 }, () =>
       transactions.run(async (tx) => {
         await tx.query('SELECT 1');
         await release.opened;
@@ -131,7 +131,7 @@ describe('a database connection', () => {
     await expect.poll(() => poolState(dataSource)).toMatchObject({ total: 10, idle: 0 });
     await expect(health.check()).resolves.toBeUndefined();
     release.open();
-    await Promise.all(held);
+    await Promise.all(busy);
     await health.onApplicationShutdown();
   });
 });

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Limiter } from './limiter.js';
 
-/** Works that end when they are told to, and which of them have started. */
+/** Works that end when the test ends them, and which of them have started. */
 function works(limiter: Limiter<string>) {
   const started: string[] = [];
   const ends = new Map<string, () => void>();

@@ -28,7 +28,7 @@ interface Cluster {
 const key = Symbol.for('mentorhub.test-postgres');
 const place = globalThis as { [key]?: Shared };
 
-/** Vitest's global setup: starts PostgreSQL and tells the test files where it is. */
+/** Vitest's global setup: starts PostgreSQL and gives the test files its address. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const shared = (place[key] ??= { users: 0, cluster: startCluster() });
   shared.users += 1;

@@ -12,7 +12,7 @@ export interface TestNatsOptions {
 
 /**
  * A nats-server with JetStream of one's own, for one test file. `stop` also removes its store;
- * `kill` and `restart` keep it (unless told to wipe), and the port stays the same.
+ * `kill` and `restart` keep it (unless it is to be wiped), and the port stays the same.
  */
 export async function testNats(options: TestNatsOptions = {}): Promise<Nats> {
   const directory = await mkdtemp(join(tmpdir(), 'mentorhub-test-nats-'));

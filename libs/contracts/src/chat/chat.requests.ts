@@ -84,7 +84,7 @@ export const Messages = {
 
 export const Typing = {
   /** Shows the caller as typing to the others of a chat. */
-  show: request.user<{ recipient_id?: number; chat_id?: number }, void>('chat.typing.tell'),
+  show: request.user<{ recipient_id?: number; chat_id?: number }, void>('chat.typing.show'),
 };
 
 export const EventLog = {

@@ -40,7 +40,7 @@ export const errorStatus = {
 
 export type ErrorCode = keyof typeof errorStatus;
 
-export interface CodedErrorOptions extends ErrorOptions {
+export interface ApplicationErrorOptions extends ErrorOptions {
   /** One entry per invalid field. */
   errors?: FieldError[];
   /** Further members of the error body, such as `alternatives`. */
@@ -90,7 +90,7 @@ export class ApplicationError extends Error {
     readonly code: ErrorCode,
     /** What went wrong and how to fix it; shown to the client. */
     readonly detail: string,
-    options: CodedErrorOptions = {},
+    options: ApplicationErrorOptions = {},
   ) {
     super(detail, { cause: options.cause });
     this.errors = options.errors;

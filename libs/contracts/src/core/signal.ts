@@ -1,5 +1,5 @@
 /**
- * A signal: a broadcast on core NATS to whoever listens now, and to nobody later. For what loses its worth within
+ * A signal: a broadcast on core NATS to the current listeners, and to nobody later. For what loses its worth within
  * seconds (a frame for an open socket, a revoked session); whatever must not be missed is an event or stored.
  */
 export interface SignalContract<Data> {

@@ -78,7 +78,7 @@ export class EventStream {
   }
 
   /**
-   * Makes sure that the stream exists and returns when it was created, which tells one stream from its successor.
+   * Makes sure that the stream exists and returns when it was created, which distinguishes a stream from its successor.
    * @throws while only the owner may make it and has not
    */
   ensure(): Promise<string> {
@@ -262,7 +262,7 @@ export class EventStream {
   }
 
   /**
-   * The last event of this service that the stream has, and where the stream begins; undefined when it does not tell, as
+   * The last event of this service that the stream has, and where the stream begins; undefined when that cannot be read, as
    * before its owner has changed an older stream.
    */
   async lastOwn(): Promise<LastOwn | undefined> {

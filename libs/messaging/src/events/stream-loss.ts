@@ -18,7 +18,7 @@ const requeueSql = `
 
 /**
  * Since when events are to be published again: since the last one that the stream still has ($2), or within the horizon
- * when that does not tell, as the stream has none of ours, or one that was published after the loss.
+ * when that does not follow from it, as the stream has none of ours, or one that was published after the loss.
  */
 const lostSinceSql = `
   WITH kept AS (
@@ -51,7 +51,7 @@ export async function requeueAll(
 /**
  * Finds out whether the stream has lost its tail, as when its store was restored from an older copy or a broker forgot
  * what it had not written yet: the last event that was confirmed to this service is not there any more.
- * @param horizonMs how far back events are published again when the stream does not tell what it lost
+ * @param horizonMs how far back events are published again when the stream does not show what it lost
  * @param signal ends it between two statements
  * @returns how many lost events were put in line again
  */
