@@ -526,6 +526,18 @@ describe('notifications', () => {
       });
     });
 
+    it('missed in an event of an earlier version, both are notified that the mentee was absent', async () => {
+      const [mentor, mentee] = [person(), person()];
+      await neighbours.publish(bookingNoShow, 42, booking(mentor, mentee, { status: 'no_show' }));
+      for (const user of [mentor, mentee]) {
+        await expect(notified(user, 'session_missed')).resolves.toMatchObject({
+          body: expect.stringMatching(
+            /because the mentee was absent\. The price is not refunded\.$/,
+          ),
+        });
+      }
+    });
+
     it('an event that is delivered many times notifies and mails once', async () => {
       const mentee = person();
       const fact = booking(person(), mentee);

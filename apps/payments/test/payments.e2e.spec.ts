@@ -525,6 +525,23 @@ describe('payments', () => {
       },
     );
 
+    it('missed in an event of an earlier version, nothing goes back', async () => {
+      const booking = due();
+      const { payment_id } = await pay(booking);
+      await complete(payment_id, 'succeed');
+      await neighbours.publish(
+        bookingNoShow,
+        booking.booking_id,
+        fact(booking, { status: 'no_show', payment_status: 'paid' }),
+      );
+      await closed(booking);
+      expect(await data.manager.findOneByOrFail(Payment, { id: payment_id })).toMatchObject({
+        status: 'succeeded',
+        refundedMinor: 0,
+      });
+      await expectSoundBooks(data, booking.booking_id);
+    });
+
     it('the pending payment expires', async () => {
       const booking = due();
       const { payment_id: id } = await pay(booking);

@@ -133,8 +133,8 @@ export class SessionRules {
   ): Promise<void> {
     const missed = {
       ...session(data),
-      absent_party: data.absent_party,
-      refund_minor: data.refund_minor,
+      absent_party: data.absent_party ?? ('mentee' as const),
+      refund_minor: data.refund_minor ?? 0,
       price_minor: data.price_minor,
       currency: data.currency,
     };

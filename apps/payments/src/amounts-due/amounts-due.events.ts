@@ -52,6 +52,6 @@ export class AmountsDueEvents {
     { data }: EventEnvelope<BookingNoShow>,
     tx: EntityManager,
   ): Promise<void> {
-    await this.captures.close(tx, data, data.refund_minor, 'mentor_absent');
+    await this.captures.close(tx, data, data.refund_minor ?? 0, 'mentor_absent');
   }
 }

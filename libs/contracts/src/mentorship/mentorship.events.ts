@@ -40,10 +40,10 @@ export interface BookingCancelled extends BookingFact {
 }
 
 export interface BookingNoShow extends BookingFact {
-  /** Who missed the session; the other one has reported it. */
-  absent_party: Party;
-  /** What of the paid price is refunded. */
-  refund_minor: number;
+  /** Who missed the session; the other one has reported it. Absent in events of versions in which it was the mentee. */
+  absent_party?: Party;
+  /** What of the paid price is refunded. Absent in events of versions that refunded nothing. */
+  refund_minor?: number;
 }
 
 export const bookingRequested = event<BookingFact & { amount_due: BookingAmountDue | null }>(
