@@ -226,9 +226,19 @@ describe('an app as a process', () => {
       { code: 0, stderr: '' },
     ]);
     expect(exits.map(({ stdout }) => stdout).toSorted()).toEqual([
-      '{"added":0,"repeat":1}\n',
-      '{"added":1,"repeat":1}\n',
+      '{"added":0,"text":"a"}\n',
+      '{"added":1,"text":"a"}\n',
     ]);
+    await other.drop();
+  });
+
+  it('prints all of what the demo data came to, however long it is', async () => {
+    const other = await testDatabase('kit_long_demo');
+    const own = { DATABASE_URL_ECHO: other.url, REPEAT: '9' };
+    await start('echo.migrate.js', own).exited;
+    const { code, stdout } = await start('echo.demo-data.js', own).exited;
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual({ added: 1, text: 'a'.repeat(9 ** 6) });
     await other.drop();
   });
 

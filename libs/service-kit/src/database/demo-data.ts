@@ -26,8 +26,8 @@ function localOnly<C extends ServiceConfig>(config: C): C {
 }
 
 /**
- * An app's `demo-data.ts`, in the local profile only: waits up to a minute for the migrations, runs the seed in one transaction, one process at a
- * time, and prints what it resolves to as one line of JSON on the standard output.
+ * An app's `demo-data.ts`, in the local profile only: waits up to a minute for the migrations, runs the seed in one
+ * transaction, one process at a time, and prints what it resolves to as one line of JSON on the standard output.
  */
 export function demoDataMain<C extends ServiceConfig>({
   name,
@@ -59,8 +59,15 @@ export function demoDataMain<C extends ServiceConfig>({
         const result = await withAdvisoryLock(dataSource, 'demo-data', (connection) =>
           connection.manager.transaction((tx) => seed(tx, read)),
         );
-        process.stdout.write(`${JSON.stringify(result)}\n`);
+        await print(`${JSON.stringify(result)}\n`);
       });
     },
   );
+}
+
+/** Resolves once the text is written: a pipe takes a long one in parts, and the process exits right afterwards. */
+function print(text: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    process.stdout.write(text, (error) => (error ? reject(error) : resolve()));
+  });
 }
