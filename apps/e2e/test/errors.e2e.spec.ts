@@ -169,7 +169,7 @@ describe('the system, misused and broken', () => {
     const writers = Array.from({ length: 8 }, async (_, writer) => {
       for (let n = 0; acknowledgedAgain.size < 200; n += 1) await write(`${writer}-${n}`);
     });
-    await expect.poll(() => acknowledged.size).toBeGreaterThan(100);
+    await expect.poll(() => acknowledged.size, { timeout: 10_000 }).toBeGreaterThan(100);
     expect(failed).toEqual([]);
     await system.kill('chat');
     // New ones are turned away at once, as nobody listens; what was in hand gets no answer in time.
