@@ -4,9 +4,9 @@ import { RequestClient } from '@mentorhub/messaging/client';
 import { Injectable } from '@nestjs/common';
 import { invalidToken } from './token-rules.js';
 
-/** How long an unknown key id counts as wrong before identity is asked again. */
+/** How long an unknown key id counts as wrong before the keys are requested again. */
 const pauseMs = 10_000;
-/** The same after identity could not be asked. */
+/** The same after a failed request. */
 const retryMs = 1000;
 
 /** Identity's public keys, fetched when a token names one that is not known yet. */
@@ -21,8 +21,8 @@ export class PublicKeys {
 
   /**
    * The key with an id that identity published.
-   * @throws ApplicationError UNAUTHENTICATED for an unknown id, SERVICE_UNAVAILABLE or DEADLINE_EXCEEDED when identity has to
-   * be asked and does not answer
+   * @throws ApplicationError UNAUTHENTICATED for an unknown id, SERVICE_UNAVAILABLE or DEADLINE_EXCEEDED when identity
+   * is needed and does not answer
    */
   async find(kid: string): Promise<KeyObject> {
     const known = this.keys.get(kid);
@@ -34,7 +34,7 @@ export class PublicKeys {
     return fetched;
   }
 
-  /** Whether identity published the key when it was asked last. */
+  /** Whether the last answer of identity had the key. */
   has(kid: string): boolean {
     return this.keys.has(kid);
   }

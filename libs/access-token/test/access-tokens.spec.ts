@@ -248,7 +248,7 @@ describe('a session that was ended', () => {
     expect(await authenticate(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
 
-  it('is refused from the signal on, also when its token is remembered, and listeners hear of it once', async () => {
+  it('is refused from the signal on, also when its token is remembered, and listeners are notified once', async () => {
     await startReadyGateway();
     const token = await makeToken(key);
     const other = await makeToken(key, { claims: { sid: 71 } });

@@ -1,6 +1,6 @@
 /**
- * What every answer carries, whoever gives it: for answers that no browser should render or run. Pages replace the
- * policy, public resources and files the rule for caches.
+ * Headers of every answer, from edge and gateways alike: for answers that no browser should render or run. Pages
+ * replace the policy, public resources and files the rule for caches.
  */
 export const securityHeaders = {
   // Answers are personal unless a route says otherwise.

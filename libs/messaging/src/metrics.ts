@@ -143,7 +143,7 @@ export const eventsActive = once(
   () =>
     new Gauge({
       name: 'events_active',
-      help: 'Whether this process is the one that relays and handles the events of its service.',
+      help: 'Whether this process is the leader, which relays and handles the events of its service.',
     }),
 );
 

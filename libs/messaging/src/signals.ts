@@ -18,7 +18,7 @@ export class Signals {
   constructor(private readonly nats: NatsConnectionProvider) {}
 
   /**
-   * Sends to all listeners. Does nothing while NATS is unreachable.
+   * Publishes to all listeners. Does nothing while NATS is unreachable.
    * @param key replaces the `*` of the signal's subject
    */
   publish<Data>(contract: SignalContract<Data>, data: Data, key?: string | number): void {
@@ -39,8 +39,9 @@ export class Signals {
     const subscription = this.nats.connection.subscribe(subject, {
       callback: (error, message) => {
         if (error) return this.logger.error(error);
-        // JetStream sends in the server's name to any subject that a consumer names: an event under the subject of the event, and its
-        // answer to a call, which has no data. A service that may not send this signal must not do so through it.
+        // JetStream sends in the server's name to any subject it is configured for: an event under the subject of the
+        // event, and its answer to a call, which has no data. A service that may not send this signal must not do so
+        // through it.
         const { data } = message.subject.startsWith(SIGNALS) ? read<Data>(message) : {};
         if (data === undefined) {
           return this.logger.warn(`a message on ${message.subject} is no signal, and was dropped`);

@@ -35,7 +35,7 @@ export function startSpan(
   others: readonly (string | undefined)[] = [],
 ): TraceSpan {
   const active = context.active();
-  // What came with a message wins over whatever happens to run in this process.
+  // The trace of a message takes precedence over the active one of this process.
   const remote = kind === SpanKind.CONSUMER || kind === SpanKind.SERVER || !trace.getSpan(active);
   const from = remote ? parseTraceparent(parent) : undefined;
   const parentContext = from ? trace.setSpanContext(ROOT_CONTEXT, from) : active;

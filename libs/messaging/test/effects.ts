@@ -5,7 +5,7 @@ import { OnEvent, OnEventBatch, Outbox, type OutboxEntry } from '../src/index.js
 
 export interface Thing {
   n: number;
-  /** Makes the handlers fail as long as `broken` says so. */
+  /** Makes the handlers fail while `broken` is true. */
   poison?: boolean;
 }
 

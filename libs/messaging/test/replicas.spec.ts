@@ -72,7 +72,7 @@ describe('the replicas of the event stream', () => {
     return (await streams.info('EVENTS')).config;
   }
 
-  it('are as many as can be had: identity serves with fewer, says so once, and tries again', async () => {
+  it('are as many as can be had: identity serves with fewer, logs it once, and tries again', async () => {
     const warn = vi.spyOn(Logger.prototype, 'warn').mockImplementation(() => undefined);
     servers = [await testNats()];
     await startIdentity(3);

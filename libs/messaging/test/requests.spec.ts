@@ -240,13 +240,13 @@ describe('a request between apps', () => {
       .toEqualTypeOf<Caller | undefined>();
   });
 
-  it('needs a signed-in user where the contract says so', async () => {
+  it('needs a signed-in user where the contract requires one', async () => {
     const error = await failureOf(client.request(requests.mine, nobody, { text: '' }));
     expect(error.code).toBe('UNAUTHENTICATED');
     expect(await client.request(requests.mine, mentee, { text: '' })).toEqual({ user_id: 42 });
   });
 
-  it('needs an administrator where the contract says so', async () => {
+  it('needs an administrator where the contract requires one', async () => {
     expect((await failureOf(client.request(requests.administer, mentee, { text: '' }))).code).toBe(
       'FORBIDDEN',
     );
@@ -387,7 +387,7 @@ describe('a request between apps', () => {
       controllers: [PaymentsController],
     });
     const reply = client.request(payments.hold, mentee, { ms: 300 });
-    await expect.poll(() => holding).toBe(1);
+    await expect.poll(() => running).toBe(1);
     const closed = other.close();
     expect(await reply).toEqual({ text: 'done' });
     await closed;
@@ -414,13 +414,13 @@ describe('a request between apps', () => {
 });
 
 const payments = { hold: request.public<{ ms: number }, Echo>('payments.things.hold') };
-let holding = 0;
+let running = 0;
 
 @Controller()
 class PaymentsController {
   @Handle(payments.hold)
   async hold(_: Caller | undefined, { ms }: { ms: number }): Promise<Echo> {
-    holding++;
+    running++;
     await new Promise((resolve) => setTimeout(resolve, ms));
     return { text: 'done' };
   }

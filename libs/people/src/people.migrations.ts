@@ -24,7 +24,7 @@ class AddEmailVerified1796000000002 implements MigrationInterface {
   readonly name = 'AddEmailVerified1796000000002';
 
   async up(queryRunner: QueryRunner): Promise<void> {
-    // Identity is asked before anyone is refused for it, so `false` may stand for “not known yet”.
+    // Identity is asked before a user is refused for it, so `false` may mean “not known yet”.
     await queryRunner.query(
       'ALTER TABLE people ADD COLUMN email_verified boolean NOT NULL DEFAULT false',
     );

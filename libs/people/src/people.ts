@@ -56,7 +56,7 @@ export class People {
   }
 
   /**
-   * Refuses a user whose email address is not verified. Where this copy says so, identity is asked, so that a
+   * Refuses a user whose email address is not verified. Before it refuses, it asks identity, so that a
    * verification counts at once.
    *
    * Never call it inside a transaction, like `ensure`.
@@ -106,7 +106,7 @@ export class People {
         people.map((person) => person.username),
         people.map((person) => person.full_name),
         people.map((person) => person.avatar_url),
-        // Events of versions that did not say it are of users about whom identity is asked.
+        // Missing in events of older versions: then identity is asked.
         people.map((person) => person.email_verified ?? false),
         occurredAt,
       ],

@@ -8,7 +8,7 @@ import { Pool } from 'pg';
 import { DataSource } from 'typeorm';
 import { guardOf } from './open-database.js';
 
-/** How often the database is asked for a sign of life. */
+/** How often the database is checked. */
 const EVERY_MS = 1000;
 /** Together they stay well below the 5 s that most requests have, so that these fail with the right error. */
 const ANSWER_WITHIN_MS = 2000;

@@ -21,7 +21,7 @@ export class DatabaseLogger implements Logger {
   }
 
   logSchemaBuild(): void {
-    // The schema comes from migrations, and whoever runs them reports which ran.
+    // The schema comes from migrations, and their runner reports which ran.
   }
 
   logMigration(): void {

@@ -12,7 +12,7 @@ const lockKey = `hashtextextended('mentorhub:' || $1, 0)`;
 /** How often a replica asks for a lock that another one has. */
 const ASK_EVERY_MS = 250;
 
-/** How long a statement of a migration waits for a table: whoever needs the table next waits behind it. */
+/** How long a statement of a migration waits for a table: the next statements on the table wait behind it. */
 const LOCK_TIMEOUT = '5s';
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 30_000;
@@ -32,7 +32,7 @@ const roleSettings = {
 };
 
 /**
- * Runs `work` while holding a lock that one process at a time can hold for a database; the others wait their turn,
+ * Runs `work` under a lock that one process at a time can take for a database; the others wait their turn,
  * however long it takes. Statements on the given connection have no time limit.
  * @param dataSource of `withDirectDatabase`, as the lock belongs to the session
  */

@@ -19,7 +19,7 @@ export interface PeriodicWork {
 
 /**
  * Work on the database that a process does again and again: sweeping, cleaning, sending. Turns never overlap, and a
- * failure ends only the turn. A database that is away is no news here, as health checks report it.
+ * failure ends only the turn. A missing database is not logged here, as health checks report it.
  */
 export class Periodic {
   private readonly logger: Logger;

@@ -108,10 +108,10 @@ describe('a database connection', () => {
     const release = gate();
     const busy = transactions.run(async (tx) => {
       await tx.query('SELECT 1');
-      holding.open();
+      started.open();
       await release.opened;
     });
-    await holding.opened;
+    await started.opened;
     const { total, idle, waiting } = poolState(dataSource);
     expect(total - idle).toBe(1);
     expect(waiting).toBe(0);

@@ -110,7 +110,7 @@ describe('an app as a process', () => {
     expect(child.lines.at(-1)).toMatchObject({ service: 'echo', msg: 'Stopped.' });
   });
 
-  it('exits with 1 when the shutdown takes too long, and says so', async () => {
+  it('exits with 1 when the shutdown takes too long, and logs it', async () => {
     const { child } = await started('echo.main.js', { SHUTDOWN_TIMEOUT_MS: '300' });
     const lost = ask('rpc.echo.texts.say', { text: 'a', ms: 5000 }).catch(() => 'lost');
     await client.flush();
@@ -174,7 +174,7 @@ describe('an app as a process', () => {
     });
   });
 
-  it('answers 503 while PostgreSQL is silent, says so, and recovers by itself', async () => {
+  it('answers 503 while PostgreSQL is silent, reports it, and recovers by itself', async () => {
     const proxy = await tcpProxy(database.url);
     const { management } = await started('echo.main.js', { DATABASE_URL_ECHO: proxy.url });
     const metrics = async (): Promise<string> => (await fetch(`${management}/metrics`)).text();

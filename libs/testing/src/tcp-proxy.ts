@@ -8,7 +8,7 @@ export interface TcpProxy {
    * firewall that drops packets, it neither answers nor closes.
    */
   silence(): void;
-  /** Passes on what comes on new connections. Those there were stay silent for ever. */
+  /** Forwards the data of new connections. Older connections stay silent for ever. */
   forward(): void;
   close(): Promise<void>;
 }

@@ -49,7 +49,7 @@ export interface ApplicationErrorOptions extends ErrorOptions {
   retryAfterSeconds?: number;
 }
 
-/** The body of every error over HTTP, whoever answers it. */
+/** The body of every error over HTTP, from gateways and edge alike. */
 export interface HttpErrorBody {
   /** What went wrong and how to fix it. */
   detail: string;

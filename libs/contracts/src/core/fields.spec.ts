@@ -313,7 +313,7 @@ describe('null', () => {
     ]);
   });
 
-  it('is a value where the contract says so', () => {
+  it('is a value where the contract allows it', () => {
     const rule = { start_time: '09:00', end_time: '10:00', specific_date: '2026-11-25' };
     expect(problems(AvailabilityRule, { ...rule, day_of_week: null })).toEqual({});
   });

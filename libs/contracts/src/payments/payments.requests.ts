@@ -32,7 +32,7 @@ export const Payments = {
   ),
 };
 
-/** The sandbox provider's checkout page; whoever holds the unguessable id may pay. */
+/** The sandbox provider's checkout page; anyone who knows the unguessable id may pay. */
 export const Checkout = {
   view: request.public<{ checkout_id: string }, CheckoutView>('payments.checkout.view'),
   complete: request.public<{ checkout_id: string; outcome: SandboxOutcome }, CheckoutView>(

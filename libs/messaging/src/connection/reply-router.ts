@@ -46,7 +46,7 @@ export class ReplyRouter {
     nats.connection.subscribe(this.replySubject('*', '*'), {
       callback: (error, message) => {
         if (error) this.failAll(error);
-        else this.settle(message);
+        else this.resolve(message);
       },
     });
     nats.onChange((connected) => {
@@ -93,7 +93,7 @@ export class ReplyRouter {
     return secret;
   }
 
-  private settle(message: Msg): void {
+  private resolve(message: Msg): void {
     const pending = this.pending.get(message.subject);
     if (!pending) return; // answered after its deadline, or an event that a consumer delivers here
     this.pending.delete(message.subject);

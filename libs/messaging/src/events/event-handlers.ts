@@ -56,7 +56,7 @@ export class EventHandlers {
       run: async (events, context) => {
         const newer = events.find((event) => event.version > version);
         if (newer) throw new NewerEventError(newer, key, version);
-        await settle(callback(batch ? events : events[0], context));
+        await completion(callback(batch ? events : events[0], context));
       },
     });
     this.bySubject.set(subject, handlers);
@@ -85,7 +85,7 @@ export class EventHandlers {
 }
 
 /** Nest hands errors back as an observable that fails. */
-async function settle(result: unknown): Promise<void> {
+async function completion(result: unknown): Promise<void> {
   const value = await result;
   if (isObservable(value)) await lastValueFrom(value, { defaultValue: undefined });
 }

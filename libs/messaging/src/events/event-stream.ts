@@ -50,7 +50,7 @@ export interface LastOwn {
   readonly event: string | undefined;
 }
 
-/** Every service but the owner meets this at the first start of all; it is logged once, by the one that provisions. */
+/** Expected in every service but the owner at the first start of the system, so it is logged only once. */
 export class StreamAwaitedError extends Error {
   override readonly name = 'StreamAwaitedError';
 }

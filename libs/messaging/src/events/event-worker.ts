@@ -19,8 +19,8 @@ const BUSY_WAIT_MS = 100;
 const BUSY_FROM_PER_SECOND = 100;
 
 /**
- * Relays and handles the events of a service in exactly one of its processes: the one that holds the leader lock. The
- * others ask for it every second and take over when its connection ends, by a shutdown or a crash.
+ * Relays and handles the events of a service in exactly one of its processes, the leader. The others try to get its
+ * lock every second and take over when its connection ends, by a shutdown or a crash.
  */
 @Injectable()
 export class EventWorker {
@@ -43,7 +43,7 @@ export class EventWorker {
     nats.onChange(() => this.wake.wake());
   }
 
-  /** Whether this process is the one that relays and handles events now. */
+  /** Whether this process relays and handles events now. */
   get isLeader(): boolean {
     return this.leader;
   }

@@ -119,7 +119,7 @@ export class Inbox {
         this.handleFirst([{ ...event, calls: [call] }], term),
       );
       if (failures.size > 0) {
-        await this.settle({ ...event, attempts: 0, overdue: false }, failures, term);
+        await this.recordAttempt({ ...event, attempts: 0, overdue: false }, failures, term);
         stored = true;
       }
     }
@@ -141,7 +141,7 @@ export class Inbox {
       if (stuck.has(event.aggregate) || (together && event.attempts === 0)) continue;
       const failures = await this.tryStored(event, term);
       if (failures.size > 0) stuck.add(event.aggregate);
-      await this.settle(event, failures, term);
+      await this.recordAttempt(event, failures, term);
     }
     return await this.queue.nextInMs();
   }
@@ -273,7 +273,7 @@ export class Inbox {
   }
 
   /** Records how an attempt ended, outside of the transactions it broke. @throws InterruptedError */
-  private async settle(
+  private async recordAttempt(
     event: Attempt,
     failures: ReadonlyMap<string, unknown>,
     term: Term,
@@ -285,7 +285,7 @@ export class Inbox {
     try {
       left = await this.dataSource.transaction(async (tx) => {
         await requireTerm(term, tx);
-        return await this.queue.settle({ event, attempts, errors, delayMs }, tx);
+        return await this.queue.recordAttempt({ event, attempts, errors, delayMs }, tx);
       });
     } catch (error) {
       if (error instanceof NotLeaderError) throw error;

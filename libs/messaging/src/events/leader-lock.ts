@@ -33,7 +33,7 @@ export interface LeaderConnection {
 }
 
 /**
- * Makes one process of a service the one that relays and handles its events. The lock belongs to a session of
+ * Elects the process of a service that relays and handles its events. The lock belongs to a session of
  * PostgreSQL, so its connection bypasses a pooler.
  */
 @Injectable()

@@ -141,7 +141,7 @@ export class RetryQueue {
    * Records how an attempt ended: the event is removed, tried again later or given up.
    * @returns the handlers that failed indeed: one whose commit was not confirmed has its receipt nevertheless
    */
-  async settle(ending: Ending, tx: EntityManager): Promise<ReadonlySet<string>> {
+  async recordAttempt(ending: Ending, tx: EntityManager): Promise<ReadonlySet<string>> {
     const { event, attempts, errors, delayMs } = ending;
     const rows: { handler: string }[] = await tx.query(
       `SELECT handler FROM unnest($2::text[]) AS failed (handler)

@@ -32,7 +32,7 @@ const lostSinceSql = `
   )::text AS since`;
 
 /**
- * Puts in line again what was published within the horizon.
+ * Queues again the events published within the horizon.
  * @param signal ends it between two statements
  * @returns how many events
  */
@@ -53,7 +53,7 @@ export async function requeueAll(
  * what it had not written yet: the last event that was confirmed to this service is not there any more.
  * @param horizonMs how far back events are published again when the stream does not show what it lost
  * @param signal ends it between two statements
- * @returns how many lost events were put in line again
+ * @returns how many lost events were queued again
  */
 export async function recoverTail(
   dataSource: DataSource,

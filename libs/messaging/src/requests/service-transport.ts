@@ -201,7 +201,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
       request.traceparent = span.traceparent;
       try {
         const result = await requestContext.run(request, () =>
-          span.run(() => settle(handler(data, request))),
+          span.run(() => completion(handler(data, request))),
         );
         span.end();
         if (request.expired) code = 'DEADLINE_EXCEEDED';
@@ -257,7 +257,7 @@ export class ServiceTransport extends Server implements CustomTransportStrategy,
     if (message.reply) this.nats.publish(message.reply, body, { headers: sent });
   }
 
-  /** The error as its sender may see it. What was not expected is logged and answered as `INTERNAL`. */
+  /** The error as the sender may see it. An unexpected one is logged and answered as `INTERNAL`. */
   private explain(error: unknown, subject: string, requestId: string): ApplicationError {
     if (error instanceof ApplicationError) return error;
     const classified = this.options.classify?.(error);
@@ -296,7 +296,7 @@ function requireReadable(service: string, subject: string): void {
   }
 }
 
-/** Reads who asks and until when, and lets in only whom the contract allows. @throws ApplicationError */
+/** Reads principal and deadline, and refuses principals that the contract does not allow. @throws ApplicationError */
 function openRequest(message: Msg, contract: RequestContract<unknown, unknown>): InboundRequest {
   const sent = decodeHeaders(message.headers);
   const now = Date.now();
@@ -336,7 +336,7 @@ function requireFields(data: unknown, { fields }: RequestContract<unknown, unkno
 }
 
 /** Nest hands errors, and the results of interceptors, back as an observable. */
-async function settle(result: unknown): Promise<unknown> {
+async function completion(result: unknown): Promise<unknown> {
   const value = await result;
   return isObservable(value) ? await lastValueFrom(value, { defaultValue: undefined }) : value;
 }

@@ -170,7 +170,7 @@ export function gatewayVariables(options: GatewayVariablesOptions = {}) {
   } satisfies Variables;
 }
 
-/** What the kit needs to know of any app. */
+/** The configuration that the kit needs of any app. */
 export type AppConfig = Environment<ReturnType<typeof commonVariables>>;
 export type ServiceConfig = Environment<ReturnType<typeof serviceVariables>>;
 export type GatewayConfig = Environment<ReturnType<typeof gatewayVariables>>;

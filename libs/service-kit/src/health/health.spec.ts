@@ -51,7 +51,7 @@ describe('the management server', () => {
     });
   });
 
-  it('asks a check at most once a second, however often it is asked', async () => {
+  it('runs a check at most once a second, however often health is requested', async () => {
     health.markStarted();
     const check = vi.fn<HealthCheck>(() => Promise.resolve());
     health.register('database', check);

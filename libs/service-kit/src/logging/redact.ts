@@ -123,7 +123,7 @@ const shapes: readonly [RegExp, string][] = [
   ],
 ];
 
-/** A dotted domain is asked for, so that `node_modules/@nestjs/core` in a stack stays. */
+/** A dotted domain is required, so that `node_modules/@nestjs/core` in a stack stays. */
 const mailAddress =
   /[^\s"\\<>()[\]:;,@]{1,64}(?:@|%40)(?:[\p{L}\p{N}-]{1,63}\.){1,8}(?:\p{L}{2,63}|xn--[\w-]{1,59})/giu;
 
