@@ -70,7 +70,7 @@ describe('the checkout page', () => {
     expect(text).toContain('value="fail"');
   });
 
-  it('speaks Russian to who asks for it', async () => {
+  it('is in Russian for clients that request Russian', async () => {
     const text = await (await page({ 'accept-language': 'ru' })).text();
     expect(text).toContain('<html lang="ru">');
     expect(text).toContain('Оплатить');

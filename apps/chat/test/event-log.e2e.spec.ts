@@ -234,7 +234,7 @@ describe('the event log', () => {
     expect(one).toMatchObject({ offset: 1, has_more: true });
   });
 
-  it('with a hole loses its reader once, who then goes on from the end', async () => {
+  it('with a hole answers `recovered: false` once, and its reader goes on from the end', async () => {
     await post(33, 34, 'first');
     const { id } = await post(33, 34, 'lost');
     await post(33, 34, 'last');

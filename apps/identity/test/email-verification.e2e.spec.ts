@@ -41,7 +41,7 @@ async function exists(id: number): Promise<boolean> {
 }
 
 describe('verifying the email address', () => {
-  it('works with the token that the mailer asked for', async () => {
+  it('works with the token that the mailer requested', async () => {
     const user = await identity.register({ locale: 'ru' });
     const { token, ...contact } = await mint(user.id);
     expect(contact).toMatchObject({ user_id: user.id, email: user.email, locale: 'ru' });

@@ -450,7 +450,7 @@ describe('notifications', () => {
     it.each([
       ['mentor', 'mentee', 'Grace Hopper cancelled your session'],
       ['mentee', 'mentor', 'Ada Lovelace cancelled your session'],
-    ] as const)('cancelled by the %s, the %s hears of it', async (by, other, title) => {
+    ] as const)('cancelled by the %s, the %s is notified', async (by, other, title) => {
       const [mentor, mentee] = [person(), person()];
       await neighbours.publish(bookingCancelled, 42, {
         ...booking(mentor, mentee),
@@ -458,9 +458,9 @@ describe('notifications', () => {
         reason: null,
         refund_minor: 300_000,
       });
-      const hears = other === 'mentor' ? mentor : mentee;
-      await expect(notified(hears, 'session_cancelled')).resolves.toMatchObject({ title });
-      expect((await list(hears === mentor ? mentee : mentor)).total).toBe(0);
+      const recipient = other === 'mentor' ? mentor : mentee;
+      await expect(notified(recipient, 'session_cancelled')).resolves.toMatchObject({ title });
+      expect((await list(recipient === mentor ? mentee : mentor)).total).toBe(0);
     });
 
     it('cancelled by its mentee before it was paid, the mentor is not notified', async () => {
@@ -601,7 +601,7 @@ describe('notifications', () => {
   });
 
   describe('a chat', () => {
-    it('however much is said, its reader has one unread notification of it, and no mail', async () => {
+    it('however many messages there are, its reader has one unread notification of it, and no mail', async () => {
       const [sender, english, russian] = [person(), person(), person('ru')];
       await register(russian, 'ru');
       await caughtUp();
@@ -641,7 +641,7 @@ describe('notifications', () => {
       ]);
     });
 
-    it('what was said after the chat was read stays unread', async () => {
+    it('messages after the last one read stay unread', async () => {
       const [sender, reader] = [person(), person()];
       await say(5, 11, sender, [reader]);
       await readChats([

@@ -14,7 +14,7 @@ describe('the configuration of payments', () => {
     );
   });
 
-  it('allows them there when a variable says so', () => {
+  it('allows them there when a variable permits it', () => {
     const config = readConfig({ ...environment, SANDBOX_PAYMENTS_IN_PRODUCTION: 'yes' });
     expect(config.PAYMENT_PROVIDER).toBe('sandbox');
   });

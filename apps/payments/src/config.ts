@@ -12,7 +12,7 @@ export const variables = {
   ...serviceVariables('PAYMENTS', { managementPort: 8015 }),
   PAYMENT_PROVIDER: choice(['sandbox'])({
     default: 'sandbox',
-    desc: 'Who takes the money; `sandbox` moves none, and whoever pays chooses how a payment ends',
+    desc: 'Who takes the money; `sandbox` moves none, and the payer chooses how a payment ends',
   }),
   PAYMENT_PROVIDER_TIMEOUT_MS: integer({
     default: 3000,

@@ -80,24 +80,24 @@ async function expectSoundBooks(data: DataSource, bookingId: number): Promise<vo
       status: string;
       amount_minor: number;
       refunded_minor: number;
-      held: number;
+      balance: number;
       refunds: number;
     }[]
   >(
     `SELECT payments.status, payments.amount_minor, refunded_minor,
        coalesce((SELECT sum(amount_minor) FROM ledger_entries
-         WHERE payment_id = payments.id AND account = 'provider:sandbox'), 0)::bigint AS held,
+         WHERE payment_id = payments.id AND account = 'provider:sandbox'), 0)::bigint AS balance,
        coalesce((SELECT sum(amount_minor) FROM refunds WHERE payment_id = payments.id), 0) AS refunds
      FROM payments JOIN amounts_due ON amounts_due.id = amount_due_id WHERE booking_id = $1`,
     [bookingId],
   );
-  for (const { status, amount_minor, refunded_minor, held, refunds } of payments) {
+  for (const { status, amount_minor, refunded_minor, balance, refunds } of payments) {
     const taken = ['succeeded', 'partially_refunded', 'refunded'].includes(status);
-    expect(held).toBe(taken ? amount_minor - refunded_minor : 0);
+    expect(balance).toBe(taken ? amount_minor - refunded_minor : 0);
     expect(refunds).toBe(refunded_minor);
   }
-  // At most one payment of a booking is kept; what comes on top goes back.
-  const kept = payments.filter(({ held }) => held > 0);
+  // At most one payment of a booking is kept; any other is refunded.
+  const kept = payments.filter(({ balance }) => balance > 0);
   expect(kept.length).toBeLessThanOrEqual(1);
 }
 

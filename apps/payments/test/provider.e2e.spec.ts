@@ -320,7 +320,7 @@ describe('a payment provider', () => {
     await replica.close();
   });
 
-  it('whose answer dies with the process is asked again under the same key', async () => {
+  it('whose answer is lost with the process is called again with the same key', async () => {
     const booking = due();
     provider.behaviour = (order) => {
       // The process ends here: the provider has the payment, and the reference is not stored.

@@ -28,7 +28,7 @@ export async function makeKey(kid: string = randomUUID()): Promise<SigningKey> {
 export class FakeIdentity {
   keys: SigningKey[] = [];
   revoked: RevokedSession[] = [];
-  /** How often the keys were asked for. */
+  /** How often the keys were requested. */
   keyRequests = 0;
 
   private constructor(private readonly connection: NatsConnection) {}

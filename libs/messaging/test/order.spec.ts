@@ -133,7 +133,7 @@ describe('the events of an aggregate', () => {
     expect(await retries()).toEqual([]);
   });
 
-  it('go on behind one that was given up', async () => {
+  it('are handled after one that was dead-lettered', async () => {
     before = (handler) => {
       if (handler === 'markPaid') throw new Error('a lasting failure');
     };

@@ -20,7 +20,7 @@ const inboxPage = request.service<object, { by: string }>('notifications.notific
 const frame = signal<{ text: string }>('user.*.frame');
 const registered = event('identity.user.registered');
 
-/** What identity was asked for. */
+/** The ids in the requests that identity got. */
 const asked: number[] = [];
 
 @Controller()

@@ -18,7 +18,7 @@ REST API of MentorHub. Its conventions:
 - \`Accept-Language\` chooses between \`en\` and \`ru\` where texts are made.
 `;
 
-/** The OpenAPI document, made when it is first asked for: most processes never need it. */
+/** The OpenAPI document, made on the first request for it: most processes never need it. */
 @Injectable()
 export class ApiDocument {
   private app?: INestApplication;
@@ -35,7 +35,7 @@ export class ApiDocument {
   }
 
   private build(): OpenAPIObject {
-    if (!this.app) throw new Error('describe() must be called before the document is asked for.');
+    if (!this.app) throw new Error('describe() must be called before the document is requested.');
     const config = new DocumentBuilder()
       .setOpenAPIVersion('3.1.0')
       .setTitle('MentorHub')

@@ -23,7 +23,7 @@ export class HealthController {
 
   @Get('health/live')
   @Anonymous()
-  @Summary('Tell that the process runs')
+  @Summary('Report that the process runs')
   @Answers(200, Liveness)
   live(): Liveness {
     return { status: 'up' };
@@ -31,7 +31,10 @@ export class HealthController {
 
   @Get('health/ready')
   @Anonymous()
-  @Summary('Tell whether this gateway takes requests', '503 while it starts, stops or lacks NATS.')
+  @Summary(
+    'Report whether this gateway takes requests',
+    '503 while it starts, stops or lacks NATS.',
+  )
   @Answers(200, ServiceHealth)
   ready(): Promise<ServiceHealth> {
     return this.whenUp();
@@ -39,7 +42,7 @@ export class HealthController {
 
   @Get('ready')
   @Anonymous()
-  @Summary('Tell whether this gateway takes requests', 'The same as `/health/ready`.')
+  @Summary('Report whether this gateway takes requests', 'The same as `/health/ready`.')
   @Answers(200, ServiceHealth)
   readyToo(): Promise<ServiceHealth> {
     return this.whenUp();

@@ -3,7 +3,7 @@ export const maxPageBytes = 600_000;
 
 /**
  * The first items whose JSON fits into so many bytes. At least one, however long it is: a page without any would be
- * asked for again and again.
+ * requested again and again.
  */
 export function fitting<Item>(items: readonly Item[], maxBytes: number): Item[] {
   let bytes = 0;

@@ -16,7 +16,7 @@ export class User {
   @Column('text')
   fullName: string;
 
-  /** PHC string; never selected unless asked for. */
+  /** PHC string; only selected explicitly. */
   @Column('text', { select: false })
   passwordHash: string;
 

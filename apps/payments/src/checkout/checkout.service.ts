@@ -17,7 +17,7 @@ import { PaymentsService } from '../payments/payments.service.js';
 import { PaymentProvider } from '../providers/payment-provider.js';
 import { SandboxProvider } from '../providers/sandbox-provider.js';
 
-/** The sandbox provider's checkout page: whoever holds the unguessable id may look and pay. */
+/** The sandbox provider's checkout page: anyone who knows the unguessable id may look and pay. */
 @Injectable()
 export class CheckoutService {
   constructor(

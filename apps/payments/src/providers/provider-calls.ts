@@ -11,7 +11,7 @@ const retryAfterSeconds = 5;
 
 /**
  * Calls to the payment provider: each has a time limit, few run at once, and those for one payment share one.
- * Never call it inside a transaction: locks would be held for as long as the provider is silent.
+ * Never call it inside a transaction: its locks would last until the provider answers.
  */
 @Injectable()
 export class ProviderCalls {

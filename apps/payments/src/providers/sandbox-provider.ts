@@ -9,7 +9,7 @@ interface SandboxPayment {
   currency: string;
 }
 
-/** Moves no money: whoever pays chooses how the payment ends. */
+/** Moves no money: the payer chooses how the payment ends. */
 @Injectable()
 export class SandboxProvider extends PaymentProvider {
   override readonly name = 'sandbox';

@@ -100,11 +100,11 @@ export const EventLog = {
 /** The users with a socket on a gateway who came and went since its last report. */
 export interface PresenceReport {
   gateway_id: string;
-  /** Grows with each report: a report that arrives after a later one is not taken. Older gateways send none. */
+  /** Grows with each report: a report that arrives after a later one is refused. Older gateways send none. */
   number?: number;
   came: number[];
   went: number[];
-  /** `came` are all; replaces what was reported before. Asked for with `unknown_gateway`. */
+  /** `came` are all; replaces what was reported before. Requested by `unknown_gateway`. */
   reset?: boolean;
 }
 

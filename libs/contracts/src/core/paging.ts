@@ -7,7 +7,7 @@ export interface Page<Item> {
   pages: number;
 }
 
-/** Which page is asked for; `PageQuery` is its DTO. */
+/** The requested page; `PageQuery` is its DTO. */
 export interface PageRequest {
   readonly page?: number;
   readonly limit?: number;

@@ -329,7 +329,7 @@ describe('for every schedule', () => {
     );
   });
 
-  it('starts ascend without duplicates, whatever part of the calendar is asked for', () => {
+  it('starts ascend without duplicates, whatever part of the calendar is requested', () => {
     fc.assert(
       fc.property(
         schedules,

@@ -124,7 +124,7 @@ function startOfDate(date: Temporal.PlainDate, timeZone: string): number {
   return date.toZonedDateTime(timeZone).epochMilliseconds;
 }
 
-/** Answers whether a span meets any of `taken`; spans must be asked for in ascending order. */
+/** Answers whether a span meets any of `taken`; spans must be given in ascending order. */
 function sweep(taken: readonly Interval[]): (start: number, end: number) => boolean {
   const blocks = join(taken);
   let next = 0;
