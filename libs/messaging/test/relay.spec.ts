@@ -93,7 +93,7 @@ describe('the relay', () => {
     }
   });
 
-  it('parks an event that is larger than NATS takes, and publishes it on an operator's request', async () => {
+  it('parks an event that is larger than NATS takes, and publishes it when an operator requests it', async () => {
     const { app, client } = await start(settings('max_payload: 65536'));
     const before = await countOfParked('size');
     await addRow(thingHappened.subject, '7', { n: 1, text: 'x'.repeat(65_400) });
