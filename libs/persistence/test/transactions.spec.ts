@@ -104,7 +104,7 @@ describe('a database connection', () => {
   });
 
   it('reports how busy its pool is', async () => {
-    const holding = gate();
+    const started = gate();
     const release = gate();
     const busy = transactions.run(async (tx) => {
       await tx.query('SELECT 1');
