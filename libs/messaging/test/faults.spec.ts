@@ -1,7 +1,8 @@
 import { cp, rename, rm } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
+import { tcpProxy, type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { register } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { EventWorker, NATS_CONNECTION, type ServiceMessagingOptions } from '../src/index.js';
 import { endChildren, startChild } from './child/start.js';
@@ -17,6 +18,12 @@ async function recordedSorted(database: DataSource, handler: string): Promise<nu
 async function unpublished(database: DataSource): Promise<number> {
   const rows: unknown[] = await database.query('SELECT 1 FROM outbox WHERE published_at IS NULL');
   return rows.length;
+}
+
+/** What the metric says of the oldest event that waits for the relay, in seconds. */
+async function outboxAge(): Promise<number | undefined> {
+  const metric = await register.getSingleMetric('outbox_oldest_unpublished_seconds')?.get();
+  return metric?.values[0]?.value;
 }
 
 describe('no event is lost and no effect happens twice', () => {
@@ -151,6 +158,35 @@ describe('no event is lost and no effect happens twice', () => {
       .toBe(true);
     await expectOnce([0, 1]);
   });
+
+  it('when PostgreSQL is silent on the connection of the leader: it stops, and says for how long', async () => {
+    const proxy = await tcpProxy(testDb.directUrl);
+    const service = await startService({ ...settings, directUrl: proxy.url });
+    services.push(service);
+    const isLeader = () => service.app.get(EventWorker).isLeader;
+    await addEvents(database, [['1', { n: 0 }]]);
+    await expectOnce([0]);
+    expect(isLeader()).toBe(true);
+
+    proxy.silence();
+    await expect.poll(isLeader, { timeout: 8000 }).toBe(false);
+    await addEvents(database, [['1', { n: 1 }]]);
+    await expect.poll(outboxAge, { timeout: 8000 }).toBeGreaterThan(1);
+    expect(await unpublished(database)).toBe(1);
+
+    // As PostgreSQL does by itself for a peer that vanished; the proxy is still there.
+    await database.query(
+      `SELECT pg_terminate_backend(pid) FROM pg_locks JOIN pg_stat_activity USING (pid)
+       WHERE locktype = 'advisory' AND granted AND datname = current_database()`,
+    );
+    proxy.forward();
+    await expectOnce([0, 1]);
+    expect(isLeader()).toBe(true);
+    await expect.poll(outboxAge).toBe(0);
+    await service.close();
+    services = [];
+    await proxy.close();
+  }, 40_000);
 
   it('when nats-server is killed and its store wiped while events flow', async () => {
     await start();
