@@ -9,6 +9,7 @@ import { AuthController } from './auth/auth.controller.js';
 import { DevicesController } from './auth/devices.controller.js';
 import { AccessGuard } from './authentication/access.guard.js';
 import { JwtStrategy } from './authentication/jwt.strategy.js';
+import { AvatarsController } from './avatars/avatars.controller.js';
 import { CheckoutController } from './checkout/checkout.controller.js';
 import type { ApiGatewayConfig } from './config.js';
 import { DevMailController } from './dev/dev-mail.controller.js';
@@ -39,6 +40,7 @@ const controllers = [
   AdminServicesController,
   AuthController,
   AvailabilityController,
+  AvatarsController,
   BookingsController,
   ChatsController,
   CheckoutController,

@@ -48,4 +48,9 @@ describe('memory is spent on what an app uses', () => {
     const packages = await packagesOf(app);
     expect(packages.includes('class-validator')).toBe(app === 'api-gateway');
   });
+
+  it('api-gateway draws no avatar before it is asked for one', async () => {
+    const packages = await packagesOf('api-gateway');
+    expect(packages.filter((name) => name.startsWith('@dicebear/'))).toEqual([]);
+  });
 });

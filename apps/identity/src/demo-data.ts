@@ -7,5 +7,5 @@ await demoDataMain({
   name: 'identity',
   config: () => readConfig(process.env),
   schema,
-  seed: (tx) => seedPeople(tx, new Date()),
+  seed: (tx, { PUBLIC_URL: publicUrl }) => seedPeople(tx, { now: new Date(), publicUrl }),
 });

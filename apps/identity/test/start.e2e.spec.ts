@@ -116,10 +116,14 @@ describe('the first administrator', () => {
 });
 
 describe('demo data', () => {
+  const surroundings = () => ({
+    now: identity.clock.now(),
+    publicUrl: 'https://mentorhub.test',
+  });
+
   it('creates its people once, who can sign in, and leaves the next ids to others', async () => {
     identity = await IdentityFixture.start('identity_demo');
-    const seed = () =>
-      identity.dataSource.transaction((tx) => seedPeople(tx, identity.clock.now()));
+    const seed = () => identity.dataSource.transaction((tx) => seedPeople(tx, surroundings()));
     const { accounts } = await seed();
     expect(await seed()).toEqual({ accounts });
     expect(accounts.map(({ role }) => role)).toEqual(['admin', 'mentor', 'mentee']);
@@ -132,6 +136,10 @@ describe('demo data', () => {
       ids: demoPeople.map(({ id }) => id),
     });
     expect(people).toHaveLength(71);
+    expect(people.filter(({ avatar_url }) => avatar_url === null)).toHaveLength(12);
+    expect(people.find(({ user_id }) => user_id === 2)?.avatar_url).toBe(
+      'https://mentorhub.test/avatars/anna-sokolova.svg',
+    );
     expect(await identity.events('identity.user.registered')).toHaveLength(71);
     expect((await identity.register({ email: 'next@example.com' })).id).toBe(72);
     expect(demoPassword).toBe('mentorhub-demo');
@@ -141,7 +149,7 @@ describe('demo data', () => {
     identity = await IdentityFixture.start('identity_demo_late');
     await identity.register();
     await expect(
-      identity.dataSource.transaction((tx) => seedPeople(tx, identity.clock.now())),
+      identity.dataSource.transaction((tx) => seedPeople(tx, surroundings())),
     ).rejects.toThrow(/empty database/);
   });
 });

@@ -106,7 +106,21 @@ describe('the demo data', () => {
     expect(herWords.filter((author) => !women.includes(author))).toEqual([]);
   });
 
-  it('leaves free slots for new bookings', async () => {
+  it('has cancellations explained in the language of who cancelled', async () => {
+    const reasons = await mentorship.dataSource.query<
+      { byMentor: boolean; isRussian: boolean; reason: string }[]
+    >(`
+      SELECT b.status = 'cancelled_by_mentor' AS "byMentor", b.cancellation_reason AS reason,
+        CASE WHEN b.status = 'cancelled_by_mentor' THEN m.description ~ '[а-яё]'
+          ELSE mentee_user_id % 3 = 1 END AS "isRussian"
+      FROM bookings b JOIN mentors m ON m.id = b.mentor_id
+      WHERE b.status IN ('cancelled_by_mentor', 'cancelled_by_mentee')`);
+    for (const { reason, isRussian } of reasons) expect(/[а-яё]/i.test(reason)).toBe(isRussian);
+    const kinds = new Set(reasons.map(({ byMentor, isRussian }) => `${byMentor} ${isRussian}`));
+    expect(kinds.size).toBe(4);
+  });
+
+  it('leaves the next ids to new mentors', async () => {
     const { id } = await mentorship.mentor();
     expect(id).toBe(51);
   });

@@ -21,6 +21,14 @@ describe('the demo people', () => {
     expect(new Set(demoPeople.map(({ username }) => username)).size).toBe(demoPeople.length);
   });
 
+  it('mostly have an avatar, of their own', () => {
+    const seeds = demoPeople.flatMap(({ avatarSeed }) => avatarSeed ?? []);
+    expect(seeds).toHaveLength(59);
+    expect(new Set(seeds).size).toBe(seeds.length);
+    // What the gateway takes.
+    expect(seeds.filter((seed) => !/^[a-z\d_-]{1,64}$/.test(seed))).toEqual([]);
+  });
+
   it('live in zones that exist', () => {
     for (const { timezone } of demoPeople) {
       expect(() => new Intl.DateTimeFormat('en', { timeZone: timezone })).not.toThrow();

@@ -13,6 +13,8 @@ export interface DemoPerson {
   email: string;
   timezone: string;
   locale: Locale;
+  /** What the avatar is drawn from; null for some, as not everybody has one. */
+  avatarSeed: string | null;
 }
 
 type Entry = readonly [fullName: string, timezone: string, locale: Locale];
@@ -110,5 +112,6 @@ function person(
   username = usernameFrom(fullName),
 ): DemoPerson {
   const email = `${username}@demo.mentorhub.example`;
-  return { id, role, fullName, username, email, timezone, locale };
+  const avatarSeed = id % 6 === 1 ? null : username.replaceAll('.', '-');
+  return { id, role, fullName, username, email, timezone, locale, avatarSeed };
 }

@@ -15,6 +15,12 @@ interface DemoAccount {
   password: string;
 }
 
+interface Surroundings {
+  now: Date;
+  /** Where the API is served, avatars included. */
+  publicUrl: string;
+}
+
 /**
  * Creates the demo people who are not there yet, verified, and publishes them. Resolves to one account of
  * each role.
@@ -22,7 +28,7 @@ interface DemoAccount {
  */
 export async function seedPeople(
   tx: EntityManager,
-  now: Date,
+  { now, publicUrl }: Surroundings,
 ): Promise<{ accounts: DemoAccount[] }> {
   const present = await tx.find(User, { order: { id: 'ASC' } });
   const byId = new Map(present.map((user) => [user.id, user]));
@@ -33,11 +39,15 @@ export async function seedPeople(
     );
   }
   const missing = demoPeople.filter(({ id }) => !byId.has(id));
-  if (missing.length > 0) await insert(tx, missing, now);
+  if (missing.length > 0) await insert(tx, missing, { now, publicUrl });
   return { accounts: (['admin', 'mentor', 'mentee'] as const).map(firstAccount) };
 }
 
-async function insert(tx: EntityManager, people: readonly DemoPerson[], now: Date): Promise<void> {
+async function insert(
+  tx: EntityManager,
+  people: readonly DemoPerson[],
+  { now, publicUrl }: Surroundings,
+): Promise<void> {
   const passwordHash = await new Passwords().hash(demoPassword, { email: '', fullName: '' });
   const registeredAt = new Date(now.getTime() - monthMs);
   const users = people.map((person) =>
@@ -53,7 +63,8 @@ async function insert(tx: EntityManager, people: readonly DemoPerson[], now: Dat
       isActive: true,
       bio: null,
       phone: null,
-      avatarUrl: null,
+      avatarUrl:
+        person.avatarSeed === null ? null : `${publicUrl}/avatars/${person.avatarSeed}.svg`,
       timezone: person.timezone,
       locale: person.locale,
       emailVerifiedAt: registeredAt,

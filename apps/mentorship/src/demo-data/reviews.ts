@@ -78,3 +78,12 @@ export const demoTopics: readonly [readonly string[], readonly string[]] = [
     'Практика проектирования систем',
   ],
 ];
+
+/** Why demo sessions are cancelled, in English and Russian. */
+export const demoReasons: Record<'mentor' | 'mentee', readonly [string, string]> = {
+  mentor: [
+    'I am ill, sorry. Please book another time.',
+    'К сожалению, болею. Выберите, пожалуйста, другое время.',
+  ],
+  mentee: ['Something came up at work.', 'Не получается в это время.'],
+};

@@ -9,7 +9,7 @@ import { Mentor, searchColumns } from '../mentors/mentor.entity.js';
 import { MentorStats } from '../mentors/mentor-stats.entity.js';
 import { Review } from '../reviews/review.entity.js';
 import { type DemoProfile, demoProfiles } from './profiles.js';
-import { demoComments, type DemoText, demoTopics } from './reviews.js';
+import { demoComments, demoReasons, type DemoText, demoTopics } from './reviews.js';
 import { DemoCalendar, type DemoOutcome, type DemoWeek, outcomes } from './sessions.js';
 
 const minute = 60_000;
@@ -157,8 +157,8 @@ async function seedMentor(tx: EntityManager, seed: Seed): Promise<void> {
   const others = [
     { every: 1, days: 2 + (id % 9), outcome: outcomes.upcoming },
     { every: 2, days: 3 + (id % 7), outcome: outcomes.pending },
-    { every: 3, days: -5, outcome: outcomes.cancelledByMentor },
-    { every: 4, days: -9, outcome: outcomes.cancelledLate },
+    { every: 4, days: -5, outcome: outcomes.cancelledByMentor },
+    { every: 3, days: -9, outcome: outcomes.cancelledLate },
     { every: 5, days: -12, outcome: outcomes.missed },
     { every: 6, days: 8 + (id % 5), outcome: outcomes.cancelledEarly },
     { every: 7, days: -6, outcome: outcomes.expired },
@@ -206,7 +206,10 @@ async function seedSession(
     topic,
     checkoutId: priceMinor === 0 ? null : `co_${randomBytes(18).toString('base64url')}`,
     absentParty: status === 'no_show' ? 'mentee' : null,
-    cancellationReason: reasonOf(status, language),
+    cancellationReason: reasonOf(status, {
+      mentor: /\p{Script=Cyrillic}/u.test(profile.description) ? 1 : 0,
+      mentee: language,
+    }),
     meetingUrl: status === 'confirmed' ? `https://meet.example/mentor-${mentorId}` : null,
     meetingPlatform: status === 'confirmed' ? 'MentorHub Meet' : null,
     rating: rating ?? null,
@@ -242,10 +245,14 @@ function ratingOf(twentieth: number): Rating {
   return twentieth < 8 ? 4 : 5;
 }
 
-function reasonOf(status: Booking['status'], language: 0 | 1): string | null {
-  if (status === 'cancelled_by_mentor') return 'I am ill, sorry. Please book another time.';
-  if (status !== 'cancelled_by_mentee') return null;
-  return language === 1 ? 'Не получается в это время.' : 'Something came up at work.';
+/** Why a session was cancelled, in the language of who cancelled it. */
+function reasonOf(
+  status: Booking['status'],
+  languages: { mentor: 0 | 1; mentee: 0 | 1 },
+): string | null {
+  if (status === 'cancelled_by_mentor') return demoReasons.mentor[languages.mentor];
+  if (status === 'cancelled_by_mentee') return demoReasons.mentee[languages.mentee];
+  return null;
 }
 
 /** A whole number below `limit`. */
