@@ -115,12 +115,9 @@ describe('the first administrator', () => {
   });
 });
 
-describe('demo data', () => {
-  const surroundings = () => ({
-    now: identity.clock.now(),
-    publicUrl: 'https://mentorhub.test',
-  });
+const surroundings = () => ({ now: identity.clock.now(), publicUrl: 'https://mentorhub.test' });
 
+describe('demo data', () => {
   it('creates its people once, who can sign in, and leaves the next ids to others', async () => {
     identity = await IdentityFixture.start('identity_demo');
     const seed = () => identity.dataSource.transaction((tx) => seedPeople(tx, surroundings()));
