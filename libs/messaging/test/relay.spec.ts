@@ -9,6 +9,8 @@ import { operations } from '@mentorhub/contracts';
 import { register } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { NotLeaderError } from '../src/events/leader-lock.js';
+import { OutboxRelay } from '../src/events/outbox-relay.js';
 import { NATS_CONNECTION, NatsConnectionProvider } from '../src/index.js';
 import { addEvents, EffectsController, range, recorded, thingHappened } from './effects.js';
 import { type Fixture, openDatabase, startService } from './fixture.js';
@@ -44,12 +46,16 @@ describe('the relay', () => {
     await nats.stop();
   });
 
-  async function start(options: TestNatsOptions = {}): Promise<Fixture> {
+  async function start({
+    events = true,
+    ...options
+  }: TestNatsOptions & { events?: boolean } = {}): Promise<Fixture> {
     nats = await testNats(options);
     service = await startService({
       databaseUrl: testDb.url,
       directUrl: testDb.directUrl,
       natsUrl: nats.url,
+      options: { events },
       controllers: [EffectsController],
     });
     return service;
@@ -91,6 +97,24 @@ describe('the relay', () => {
         range(0, 20).map((n) => 2 * n + parity),
       );
     }
+  });
+
+  it('of a former leader marks nothing as published', async () => {
+    const { app } = await start({ events: false });
+    const relay = app.get(OutboxRelay);
+    const { signal } = new AbortController();
+    const unpublished = async (): Promise<number> => {
+      const [row] = await database.query<{ count: number }[]>(
+        'SELECT count(*)::int AS count FROM outbox WHERE published_at IS NULL',
+      );
+      return row!.count;
+    };
+    await addEvents(database, [['7', { n: 1 }]]);
+    await database.query('UPDATE event_leadership SET term = 2');
+    await expect(relay.pass('1', signal)).rejects.toThrow(NotLeaderError);
+    expect(await unpublished()).toBe(1);
+    await relay.pass('2', signal);
+    expect(await unpublished()).toBe(0);
   });
 
   it('parks an event that is larger than NATS takes, and publishes it when an operator requests it', async () => {

@@ -6,8 +6,8 @@ import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventHandlers } from './event-handlers.js';
 import { EventStream, StreamAwaitedError } from './event-stream.js';
-import { type Delivery, Inbox, NotLeaderError } from './inbox.js';
-import type { Term } from './leader-lock.js';
+import { type Delivery, Inbox } from './inbox.js';
+import { NotLeaderError, type Term } from './leader-lock.js';
 import { Wake } from './wake.js';
 
 /** Events fetched ahead of the handlers. */

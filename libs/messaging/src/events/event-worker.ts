@@ -114,14 +114,14 @@ export class EventWorker {
       this.consumer.start(term, lose);
       let busy = false;
       while (check()) {
-        const pass = await this.relay.pass(lost.signal);
+        const pass = await this.relay.pass(term, lost.signal);
         busy = isBusy(pass, busy);
         if (pass.more) continue;
         await this.relay.clean();
         await this.wake.wait(this.waitMs(pass, busy));
       }
       await this.consumer.stop();
-      await this.relay.pass(lost.signal);
+      await this.relay.pass(term, lost.signal);
     } finally {
       clearInterval(watch);
       await this.consumer.abort();

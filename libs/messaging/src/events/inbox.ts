@@ -6,7 +6,7 @@ import type { ServiceMessagingOptions } from '../messaging.options.js';
 import { eventsDead, eventsHandled, eventsLag, eventsRetried } from '../metrics.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventHandlers } from './event-handlers.js';
-import type { Term } from './leader-lock.js';
+import { NotLeaderError, type Term } from './leader-lock.js';
 import { type Attempt, RetryQueue, type StoredEvent } from './retry-queue.js';
 import { type Call, HandlerError, runHandlers } from './run-handlers.js';
 
@@ -28,15 +28,6 @@ export interface Delivery {
 /** Nothing is known to be wrong with the events: handle them again as soon as the database answers. */
 export class InterruptedError extends Error {
   override readonly name = 'InterruptedError';
-}
-
-/** Another process handles the events of this service now. */
-export class NotLeaderError extends Error {
-  override readonly name = 'NotLeaderError';
-
-  constructor() {
-    super('another process has become the leader');
-  }
 }
 
 /*

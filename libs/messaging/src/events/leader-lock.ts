@@ -20,6 +20,15 @@ const SILENCE_LIMIT_MS = 3000;
 /** This process's place in the order of leaders; see `event_leadership`. */
 export type Term = string;
 
+/** Another process relays and handles the events of this service now. */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError';
+
+  constructor() {
+    super('another process has become the leader');
+  }
+}
+
 /** A connection that can hold the service's lock: while it does, no other process has the lock. */
 export interface LeaderConnection {
   /** Asks for the lock; once this process has it, the connection is checked every second. */

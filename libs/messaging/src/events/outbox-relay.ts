@@ -10,6 +10,7 @@ import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { SpanKind, startSpan } from '../tracing.js';
 import { EventStream, StreamAwaitedError } from './event-stream.js';
+import { NotLeaderError, type Term } from './leader-lock.js';
 import { recoverTail, requeueAll } from './stream-loss.js';
 
 const ACK_TIMEOUT_MS = 5000;
@@ -88,16 +89,17 @@ const nextRowsSql = `
 
 /*
  * Commits without waiting for the disk, in this transaction only: a mark that a crash of PostgreSQL forgets means an
- * event published twice, which the inboxes absorb.
+ * event published twice, which the inboxes absorb. A former leader marks nothing: its successor may have found that the
+ * stream is lost, and queued the same rows again.
  */
 const markSql = `
-  WITH lazily AS MATERIALIZED (
-    SELECT set_config('synchronous_commit', 'off', true)
+  WITH leader AS MATERIALIZED (
+    SELECT set_config('synchronous_commit', 'off', true) FROM event_leadership WHERE term = $5 FOR SHARE
   ), confirmed AS (
-    UPDATE outbox_stream SET last_sequence = $3, last_event = $4
+    UPDATE outbox_stream SET last_sequence = $3, last_event = $4 FROM leader
     WHERE name = $2 AND (last_sequence IS NULL OR last_sequence < $3)
   )
-  UPDATE outbox SET published_at = now() FROM lazily WHERE id = ANY($1::bigint[])`;
+  UPDATE outbox SET published_at = now() FROM leader WHERE id = ANY($1::bigint[])`;
 
 const parkSql = `
   UPDATE outbox SET parked_at = now(), parked_because = because
@@ -174,10 +176,11 @@ export class OutboxRelay {
 
   /**
    * Publishes one batch.
+   * @param term of this process as the leader
    * @param signal ends the batch: what JetStream was not sent yet stays
-   * @throws when PostgreSQL fails; failures of NATS are logged once and leave the rows for the next pass
+   * @throws when PostgreSQL fails, and NotLeaderError when another process has begun to lead; failures of NATS are logged once and leave the rows for the next pass
    */
-  async pass(signal: AbortSignal): Promise<Pass> {
+  async pass(term: Term, signal: AbortSignal): Promise<Pass> {
     if (!this.nats.health().connected) {
       await this.measure();
       return failure;
@@ -195,7 +198,7 @@ export class OutboxRelay {
     if (rows.length === 0) return nothing;
     const batch: Batch = { published: [], parked: [], failed: undefined };
     await Promise.all(byAggregate(rows).map((line) => this.publishLine(line, batch, signal)));
-    await this.mark(batch);
+    await this.mark(batch, term);
     if (batch.failed) {
       const { row, error } = batch.failed;
       outboxAge.since = new Date(row.occurred_at);
@@ -264,14 +267,16 @@ export class OutboxRelay {
     }
   }
 
-  private async mark({ published, last, parked }: Batch): Promise<void> {
+  private async mark({ published, last, parked }: Batch, term: Term): Promise<void> {
     if (published.length > 0) {
-      await this.dataSource.query(markSql, [
+      const [, marked]: [unknown[], number] = await this.dataSource.query(markSql, [
         published.map(({ id }) => id),
         EVENT_STREAM,
         last?.sequence ?? 0,
         last?.row.event_id ?? null,
+        term,
       ]);
+      if (marked === 0) throw new NotLeaderError();
       for (const { type } of published) eventsPublished.inc({ type });
     }
     if (parked.length > 0) {
