@@ -79,8 +79,29 @@ export class SchedulesRepository {
   async load(
     tx: EntityManager,
     mentorIds: readonly number[],
-    { from, to, holdsOverAt }: BusySpan,
+    span: BusySpan,
   ): Promise<Map<number, MentorSchedule>> {
+    return (await this.read(tx, mentorIds, [], span)).schedules;
+  }
+
+  /** The schedule of a mentor for a user, whose own sessions are in `alsoBusy`; undefined for an unknown mentor. */
+  async loadFor(
+    tx: EntityManager,
+    mentorId: number,
+    userId: number,
+    span: BusySpan,
+  ): Promise<MentorSchedule | undefined> {
+    const { schedules, busyOf } = await this.read(tx, [mentorId], [userId], span);
+    const schedule = schedules.get(mentorId);
+    return schedule && { ...schedule, alsoBusy: (busyOf.get(userId) ?? []).map(interval) };
+  }
+
+  private async read(
+    tx: EntityManager,
+    mentorIds: readonly number[],
+    userIds: readonly number[],
+    { from, to, holdsOverAt }: BusySpan,
+  ): Promise<{ schedules: Map<number, MentorSchedule>; busyOf: Map<number, BusyRow[]> }> {
     // The revision is read before the bookings, so that one that comes in between makes it outdated.
     const mentors = await tx.query<MentorRow[]>(
       `SELECT m.id, m.user_id, m.status, m.price_per_hour_minor, m.currency, m.timezone, m.session_durations,
@@ -94,14 +115,14 @@ export class SchedulesRepository {
       [mentorIds],
     );
     const busy = await tx.query<BusyRow[]>(busySql, [
-      mentors.map(({ user_id }) => user_id),
+      [...new Set([...mentors.map(({ user_id }) => user_id), ...userIds])],
       from,
       to,
       holdsOverAt,
     ]);
     const busyOf = Map.groupBy(busy, (row) => row.user_id);
-    return new Map(
-      mentors.map((mentor) => {
+    const schedules = new Map(
+      mentors.map((mentor): [number, MentorSchedule] => {
         const bookings = busyOf.get(mentor.user_id) ?? [];
         const holdEnds = bookings.flatMap(({ hold_end }) => hold_end?.getTime() ?? []);
         return [
@@ -135,16 +156,7 @@ export class SchedulesRepository {
         ];
       }),
     );
-  }
-
-  /** When a user sits in a session within `[from, to)`, in whatever role. */
-  async sessionsOf(
-    tx: EntityManager,
-    userId: number,
-    { from, to, holdsOverAt }: BusySpan,
-  ): Promise<Interval[]> {
-    const rows = await tx.query<BusyRow[]>(busySql, [[userId], from, to, holdsOverAt]);
-    return rows.map(interval);
+    return { schedules, busyOf };
   }
 
   /**

@@ -26,10 +26,12 @@ const day = 24 * hour;
 const reach = 24 * hour;
 /** Beyond every booking window. */
 const farthest = 400 * day;
-/** How far from the requested time alternatives are sought. */
-const alternativesWithin = 31 * day;
-/** First key of the advisory locks that make one user's bookings wait for each other. */
+/** How far from the requested time alternatives are sought: first nearby, as that is most often enough. */
+const alternativesWithin = [2 * day, 8 * day, 31 * day];
+const alternativesCount = 3;
+/** First keys of the advisory locks that make the bookings of a user, and of a mentor, wait for each other. */
 const bookingsOfUser = 6_201;
+const bookingsOfMentor = 6_202;
 
 /** What someone wants to book. */
 export interface BookingRequest {
@@ -74,8 +76,8 @@ export class BookingPlacement {
   /**
    * Books a free slot in one transaction. With an idempotency key, a repetition gets the first answer.
    *
-   * @throws ApplicationError `EMAIL_NOT_VERIFIED`, `NOT_FOUND` without an approved mentor, `FORBIDDEN` for oneself, `VALIDATION_FAILED` for a
-   *   length that is not on offer, `RATE_LIMITED`, and `BOOKING_SLOT_TAKEN` with the three nearest free slots in
+   * @throws ApplicationError `EMAIL_NOT_VERIFIED`, `NOT_FOUND` without an approved mentor, `FORBIDDEN` for oneself,
+   *   `VALIDATION_FAILED` for a length that is not on offer, `RATE_LIMITED`, and `BOOKING_SLOT_TAKEN` with the three nearest free slots in
    *   `alternatives`
    */
   async place<View>(
@@ -86,12 +88,14 @@ export class BookingPlacement {
   ): Promise<View> {
     const userId = actor.user_id;
     // Before the transaction: identity gets no request while it holds locks.
-    await this.people.requireVerified(userId);
-    await this.bookings.resolvePeople(requested.mentorId, userId);
+    if (!(await this.bookings.peopleAreReady(requested.mentorId, userId))) {
+      await this.people.requireVerified(userId);
+      await this.bookings.resolvePeople(requested.mentorId, userId);
+    }
     const key = requestContext.current()?.idempotencyKey;
     const attempt = (): Promise<View> =>
       this.transactions.run(async (tx) => {
-        await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfUser, userId]);
+        await this.queueUp(tx, userId, requested.mentorId);
         return this.idempotency.run(tx, { userId, operation, key, request }, async () => {
           const booking = await this.book(tx, userId, requested);
           return this.service.show(booking, actor, present);
@@ -102,6 +106,19 @@ export class BookingPlacement {
         error instanceof OverdueHolds || isExclusionViolation(error, participantsOverlap);
       throw isTaken ? await this.refusal(userId, requested) : error;
     });
+  }
+
+  /**
+   * Lets one booking of a user, and of a mentor, be placed at a time. Those that wait for a mentor find the slot taken
+   * then, instead of computing a calendar and inserting in vain. Nobody who has a row lock waits for these.
+   */
+  private async queueUp(tx: EntityManager, userId: number, mentorId: number): Promise<void> {
+    await tx.query('SELECT pg_advisory_xact_lock($1, $2), pg_advisory_xact_lock($3, $4)', [
+      bookingsOfUser,
+      userId,
+      bookingsOfMentor,
+      mentorId,
+    ]);
   }
 
   /** Tries again once, when only holds that are over are in the way and payments lets one of them expire. */
@@ -181,9 +198,9 @@ export class BookingPlacement {
       to: new Date(now.getTime() + farthest),
       holdsOverAt: overdueHolds === 'free' ? now : undefined,
     };
-    const schedule = (await this.schedules.load(tx, [mentorId], span)).get(mentorId);
+    const schedule = await this.schedules.loadFor(tx, mentorId, userId, span);
     if (schedule?.status !== 'approved') throw ApplicationError.notFound('The mentor');
-    return { ...schedule, alsoBusy: await this.schedules.sessionsOf(tx, userId, span) };
+    return schedule;
   }
 
   private draft(
@@ -224,15 +241,19 @@ function taken(
 ): ApplicationError {
   // Around the requested time, or around the part of the booking window that is nearest to it.
   const reachable = Math.min(start, endOfBookingWindow(schedule.rules, now.getTime()));
-  const from = Math.max(now.getTime(), reachable - alternativesWithin);
-  const nearest = nearestStarts(schedule, {
-    from,
-    to: Math.max(from, reachable) + alternativesWithin,
-    durationMinutes,
-    now: now.getTime(),
-    wanted: start,
-    count: 3,
-  });
+  let nearest: number[] = [];
+  for (const within of alternativesWithin) {
+    const from = Math.max(now.getTime(), reachable - within);
+    nearest = nearestStarts(schedule, {
+      from,
+      to: Math.max(from, reachable) + within,
+      durationMinutes,
+      now: now.getTime(),
+      wanted: start,
+      count: alternativesCount,
+    });
+    if (nearest.length === alternativesCount) break;
+  }
   const end = start + durationMinutes * minute;
   const ownSession = schedule.alsoBusy?.some((own) => own.start < end && own.end > start);
   return new ApplicationError(

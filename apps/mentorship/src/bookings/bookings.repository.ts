@@ -153,6 +153,16 @@ export class BookingsRepository {
     return booking;
   }
 
+  /** Whether both have names here and the user's email address is known to be verified: then nobody need be asked. */
+  async peopleAreReady(mentorId: number, userId: number): Promise<boolean> {
+    const [row] = await this.dataSource.query<{ ready: boolean }[]>(
+      `SELECT EXISTS (SELECT FROM people WHERE user_id = $2 AND email_verified)
+         AND EXISTS (SELECT FROM mentors JOIN people USING (user_id) WHERE mentors.id = $1) AS ready`,
+      [mentorId, userId],
+    );
+    return row?.ready === true;
+  }
+
   /**
    * Makes sure that the names of a mentor and a user are stored here, so that no transaction has to ask identity.
    *
