@@ -95,30 +95,18 @@ export class BookingPlacement {
     const key = requestContext.current()?.idempotencyKey;
     const attempt = (): Promise<View> =>
       this.transactions.run(async (tx) => {
-        await this.queueUp(tx, userId, requested.mentorId);
+        await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfUser, userId]);
         return this.idempotency.run(tx, { userId, operation, key, request }, async () => {
           const booking = await this.book(tx, userId, requested);
           return this.service.show(booking, actor, present);
         });
       });
     return this.retryAfterHolds(attempt).catch(async (error: unknown) => {
+      if (error instanceof NotBookable) throw taken(error.schedule, error.time, error.now);
       const isTaken =
         error instanceof OverdueHolds || isExclusionViolation(error, participantsOverlap);
       throw isTaken ? await this.refusal(userId, requested) : error;
     });
-  }
-
-  /**
-   * Lets one booking of a user, and of a mentor, be placed at a time. Those that wait for a mentor find the slot taken
-   * then, instead of computing a calendar and inserting in vain. Nobody who has a row lock waits for these.
-   */
-  private async queueUp(tx: EntityManager, userId: number, mentorId: number): Promise<void> {
-    await tx.query('SELECT pg_advisory_xact_lock($1, $2), pg_advisory_xact_lock($3, $4)', [
-      bookingsOfUser,
-      userId,
-      bookingsOfMentor,
-      mentorId,
-    ]);
   }
 
   /** Tries again once, when only holds that are over are in the way and payments lets one of them expire. */
@@ -141,13 +129,11 @@ export class BookingPlacement {
     const now = this.clock.now();
     await this.checkRate(tx, userId, now);
 
-    const schedule = await this.calendar(tx, userId, requested.mentorId, now);
-    if (schedule.mentorUserId === userId) {
-      throw new ApplicationError('FORBIDDEN', 'You cannot book a session with yourself.');
-    }
-    const time = requested.time(schedule.rules.timeZone);
-    checkDuration(schedule, time.durationMinutes);
-    if (!isBookable(schedule, { ...time, now: now.getTime() })) throw taken(schedule, time, now);
+    await this.requireBookable(tx, userId, requested, now);
+    // Of those that found the slot free at the same time, one goes on: the others look again instead of inserting in
+    // vain. Nobody who has a row lock waits for this one.
+    await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfMentor, requested.mentorId]);
+    const { schedule, time } = await this.requireBookable(tx, userId, requested, now);
 
     const booking = this.draft(schedule, userId, requested, time, now);
     const holds = await this.bookings.overdueHoldsInTheWay(tx, booking, now);
@@ -161,6 +147,25 @@ export class BookingPlacement {
     });
     await this.schedules.changedByBookings(tx, [placed]);
     return placed;
+  }
+
+  /** @throws NotBookable, and ApplicationError for what no other time would change */
+  private async requireBookable(
+    tx: EntityManager,
+    userId: number,
+    requested: BookingRequest,
+    now: Date,
+  ): Promise<{ schedule: MentorSchedule; time: RequestedTime }> {
+    const schedule = await this.calendar(tx, userId, requested.mentorId, now);
+    if (schedule.mentorUserId === userId) {
+      throw new ApplicationError('FORBIDDEN', 'You cannot book a session with yourself.');
+    }
+    const time = requested.time(schedule.rules.timeZone);
+    checkDuration(schedule, time.durationMinutes);
+    if (!isBookable(schedule, { ...time, now: now.getTime() })) {
+      throw new NotBookable(schedule, time, now);
+    }
+    return { schedule, time };
   }
 
   /** The refusal of a time that somebody else holds, with alternatives; holds that are over count as taken. */
@@ -230,6 +235,17 @@ export class BookingPlacement {
       holdExpiresAt: free ? null : new Date(Math.min(holdEnd, start)),
       createdAt: now,
     };
+  }
+}
+
+/** A time cannot be booked; alternatives are computed when the transaction and its locks have ended. */
+class NotBookable extends Error {
+  constructor(
+    readonly schedule: MentorSchedule,
+    readonly time: RequestedTime,
+    readonly now: Date,
+  ) {
+    super('the time cannot be booked');
   }
 }
 
