@@ -188,12 +188,14 @@ describe('an app as a process', () => {
     expect(Date.now() - silentAt).toBeLessThan(5000);
     await expect.poll(() => status(`${management}/health/ready`), ready).toBe(503);
     expect(await metrics()).toMatch(/^db_up 0$/m);
+    await expect.poll(metrics, ready).toMatch(/^events_active 0$/m);
 
     proxy.forward();
     const recovery = { timeout: 15_000, interval: 100 };
     await expect.poll(() => status(`${management}/health/ready`), recovery).toBe(200);
     await expect.poll(say, recovery).toEqual({ text: 'a' });
-    await expect.poll(metrics, recovery).toMatch(/^db_up 1$/m);
+    await expect.poll(metrics, recovery).toMatch(/^events_active 1$/m);
+    expect(await metrics()).toMatch(/^db_up 1$/m);
     await proxy.close();
   }, 40_000);
 

@@ -8,7 +8,10 @@ export interface TcpProxy {
    * firewall that drops packets, it neither answers nor closes.
    */
   silence(): void;
-  /** Forwards the data of new connections. Older connections stay silent for ever. */
+  /**
+   * Forwards the data of new connections. Older connections stay silent for ever; the server sees them end, as its
+   * keepalive would have ended them by then.
+   */
   forward(): void;
   close(): Promise<void>;
 }
@@ -17,6 +20,8 @@ export interface TcpProxy {
 export async function tcpProxy(address: string): Promise<TcpProxy> {
   const target = new URL(address);
   const sockets = new Set<Socket>();
+  const silenced = new Set<Socket>();
+  const upstreams = new Set<Socket>();
   let silent = false;
   const keep = (socket: Socket): Socket => {
     sockets.add(socket);
@@ -29,6 +34,7 @@ export async function tcpProxy(address: string): Promise<TcpProxy> {
       return;
     }
     const upstream = keep(connect(Number(target.port), target.hostname));
+    upstreams.add(upstream.on('close', () => upstreams.delete(upstream)));
     client.pipe(upstream).pipe(client);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -39,9 +45,12 @@ export async function tcpProxy(address: string): Promise<TcpProxy> {
     silence: () => {
       silent = true;
       for (const socket of sockets) socket.unpipe().resume();
+      for (const upstream of upstreams) silenced.add(upstream);
     },
     forward: () => {
       silent = false;
+      for (const upstream of silenced) upstream.destroy();
+      silenced.clear();
     },
     close: async () => {
       const closed = new Promise((resolve) => server.close(resolve));
