@@ -101,6 +101,56 @@ describe('the OpenAPI document', () => {
     ).toEqual([]);
   });
 
+  const refusals: [code: string, routes: string[]][] = [
+    [
+      'EMAIL_NOT_VERIFIED',
+      [
+        'POST /api/v1/mentors/apply',
+        'POST /api/v1/mentorship/bookings',
+        'POST /api/v1/messages',
+        'POST /api/v1/sessions',
+      ],
+    ],
+    [
+      'NOT_A_MENTOR',
+      ['GET /api/v1/mentorship/availability/me', 'POST /api/v1/mentorship/availability/me'],
+    ],
+    [
+      'FORBIDDEN',
+      [
+        'GET /dev/mail',
+        'GET /dev/mail.json',
+        'PATCH /api/v1/mentorship/bookings/{id}/add_meeting_link',
+        'PATCH /api/v1/mentorship/bookings/{id}/update_status',
+        'POST /api/v1/auth/login',
+        'POST /api/v1/mentorship/bookings',
+        'POST /api/v1/sessions',
+        'POST /api/v1/sessions/{id}/complete',
+        'POST /api/v1/sessions/{id}/confirm',
+      ],
+    ],
+    [
+      'RATE_LIMITED',
+      [
+        'POST /api/v1/auth/login',
+        'POST /api/v1/auth/register',
+        'POST /api/v1/email/verify-email',
+        'POST /api/v1/mentorship/bookings',
+        'POST /api/v1/sessions',
+      ],
+    ],
+  ];
+
+  it.each(refusals)('names every route that refuses users with %s', (code, routes) => {
+    const status = String(contracts.errorStatus[code as contracts.ErrorCode]);
+    const refusing = named(
+      ({ responses }, name) =>
+        responses[status]?.description.includes(`\`${code}\``) === true &&
+        !name.includes('/admin/'),
+    );
+    expect(refusing.toSorted()).toEqual(routes);
+  });
+
   it('says of every route that takes fields how invalid ones are refused', () => {
     expect(
       named(

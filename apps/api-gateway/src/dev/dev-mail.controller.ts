@@ -5,7 +5,7 @@ import { Controller, Get, Query, UseGuards } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Anonymous } from '../authentication/access.decorators.js';
 import { AnswersPage } from '../pages/page.js';
-import { Answers } from '../routing/answers.decorator.js';
+import { Answers, Fails } from '../routing/answers.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
 import { CapturedMails, FindMails } from './dev-mail.dto.js';
 import { devMailPage } from './dev-mail.page.js';
@@ -22,6 +22,7 @@ export class DevMailController {
   @Anonymous()
   @Summary('Show the captured mails as a page', 'The newest first, at most 100.')
   @AnswersPage('The mails, with their links.')
+  @Fails('FORBIDDEN')
   async show(@Query() query: FindMails): Promise<string> {
     return devMailPage(await this.requests.request(DevMail.list, undefined, query));
   }
@@ -30,6 +31,7 @@ export class DevMailController {
   @Anonymous()
   @Summary('List the captured mails', 'The newest first, at most 100.')
   @Answers(200, CapturedMails)
+  @Fails('FORBIDDEN')
   list(@Query() query: FindMails): Promise<RawReply> {
     return this.requests.forward(DevMail.list, undefined, query);
   }

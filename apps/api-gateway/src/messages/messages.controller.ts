@@ -18,9 +18,12 @@ export class MessagesController {
   @Post()
   @Sends(Messages.send)
   @AcceptsIdempotencyKey()
-  @Summary('Send a message', 'To a user (`recipient_id`) or into a chat (`chat_id`).')
+  @Summary(
+    'Send a message',
+    'To a user (`recipient_id`) or into a chat (`chat_id`). The first one to somebody needs a verified address.',
+  )
   @Answers(201, MessageView)
-  @Fails('NOT_FOUND')
+  @Fails('NOT_FOUND', 'EMAIL_NOT_VERIFIED')
   send(@Actor() actor: Caller, @Body() request: SendMessage): Promise<RawReply> {
     return this.requests.forward(Messages.send, actor, request);
   }
