@@ -1,7 +1,8 @@
-import { mentorApproved, Users } from '@mentorhub/contracts';
+import { ApplicationError, mentorApproved, Users } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
+import { Passwords } from '../src/passwords/passwords.js';
 import { goodPassword, IdentityFixture, laptop } from './fixture.js';
 
 let identity: IdentityFixture;
@@ -104,6 +105,25 @@ describe('registering', () => {
     await limited.register({}, laptop);
     limited.clock.advance(3_600_000);
     await limited.register({}, device);
+    await limited.stop();
+  });
+
+  it('does not count against its network when there are too many at the moment', async () => {
+    const limited = await IdentityFixture.start('identity_overload', {
+      REGISTRATIONS_PER_HOUR: '1',
+    });
+    const overload = new ApplicationError('OVERLOADED', 'Too many registrations.');
+    const overloaded = vi
+      .spyOn(limited.replicas[0]!.app.get(Passwords), 'hash')
+      .mockRejectedValue(overload);
+    for (let n = 0; n < 3; n++) {
+      const refusal = await limited.register().catch((error) => error);
+      expect(refusal).toMatchObject({ code: 'OVERLOADED' });
+    }
+    overloaded.mockRestore();
+    await limited.register();
+    const refusal = await limited.register().catch((error) => error);
+    expect(refusal).toMatchObject({ code: 'RATE_LIMITED' });
     await limited.stop();
   });
 
@@ -273,5 +293,15 @@ describe('what other services may ask', () => {
     expect(await identity.failure(Users.contact, undefined, { user_id: 999_999 })).toMatchObject({
       code: 'NOT_FOUND',
     });
+  });
+
+  it('is a zone to compute with, whatever an older version has stored', async () => {
+    const { user, actor } = await identity.signUp();
+    await identity.dataSource.query(`UPDATE users SET timezone = 'PST' WHERE id = $1`, [user.id]);
+    const zone = { timezone: 'America/Los_Angeles' };
+    expect(await identity.request(Users.contact, undefined, { user_id: user.id })).toMatchObject(
+      zone,
+    );
+    expect(await identity.request(Users.me, actor, {})).toMatchObject(zone);
   });
 });

@@ -37,6 +37,7 @@ describe('a new password', () => {
     '11111111111',
     'abababab',
     'abcabcabc',
+    'hqkhqkhqk',
     '12341234',
     'Password1!',
     'Password1',
