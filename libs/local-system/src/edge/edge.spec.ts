@@ -1,5 +1,5 @@
 import { createServer, type RequestListener, type Server } from 'node:http';
-import { connect } from 'node:net';
+import { connect, type Socket as TcpSocket } from 'node:net';
 import { securityHeaders } from '@mentorhub/http-server';
 import {
   attack,
@@ -328,6 +328,27 @@ describe('the edge', () => {
       });
       await expect.poll(() => edge.connections()).toBe(0);
       await expect.poll(() => openConnections(server)).toBe(0);
+    });
+
+    it.each([
+      ['in the middle', (client: TcpSocket) => client.write('go')],
+      ['after its client has ended it', (client: TcpSocket) => client.end()],
+    ])('lives when a gateway resets a connection %s', async (_when, goOn) => {
+      const { url, server } = await serve(() => {});
+      server.on('upgrade', (_request, socket: TcpSocket) => {
+        for (const event of ['data', 'end']) socket.once(event, () => socket.resetAndDestroy());
+        socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n',
+        );
+      });
+      await open([], [url]);
+      await new Promise<void>((resolve) => {
+        const client = connect(edge.port, '127.0.0.1', () => client.write(rawHandshake()));
+        client.once('data', () => goOn(client));
+        client.once('close', () => resolve());
+      });
+      await expect.poll(() => edge.connections()).toBe(0);
+      expect((await fetch(edge.url)).status).toBe(200);
     });
 
     it('answers a handshake elsewhere with 404', async () => {
