@@ -58,6 +58,8 @@ export class MentorshipFixture {
   readonly failingBookings = new Set<number>();
   /** Bookings whose amount due payments has closed. */
   readonly closedBookings = new Set<number>();
+  /** Zones of users that are not Europe/Berlin, as identity answers them. */
+  readonly zones = new Map<number, string>();
   private cleanUps: (() => Promise<unknown>)[] = [];
   private environment: Record<string, string>;
   private lastUserId = 100;
@@ -132,7 +134,7 @@ export class MentorshipFixture {
           full_name: `Person ${user_id}`,
           email: `person${user_id}@example.com`,
           locale: 'en',
-          timezone: 'Europe/Berlin',
+          timezone: this.zones.get(user_id) ?? 'Europe/Berlin',
           email_verified: true,
         };
       }),

@@ -57,6 +57,18 @@ describe('applying', () => {
     expect(await mentorship.ask(Availability.mine, actor, {})).toEqual({ timezone, rules: [] });
   });
 
+  it('takes a zone of an older identity as one to compute with', async () => {
+    const actor = mentorship.newUser();
+    mentorship.zones.set(actor.user_id, 'PST');
+    const { timezone: _, ...rest } = application;
+    const { id } = await mentorship.ask(Mentors.apply, actor, rest);
+    const rows = await mentorship.dataSource.query<unknown[]>(
+      'SELECT timezone FROM mentors WHERE id = $1',
+      [id],
+    );
+    expect(rows).toEqual([{ timezone: 'America/Los_Angeles' }]);
+  });
+
   it('is possible once, and again after a rejection', async () => {
     const actor = mentorship.newUser();
     const { id } = await mentorship.ask(Mentors.apply, actor, application);
@@ -171,10 +183,16 @@ describe('the list of mentors', () => {
       timezone: zone,
     });
     expect(await mentorship.ask(Availability.mine, actor, {})).toMatchObject({ timezone: zone });
+    expect(await mentorship.ask(MentorProfiles.get, undefined, { id })).toMatchObject({
+      availability_timezone: zone,
+    });
     const session = await mentorship.book({ id, actor }, mentorship.newUser(), {
       scheduled_at: slots[0]!.starts_at,
     });
     expect(session.scheduled_at).toBe(slots[0]!.starts_at);
+    expect(await mentorship.events('mentorship.booking.requested', session.id)).toMatchObject([
+      { timezone: zone },
+    ]);
   });
 
   it('leaves out when a mentor is free whose calendar cannot be computed', async () => {

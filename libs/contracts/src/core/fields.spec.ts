@@ -11,6 +11,7 @@ import {
   CreateBooking,
   CreatePayment,
   FindSlots,
+  ListMentorProfiles,
   ListMentors,
   Login,
   ReadHistory,
@@ -316,6 +317,16 @@ describe('null', () => {
   it('is a value where the contract allows it', () => {
     const rule = { start_time: '09:00', end_time: '10:00', specific_date: '2026-11-25' };
     expect(problems(AvailabilityRule, { ...rule, day_of_week: null })).toEqual({});
+  });
+});
+
+describe('a search', () => {
+  it.each([
+    ['of mentors', (text: string) => refused(ListMentors, { q: text })],
+    ['of mentor profiles', (text: string) => refused(ListMentorProfiles, { search: text })],
+  ])('%s has at most five words', (_what, search) => {
+    expect(search(' Go  C#\tRust на русском ')).toEqual([]);
+    expect(search('a b c d e f')).toHaveLength(1);
   });
 });
 
