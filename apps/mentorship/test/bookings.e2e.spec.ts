@@ -858,6 +858,36 @@ describe('time', () => {
   });
 });
 
+describe('while identity is slow', () => {
+  it('no transaction waits for it, neither of a booking nor of a change', async () => {
+    await fresh(0);
+    const { id } = await mentorship.book(mentor, mentee);
+    await mentorship.dataSource.query('DELETE FROM people WHERE user_id = $1', [mentee.user_id]);
+    const openTransactions = async (): Promise<number | undefined> => {
+      const [row] = await mentorship.dataSource.query<{ open: number }[]>(
+        `SELECT count(*) AS open FROM pg_stat_activity
+         WHERE datname = current_database() AND state = 'idle in transaction'`,
+      );
+      return row?.open;
+    };
+    const asked = mentorship.askedIdentity.length;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    mentorship.identityAnswers = promise;
+    const waiting = Promise.all([
+      mentorship.ask(SessionBookings.confirm, mentor.actor, { id }),
+      mentorship.book(mentor, mentorship.newUser(), startingAt('2026-11-25T12:00:00Z')),
+    ]);
+    try {
+      await expect.poll(() => mentorship.askedIdentity.length - asked).toBe(2);
+      // Those of others end in a moment.
+      await expect.poll(openTransactions).toBe(0);
+    } finally {
+      resolve();
+      await waiting;
+    }
+  });
+});
+
 describe('a failure', () => {
   it('leaves neither booking nor event', async () => {
     await fresh();

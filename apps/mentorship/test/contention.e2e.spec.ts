@@ -128,6 +128,39 @@ describe('64 people of whom eight are mentors', () => {
   });
 });
 
+describe('mentors who book each other at the same time', () => {
+  it('get what is free, one of them when it is the same hour, without a deadlock', async () => {
+    const pairs: [TestMentor, TestMentor][] = [];
+    for (let index = 0; index < 8; index++) {
+      const free = { price_per_hour: 0 };
+      pairs.push([await mentorship.mentor(free), await mentorship.mentor(free)]);
+    }
+    const before = await deadlocks();
+    for (const day of ['2026-11-25', '2026-11-26', '2026-11-27']) {
+      for (const [first, second, possible] of [
+        ['09', '09', 1],
+        ['12', '14', 2],
+      ] as const) {
+        const outcomes = await Promise.all(
+          pairs.map(([one, other]) =>
+            Promise.allSettled([
+              mentorship.book(one, other.actor, { scheduled_at: `${day}T${first}:00:00Z` }),
+              mentorship.book(other, one.actor, { scheduled_at: `${day}T${second}:00:00Z` }),
+            ]),
+          ),
+        );
+        const booked = outcomes.map(
+          (both) => both.filter(({ status }) => status === 'fulfilled').length,
+        );
+        expect(booked).toEqual(pairs.map(() => possible));
+        mentorship.clock.advance(3_600_001);
+      }
+    }
+    mentorship.clock.set(startOfTest);
+    expect((await deadlocks()) - before).toBe(0);
+  });
+});
+
 describe('the slots of a month with 200 bookings', () => {
   it('are found within 20 ms, nearly always', async () => {
     const { id } = await mentorship.mentor({

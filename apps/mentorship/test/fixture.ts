@@ -60,6 +60,8 @@ export class MentorshipFixture {
   readonly closedBookings = new Set<number>();
   /** Zones of users that are not Europe/Berlin, as identity answers them. */
   readonly zones = new Map<number, string>();
+  /** What identity waits for before it answers who people are. */
+  identityAnswers = Promise.resolve();
   private cleanUps: (() => Promise<unknown>)[] = [];
   private environment: Record<string, string>;
   private lastUserId = 100;
@@ -121,8 +123,9 @@ export class MentorshipFixture {
   /** Lets identity answer for every user id: `Person 7`, `person7@example.com`, Europe/Berlin. */
   async startIdentity(): Promise<void> {
     const endings = [
-      this.neighbours.answer(Users.people, ({ ids }) => {
+      this.neighbours.answer(Users.people, async ({ ids }) => {
         this.askedIdentity.push(...ids.map((id) => `people:${id}`));
+        await this.identityAnswers;
         return {
           people: ids.map((id) => ({ ...person(id), email_verified: !this.unverified.has(id) })),
         };
