@@ -41,7 +41,7 @@ const person = (user_id: number) => ({
   email_verified: true,
 });
 
-/** Mentorship over a NATS and a database of its own, with a gateway that asks and an identity that answers. */
+/** Mentorship over a NATS and a database of its own, with a gateway that sends requests and an identity that answers them. */
 export class MentorshipFixture {
   readonly clock = new FixedClock(startOfTest);
   readonly replicas: RunningService[] = [];
@@ -178,7 +178,7 @@ export class MentorshipFixture {
 
   readonly admin: Caller = { user_id: 1, roles: ['admin'], session_id: 1 };
 
-  /** Asks as a gateway does. */
+  /** Sends a request as a gateway does. */
   ask<In, Out, A extends Access>(
     contract: RequestContract<In, Out, A>,
     actor: Caller | undefined,

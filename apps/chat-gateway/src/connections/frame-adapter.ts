@@ -15,12 +15,12 @@ import { closeUnopened, type FrameHandler, FrameReader } from './frame-reader.js
 import { badHandshake, handshakeFault } from './handshake.js';
 
 const maxFrameBytes = 16 * 1024;
-/** A frame in more pieces than this is no frame of an honest client. */
+/** Most fragments of a frame; regular clients need far fewer. */
 const maxFragments = 64;
 const closeTimeoutMs = 5000;
-/** A stopping gateway waits this long for clients to close. */
+/** How long a stopping gateway waits for clients to close. */
 const goodbyeMs = 2000;
-/** And this long for frames in hand. */
+/** How long it waits for frames that are being handled. */
 const lastFramesMs = 5000;
 
 type OnConnect = (connection: Connection) => void;
@@ -42,8 +42,8 @@ export interface FrameAdapterParts {
 }
 
 /**
- * Connects Nest's `@WebSocketGateway` to `ws`. Unlike Nest's own adapter it decides before the upgrade who may come in,
- * handles the frames of a socket one after the other, and answers every frame it cannot read.
+ * Connects Nest's `@WebSocketGateway` to `ws`. Unlike Nest's own adapter it checks clients before the upgrade, handles
+ * the frames of a socket in order, and answers every frame that it cannot read.
  */
 export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
   private readonly readers = new Map<Connection, FrameReader>();
@@ -106,7 +106,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
       this.readers.delete(connection);
       connections.remove(connection, code);
     });
-    // Such as a frame over the limit; ws closes with the right code by itself.
+    // For example a frame over the limit; ws closes with the right code by itself.
     connection.socket.on('error', () => undefined);
     connections.add(connection);
     const identity = this.identities.get(connection);
@@ -114,7 +114,7 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     else reader.awaitSignIn();
   }
 
-  /** Lets the frames in hand finish, sends everyone to another replica, and reports that nobody is here any more. */
+  /** Finishes the frames being handled, closes all connections, and reports that no user is connected here any more. */
   async close(endpoint: Endpoint): Promise<void> {
     this.draining = true;
     const finishing = [...this.readers.values()].map((reader) => reader.finish());

@@ -8,7 +8,7 @@ import { sourceOf } from '../limits/source.js';
 
 /** Failures without a delay, of an account from one source. */
 const freePerSource = 10;
-/** The same from all sources together. NIST SP 800-63B §5.2.2 asks for at most 100 in a row. */
+/** The same from all sources together. NIST SP 800-63B §5.2.2 allows at most 100 in a row. */
 const freePerAccount = 100;
 /** Stands for all sources together. */
 const anySource = '';
@@ -20,11 +20,11 @@ const networkLimit: NetworkLimit = {
   what: 'failed sign-ins',
 };
 
-/** An attempt that was counted as a failure until it turns out to be none. */
+/** A sign-in attempt. It counts as a failure until the password proves right. */
 export interface SignInAttempt {
   readonly account: Buffer;
   readonly source: string;
-  /** The account's counters that it raised, and until when each of them refuses now. */
+  /** The account's counters that it raised, each with the time of the next permitted attempt. */
   readonly counted: readonly { source: string; retryAt: Date }[];
 }
 
@@ -35,9 +35,9 @@ export interface SignInAttempt {
  * counts are in the database, so that restarts and further replicas do not reset them, and unknown addresses are
  * counted like known ones.
  *
- * A stranger elsewhere cannot lock an owner out: the delay of the account spares the sources that the owner has signed
- * in from. One in the same network can: the limits of a source spare nobody, as whom they spared would reveal which
- * addresses have an account.
+ * Failures from elsewhere cannot lock the owner out: the account-wide delay does not apply to sources from which the
+ * owner has signed in. Failures from the owner's own network can: the limits of a source apply to every account alike,
+ * because an exception would reveal which addresses have an account.
  */
 @Injectable()
 export class LoginThrottle {
@@ -49,15 +49,15 @@ export class LoginThrottle {
   ) {}
 
   /**
-   * Counts an attempt before the password is looked at, so that attempts at the same time cannot pass the limit. One
-   * that is refused leaves no count behind.
+   * Counts an attempt before its password is checked, so that concurrent attempts cannot exceed the limit. A refused
+   * attempt is not counted.
    * @throws ApplicationError RATE_LIMITED
    */
   async admit(email: string, ip: string): Promise<SignInAttempt> {
     const account = hashOf(email);
     const source = sourceOf(ip);
     const counted = await this.transactions.run(async (tx) => {
-      // In this order for all, so that no attempts wait for each other in a circle.
+      // Always in this order, so that concurrent attempts cannot deadlock.
       const perSource = await this.count(tx, account, source, freePerSource);
       await this.networks.count(tx, source, networkLimit);
       if (await this.isTrusted(tx, email, source)) return [perSource];
@@ -67,11 +67,11 @@ export class LoginThrottle {
   }
 
   /**
-   * Forgets the failures of the account that came before a right password. Those of the source with other accounts
-   * stay, else the owner of any account could guess on after each sign-in.
+   * Clears the failures of the account after a successful sign-in. Failures of the source with other accounts stay:
+   * otherwise an attacker with an account of their own could clear them by signing in.
    */
   async clear({ account, source }: SignInAttempt): Promise<void> {
-    // One row at a time, as the order in which one statement locks two is not that of admit.
+    // One statement per row: a single one could lock the rows in another order than admit, and deadlock.
     for (const from of [source, anySource]) {
       await this.dataSource.query(
         `DELETE FROM sign_in_failures WHERE account_hash = $1 AND source = $2`,
@@ -81,7 +81,7 @@ export class LoginThrottle {
     await this.networks.takeBack(this.dataSource.manager, source, 'sign_in');
   }
 
-  /** Takes an attempt back whose password was not looked at. */
+  /** Takes back an attempt whose password was not checked. */
   async withdraw({ account, source, counted }: SignInAttempt): Promise<void> {
     for (const counter of counted) {
       await this.dataSource.query(
@@ -121,7 +121,7 @@ export class LoginThrottle {
     throw tooMany('Too many failed sign-ins', refused?.retry_at ?? now, now);
   }
 
-  /** Whether the owner of the account has signed in from there. */
+  /** Whether the owner of the account has signed in from that source. */
   private async isTrusted(tx: EntityManager, email: string, source: string): Promise<boolean> {
     const rows = await tx.query<{ ip: string }[]>(
       `SELECT DISTINCT sessions.ip FROM sessions JOIN users ON users.id = sessions.user_id

@@ -131,7 +131,7 @@ export class BookingPlacement {
 
     await this.requireBookable(tx, userId, requested, now);
     // Of those that found the slot free at the same time, one goes on: the others look again instead of inserting in
-    // vain. Nobody who has a row lock waits for this one.
+    // vain. No transaction waits for this lock while it has a row lock.
     await tx.query('SELECT pg_advisory_xact_lock($1, $2)', [bookingsOfMentor, requested.mentorId]);
     const { schedule, time } = await this.requireBookable(tx, userId, requested, now);
 

@@ -19,7 +19,7 @@ import type { BookingSearch } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
 import { requestedTime } from './domain/requested-time.js';
 
-/** Bookings as the Mansa surface shows them, and what payments asks about them. */
+/** Bookings as the Mansa surface shows them, and what payments requests about them. */
 @Controller()
 export class BookingsController {
   constructor(

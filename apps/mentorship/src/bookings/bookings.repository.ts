@@ -128,7 +128,7 @@ export class BookingsRepository {
     private readonly people: People,
   ) {}
 
-  /** Asks identity for names that are missing here, so never call it inside a transaction. */
+  /** Requests missing names from identity, so never call it inside a transaction. */
   async find(id: number): Promise<BookingRecord | undefined> {
     const [booking] = await this.named(
       await this.rows(this.dataSource.manager, 'WHERE b.id = $1', [id]),
@@ -136,7 +136,7 @@ export class BookingsRepository {
     return booking;
   }
 
-  /** With the names that are stored here: asks nobody. */
+  /** With the names that are stored here, without a request to identity. */
   async stored(
     by: { booking_id: number } | { checkout_id: string },
   ): Promise<BookingRecord | undefined> {
@@ -153,7 +153,7 @@ export class BookingsRepository {
     return booking;
   }
 
-  /** Whether both have names here and the user's email address is known to be verified: then nobody need be asked. */
+  /** Whether both names are stored here and the user is known to be verified, so that no request is needed. */
   async peopleAreReady(mentorId: number, userId: number): Promise<boolean> {
     const [row] = await this.dataSource.query<{ ready: boolean }[]>(
       `SELECT EXISTS (SELECT FROM people WHERE user_id = $2 AND email_verified)
@@ -164,9 +164,9 @@ export class BookingsRepository {
   }
 
   /**
-   * Makes sure that the names of a mentor and a user are stored here, so that no transaction has to ask identity.
+   * Makes sure that the names of a mentor and a user are stored, so that no transaction needs a request to identity.
    *
-   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity must be asked and does not answer
+   * @throws ApplicationError `SERVICE_UNAVAILABLE` or `DEADLINE_EXCEEDED` when identity is needed and does not answer
    */
   async resolvePeople(mentorId: number, userId: number): Promise<void> {
     await this.ensureAll(`SELECT user_id FROM mentors WHERE id = $1 UNION SELECT $2::integer`, [
@@ -271,7 +271,7 @@ export class BookingsRepository {
     return rows.map(({ created_at }) => created_at);
   }
 
-  /** Asks identity for names that are missing here, so never call it inside a transaction. */
+  /** Requests missing names from identity, so never call it inside a transaction. */
   async search(search: BookingSearch): Promise<{ bookings: BookingRecord[]; total: number }> {
     const { manager } = this.dataSource;
     const { count, page } = bookingSearchQueries(search);

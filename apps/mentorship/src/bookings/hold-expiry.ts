@@ -19,7 +19,7 @@ export interface HoldOutcomes {
   expired: number;
   /** Paid in time; the event about it is on its way. */
   paid: number;
-  /** Nobody knows: payments or the database did not answer. The holds stay, and the next sweep tries them again. */
+  /** Undecided: payments or the database did not answer. The holds stay, and the next sweep tries them again. */
   unanswered: number;
 }
 
