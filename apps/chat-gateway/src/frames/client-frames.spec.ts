@@ -28,6 +28,7 @@ describe('a message frame', () => {
       client_id: 'c',
     });
     expect(parse({ chat_id: 3, text: 'x'.repeat(4000) })).toMatchObject({ chat_id: 3 });
+    expect(parse({ chat_id: 3, text: '😀'.repeat(4000) })).toMatchObject({ chat_id: 3 });
   });
 
   it.each<[string, object]>([
@@ -42,6 +43,8 @@ describe('a message frame', () => {
     ['content must be a text', { chat_id: 1, content: 5 }],
     ['content must have 1 to 4000', { chat_id: 1, content: '' }],
     ['text must have 1 to 4000', { chat_id: 1, text: 'x'.repeat(4001) }],
+    ['text must have 1 to 4000', { chat_id: 1, text: '😀'.repeat(4001) }],
+    ['content must not be blank', { chat_id: 1, content: ' \n\u200B' }],
     ['content must not contain', { chat_id: 1, content: 'a\0b' }],
     ['half a character', { chat_id: 1, content: 'a\ud800' }],
     ['half a character', { chat_id: 1, content: 'a', client_id: '\udc00' }],

@@ -2,6 +2,7 @@
  * What a client may send. Checked by hand instead of with class-validator: a message frame is checked some hundred
  * times faster, and the process is some 70 MB smaller.
  */
+import { isBlank } from '@mentorhub/contracts';
 import { FrameError } from './frame-error.js';
 
 export interface AuthFrame {
@@ -132,8 +133,8 @@ function readMessage(frame: Fields): PostFrame {
     ...readPlace(frame),
     text:
       text === undefined
-        ? readText(frame, 'content', content, maxTextLength)
-        : readText(frame, 'text', text, maxTextLength),
+        ? readContent(frame, 'content', content)
+        : readContent(frame, 'text', text),
     client_id:
       clientId === undefined
         ? undefined
@@ -164,9 +165,15 @@ function readInteger(
   return value;
 }
 
+function readContent(frame: Fields, name: string, value: unknown): string {
+  const text = readText(frame, name, value, maxTextLength);
+  if (isBlank(text)) throw invalid(frame, `${name} must not be blank.`);
+  return text;
+}
+
 function readText(frame: Fields, name: string, value: unknown, max: number): string {
   if (typeof value !== 'string') throw invalid(frame, `${name} must be a text.`);
-  if (value.length === 0 || value.length > max) {
+  if (value.length === 0 || isLonger(value, max)) {
     throw invalid(frame, `${name} must have 1 to ${max} characters.`);
   }
   // PostgreSQL cannot store U+0000 in text.
@@ -178,6 +185,12 @@ function readText(frame: Fields, name: string, value: unknown, max: number): str
     throw invalid(frame, `${name} must not contain half a character: send whole surrogate pairs.`);
   }
   return value;
+}
+
+/** Counts code points, as REST and PostgreSQL do. */
+function isLonger(text: string, max: number): boolean {
+  if (text.length <= max) return false;
+  return text.length > 2 * max || Array.from(text).length > max;
 }
 
 function readEpoch(frame: Fields): string {

@@ -206,6 +206,17 @@ describe('text', () => {
     expect(refused(ApplyAsMentor, title(120 / codePoints + 1))).toEqual(['title']);
   });
 
+  it.each(['   ', ' \n\t', '\u200B', '\u3000\u00A0'])('says something: %j does not', (blank) => {
+    expect(problems(SendMessage, { recipient_id: 1, text: blank })).toEqual({
+      text: 'text must not be blank.',
+    });
+    expect(refused(UpdateProfile, { full_name: blank })).toEqual(['full_name']);
+    expect(problems(ApplyAsMentor, { ...application, skills: ['Go', blank] })).toEqual({
+      skills: 'each entry of skills must not be blank.',
+    });
+    expect(problems(UpdateProfile, { bio: '' })).toEqual({});
+  });
+
   it('may be any password when somebody signs in: a wrong one is answered as such', () => {
     for (const password of hostile) {
       expect(problems(Login, { email: 'ada@example.com', password })).toEqual({});

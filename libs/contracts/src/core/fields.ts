@@ -15,6 +15,7 @@ import {
   ValidateNested,
   type ValidationArguments,
 } from 'class-validator';
+import { isBlank } from './blank.js';
 import { decimalsOf, isCurrency } from './currencies.js';
 import { hasDecimals, mostDecimals } from './money.js';
 import { declareField, type FieldShape, type Shape } from './shape.js';
@@ -242,7 +243,10 @@ function hasLength(value: unknown, min: number, max: number): boolean {
   return min <= length && length <= max;
 }
 
-/** What holds for every text: it has a length, and PostgreSQL and UTF-8 can hold it. */
+/**
+ * What holds for every text: it has a length, PostgreSQL and UTF-8 can hold it, and where one is asked for, there is
+ * something to read.
+ */
 function textRules(min: number, max: number, each = false): PropertyDecorator[] {
   const of = each ? 'each entry of $property' : '$property';
   const options = { each };
@@ -260,6 +264,16 @@ function textRules(min: number, max: number, each = false): PropertyDecorator[] 
       (value) => isStorable(String(value)),
       options,
     ),
+    ...(min === 0
+      ? []
+      : [
+          rule(
+            'blank',
+            `${of} must not be blank.`,
+            (value) => !isText(value) || value === '' || !isBlank(value),
+            options,
+          ),
+        ]),
   ];
 }
 

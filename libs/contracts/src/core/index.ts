@@ -1,3 +1,4 @@
+export * from './blank.js';
 export * from './caller.js';
 export * from './currencies.js';
 export * from './errors.js';
