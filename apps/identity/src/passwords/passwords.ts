@@ -28,11 +28,15 @@ export class Passwords {
 
   /**
    * The hash of a new password, for a registration.
+   * @param admit runs when it is this one's turn, before the hash; what it throws refuses the registration
    * @throws ApplicationError VALIDATION_FAILED with the reason when the password is too weak, OVERLOADED
    */
-  async hash(password: string, owner: Owner): Promise<string> {
+  async hash(password: string, owner: Owner, admit?: () => Promise<void>): Promise<string> {
     checkPassword(password, owner);
-    return this.registrations.run(() => hash(password, costs));
+    return this.registrations.run(async () => {
+      await admit?.();
+      return hash(password, costs);
+    });
   }
 
   /**

@@ -21,7 +21,7 @@ import type { EntityManager } from 'typeorm';
 import type { IdentityConfig } from '../config.js';
 import { NetworkCounters, type NetworkLimit } from '../limits/network-counters.js';
 import { sourceOf } from '../limits/source.js';
-import { checkPassword, type Owner } from '../passwords/password-rules.js';
+import type { Owner } from '../passwords/password-rules.js';
 import { Passwords } from '../passwords/passwords.js';
 import { isReservedUsername } from './reserved-usernames.js';
 import { User } from './user.entity.js';
@@ -97,23 +97,20 @@ export class UsersService {
     return user;
   }
 
-  /** Registrations have a limit per network, as each costs a hash and a mail. One that met an overload does not count. */
-  private async hashForRegistration(ip: string, password: string, owner: Owner): Promise<string> {
-    checkPassword(password, owner);
-    const source = sourceOf(ip);
+  /**
+   * Registrations have a limit per network, as each costs a hash and a mail. They are counted in their turn, so that
+   * one which meets an overload does not count, and a flood of them does not take the database from sign-ins.
+   */
+  private hashForRegistration(ip: string, password: string, owner: Owner): Promise<string> {
     const limit: NetworkLimit = {
       kind: 'registration',
       most: this.config.REGISTRATIONS_PER_HOUR,
       windowMs: 3_600_000,
       what: 'registrations',
     };
-    await this.transactions.run((tx) => this.networks.count(tx, source, limit));
-    try {
-      return await this.passwords.hash(password, owner);
-    } catch (error) {
-      await this.transactions.run((tx) => this.networks.takeBack(tx, source, 'registration'));
-      throw error;
-    }
+    return this.passwords.hash(password, owner, () =>
+      this.transactions.run((tx) => this.networks.count(tx, sourceOf(ip), limit)),
+    );
   }
 
   async me(actor: Caller): Promise<ProfileView> {
