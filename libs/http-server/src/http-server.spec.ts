@@ -69,6 +69,8 @@ function expectError(answer: string, status: number): void {
 describe('what is no good request', () => {
   it.each([
     ['without Host', 'GET / HTTP/1.1\r\nConnection: close\r\n\r\n', 400],
+    ['with two Hosts', rawRequest('GET /', `${closing}Host: other\r\n`), 400],
+    ['OPTIONS of no path', rawRequest('OPTIONS *', closing), 400],
     ['with an unknown Expect', rawRequest('GET /', 'Expect: miracles\r\n'), 417],
     ['CONNECT', rawRequest('CONNECT example.com:443'), 405],
     ['CONNECT with a body', rawRequest('CONNECT a:1', 'Content-Length: 9\r\n', 'x'), 405],

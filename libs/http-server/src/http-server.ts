@@ -63,8 +63,23 @@ export function createHttpServer(options: HttpServerOptions, handle: RequestList
 
 function refusalOf(server: Server, request: IncomingMessage): HttpFailure | undefined {
   if (request.headers.host === undefined && request.httpVersion === '1.1') return noHost;
+  if (hasTwoHosts(request)) return twoHosts;
+  if (!isTarget.test(request.url ?? '')) return noTarget;
   if (server.listenerCount('upgrade') > 0 && isHandshake(request)) return handshakeFault(request);
   return undefined;
+}
+
+/** A path of this server, or a whole address, which is for proxies (RFC 9112, 3.2). */
+const isTarget = /^(?:\/|https?:\/\/)/i;
+
+/** Of several, each reader could take another one for the name of the server (RFC 9112, 3.2). */
+function hasTwoHosts({ rawHeaders }: IncomingMessage): boolean {
+  let hosts = 0;
+  for (let at = 0; at < rawHeaders.length; at += 2) {
+    const name = rawHeaders[at]!;
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1;
+  }
+  return hosts > 1;
 }
 
 /** Whether a request asks for a WebSocket. HTTP/1.0 cannot (RFC 9110, 7.8). */
@@ -141,6 +156,10 @@ function malformed(
 }
 
 const noHost = malformed(400, 'The header `Host` is missing. Send the name of this server.');
+
+const twoHosts = malformed(400, 'There is more than one header `Host`. Send one.');
+
+const noTarget = malformed(400, 'The address of the request is no path. Begin it with `/`.');
 
 // The client may wait with its body, so nobody knows where its next request would begin.
 const unknownExpectation = malformed(
