@@ -6,18 +6,11 @@ import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventConsumer } from './event-consumer.js';
 import { EventProcesses } from './event-processes.js';
 import { LeaderLock } from './leader-lock.js';
-import { OutboxRelay, type Pass } from './outbox-relay.js';
+import { OutboxRelay } from './outbox-relay.js';
+import { RelayPace } from './relay-pace.js';
 import { Wake } from './wake.js';
 
 const RECONNECT_MS = 500;
-const IDLE_WAIT_MS = 25;
-/**
- * Under load, events are gathered for longer: what is published together is also handled together, and a transaction
- * costs everybody more than the event in it.
- */
-const BUSY_WAIT_MS = 100;
-const BUSY_FROM_PER_SECOND = 100;
-
 /**
  * Relays and handles the events of a service in exactly one of its processes, the leader. The others try to get its
  * lock every second and take over when its connection ends, by a shutdown or a crash.
@@ -112,16 +105,17 @@ export class EventWorker {
       this.setLeader(true);
       this.relay.suspectStream();
       this.consumer.start(term, lose);
-      let busy = false;
+      const hasUnpublished = (): Promise<boolean> => connection.hasUnpublished();
+      const pace = new RelayPace();
       while (check()) {
-        const pass = await this.relay.pass(term, lost.signal);
-        busy = isBusy(pass, busy);
+        const pass = await this.relay.pass(term, lost.signal, hasUnpublished);
+        pace.note(pass.published);
         if (pass.more) continue;
         await this.relay.clean();
-        await this.wake.wait(this.waitMs(pass, busy));
+        await this.wake.wait(pass.failed ? this.pollMs : pace.waitMs);
       }
       await this.consumer.stop();
-      await this.relay.pass(term, lost.signal);
+      await this.relay.pass(term, lost.signal, hasUnpublished);
     } finally {
       clearInterval(watch);
       await this.consumer.abort();
@@ -141,20 +135,10 @@ export class EventWorker {
     }
   }
 
-  private waitMs({ failed }: Pass, busy: boolean): number {
-    if (failed) return this.pollMs;
-    return busy ? BUSY_WAIT_MS : IDLE_WAIT_MS;
-  }
-
   private setLeader(leader: boolean): void {
     if (leader === this.leader) return;
     this.leader = leader;
     eventsActive.set(leader ? 1 : 0);
     if (leader) this.logger.log('relaying and handling events');
   }
-}
-
-function isBusy({ published }: Pass, busy: boolean): boolean {
-  const waitedMs = busy ? BUSY_WAIT_MS : IDLE_WAIT_MS;
-  return published * 1000 >= BUSY_FROM_PER_SECOND * waitedMs;
 }

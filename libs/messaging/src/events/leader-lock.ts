@@ -17,6 +17,11 @@ const HEARTBEAT_MS = 1000;
  */
 const SILENCE_LIMIT_MS = 3000;
 
+const unpublished = {
+  name: 'unpublished',
+  text: 'SELECT EXISTS (SELECT FROM outbox WHERE published_at IS NULL AND parked_at IS NULL) AS waiting',
+};
+
 /** This process's place in the order of leaders; see `event_leadership`. */
 export type Term = string;
 
@@ -37,6 +42,11 @@ export interface LeaderConnection {
    * Begins a term, which ends all earlier ones. Waits for a transaction of the former leader that is about to commit.
    */
   beginTerm(): Promise<Term>;
+  /**
+   * Whether the outbox has events to publish. Asked many times a second, so it is prepared, and goes over the connection
+   * that this process keeps anyway.
+   */
+  hasUnpublished(): Promise<boolean>;
   /** Releases the lock. */
   end(): Promise<void>;
 }
@@ -121,6 +131,10 @@ export class LeaderLock {
         const [row] = rows;
         if (!row) throw new Error('the table event_leadership has lost its row');
         return row.term;
+      },
+      hasUnpublished: async () => {
+        const { rows } = await client.query<{ waiting: boolean }>(unpublished);
+        return rows[0]?.waiting === true;
       },
       end: async () => {
         if (ended) return;

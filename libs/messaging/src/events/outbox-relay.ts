@@ -178,9 +178,14 @@ export class OutboxRelay {
    * Publishes one batch.
    * @param term of this process as the leader
    * @param signal ends the batch: what JetStream was not sent yet stays
+   * @param hasUnpublished whether there is anything to read
    * @throws when PostgreSQL fails, and NotLeaderError when another process has begun to lead; failures of NATS are logged once and leave the rows for the next pass
    */
-  async pass(term: Term, signal: AbortSignal): Promise<Pass> {
+  async pass(
+    term: Term,
+    signal: AbortSignal,
+    hasUnpublished: () => Promise<boolean>,
+  ): Promise<Pass> {
     if (!this.nats.health().connected) {
       await this.measure();
       return failure;
@@ -192,6 +197,10 @@ export class OutboxRelay {
       await this.measure();
       this.report(error);
       return failure;
+    }
+    if (!(await hasUnpublished())) {
+      this.noteRows([]);
+      return nothing;
     }
     const size = this.failing ? PROBE_SIZE : this.batchSize;
     const rows = await this.nextRows(size);
@@ -234,10 +243,13 @@ export class OutboxRelay {
 
   private async nextRows(limit: number): Promise<OutboxRow[]> {
     const rows: OutboxRow[] = await this.dataSource.query(nextRowsSql, [limit]);
-    const [oldest] = rows;
+    this.noteRows(rows);
+    return rows;
+  }
+
+  private noteRows([oldest]: readonly OutboxRow[]): void {
     this.lookedAt = new Date();
     outboxAge.since = oldest && new Date(oldest.occurred_at);
-    return rows;
   }
 
   private async measure(): Promise<void> {
