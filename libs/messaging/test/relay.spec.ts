@@ -15,6 +15,9 @@ import { NATS_CONNECTION, NatsConnectionProvider } from '../src/index.js';
 import { addEvents, EffectsController, range, recorded, thingHappened } from './effects.js';
 import { type Fixture, openDatabase, startService } from './fixture.js';
 
+/** The relay is to look itself. */
+const hasUnpublished = (): Promise<boolean> => Promise.resolve(true);
+
 const admin = { user_id: 1, roles: ['admin' as const], session_id: 1 };
 
 const settings = (more: string) => ({
@@ -100,7 +103,6 @@ describe('the relay', () => {
   });
 
   it('of a former leader marks nothing as published', async () => {
-    const hasUnpublished = (): Promise<boolean> => Promise.resolve(true);
     const { app } = await start({ events: false });
     const relay = app.get(OutboxRelay);
     const { signal } = new AbortController();
