@@ -16,6 +16,7 @@ import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { NewEntry } from '../src/event-log/event-log.js';
 import { LogInbox } from '../src/event-log/log-inbox.js';
 import { LogTrimmer } from '../src/event-log/log-trimmer.js';
+import { lastMessageSql } from '../src/event-log/read-log.sql.js';
 import { PresenceService } from '../src/presence/presence.service.js';
 import { caller, startChat, type TestChat } from './harness.js';
 
@@ -165,6 +166,7 @@ describe('the event log', () => {
   it('is read on from a page, also when the page before says where its messages ended', async () => {
     const { epoch } = await chat.requests.request(EventLog.head, caller(21), {});
     const frames: DurableFrame[] = [];
+    const query = vi.spyOn(chat.sql, 'query');
     let from: LogCursor = { epoch, offset: 0 };
     for (let page = 0; page < 4; page++) {
       const slice = await chat.requests.request(EventLog.read, caller(21), { ...from, limit: 2 });
@@ -177,6 +179,10 @@ describe('the event log', () => {
       };
     }
     expect(frames.map(({ offset }) => offset)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    // This looks at all that follows, so it is for the first page alone.
+    const searches = query.mock.calls.filter(([text]) => text === lastMessageSql);
+    query.mockRestore();
+    expect(searches).toHaveLength(1);
   });
 
   it('begins after the old receipts and notifications, which are dropped', async () => {

@@ -144,7 +144,8 @@ describe('feeds', () => {
     const sockets: string[][] = [];
     const replays: Promise<void>[] = [];
     for (let device = 0; device < 40; device++) {
-      const userId = 1 + (device % 20);
+      // The two devices of a user are next to each other in the line.
+      const userId = 1 + Math.floor(device / 2);
       const { connection, sent } = socket();
       connection.caller = caller(userId);
       connection.start(await feeds.attach(connection, caller(userId)));
