@@ -1,4 +1,5 @@
 import { ApplicationError } from '@mentorhub/contracts';
+import { requestContext } from '@mentorhub/messaging';
 
 export interface HashingQueueOptions {
   /** Completes “Too many … at the moment”. */
@@ -11,7 +12,10 @@ export interface HashingQueueOptions {
 
 const retryAfterSeconds = 2;
 
-/** Runs hashes in turn, a few at a time, and refuses what would wait too long. */
+/**
+ * Runs hashes in turn, a few at a time, and refuses what would wait too long. What has waited beyond the deadline of its
+ * request is dropped: its client was answered already, and may have tried again.
+ */
 export class HashingQueue {
   private running = 0;
   private readonly waiting: (() => void)[] = [];
@@ -35,6 +39,7 @@ export class HashingQueue {
       this.running += 1;
     }
     try {
+      requestContext.current()?.signal?.throwIfAborted();
       return await work();
     } finally {
       const next = this.waiting.shift();

@@ -1,5 +1,6 @@
 import { hash, parseOptions } from '@node-rs/argon2';
-import { describe, expect, it } from 'vitest';
+import { requestContext } from '@mentorhub/messaging';
+import { describe, expect, it, vi } from 'vitest';
 import { Passwords } from './passwords.js';
 
 const passwords = new Passwords();
@@ -53,4 +54,19 @@ describe('a flood of registrations', () => {
     expect(refused).toHaveLength(600 - 31);
     expect(refused[0]).toMatchObject({ code: 'OVERLOADED', retryAfterSeconds: 2 });
   }, 30_000);
+
+  it('registers nobody whose request has passed its deadline while it waited', async () => {
+    const flooded = new Passwords();
+    const first = flooded.hash('gondel wiese rabe', owner);
+    const deadline = new AbortController();
+    const admitted = vi.fn<() => Promise<void>>(() => Promise.resolve());
+    const late = requestContext.run({ requestId: 'late', signal: deadline.signal }, () =>
+      flooded.hash('gondel wiese rabe', owner, admitted),
+    );
+    deadline.abort(new Error('too late'));
+    await expect(late).rejects.toThrow('too late');
+    expect(admitted).not.toHaveBeenCalled();
+    await first;
+    expect(await flooded.hash('gondel wiese rabe', owner, admitted)).toMatch(/^\$argon2id/);
+  });
 });
