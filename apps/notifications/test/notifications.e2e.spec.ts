@@ -36,11 +36,11 @@ import {
   userVerificationRequested,
   Users,
 } from '@mentorhub/contracts';
-import { ConsoleLogger } from '@nestjs/common';
+import { ConsoleLogger, Logger } from '@nestjs/common';
 import { Clock, createService, type RunningService } from '@mentorhub/service-kit';
 import { eventually, type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { DataSource } from 'typeorm';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from 'vitest';
 import { appModule } from '../src/app.module.js';
 import { readConfig } from '../src/config.js';
 import { retryMs } from '../src/deferred/deferred-notifications.js';
@@ -119,6 +119,11 @@ describe('notifications', () => {
   let data: DataSource;
   let lastUser = 100;
 
+  const lines = {
+    log: vi.spyOn(Logger.prototype, 'log'),
+    error: vi.spyOn(Logger.prototype, 'error'),
+  };
+
   const start = (settings: Record<string, string> = {}): Promise<RunningService> =>
     createService({
       name: 'notifications',
@@ -134,9 +139,15 @@ describe('notifications', () => {
       }),
       module: appModule,
       clock,
-      // Mails that fail on purpose are logged as errors.
+      // Mails that fail on purpose are logged.
       logger: new ConsoleLogger({ logLevels: [] }),
     });
+
+  /** The first line about a user's mails at a level. */
+  const logged = (level: 'log' | 'error', userId: number): string | undefined =>
+    lines[level].mock.calls
+      .map((call) => JSON.stringify(call))
+      .find((line) => line.includes(`"user_id":${userId},`));
 
   const service = (): RunningService => {
     const [first] = replicas;
@@ -374,6 +385,10 @@ describe('notifications', () => {
         (await mailsOf(user)).every(({ state }) => state === 'failed') ? true : undefined,
       );
       expect(await mailsOf(user)).toMatchObject([{ attempts: 1, failure: 'AddressNotVerified' }]);
+      const line = await eventually('the line of the log', () => logged('log', user));
+      expect(line).toContain('AddressNotVerified');
+      expect(line).not.toContain('@');
+      expect(logged('error', user)).toBeUndefined();
     });
 
     it('nothing of an account that expired stays', async () => {
@@ -830,6 +845,8 @@ describe('notifications', () => {
       expect(await published('notifications.delivery.failed', user)).toEqual([
         { user_id: user, channel: 'mail', template: 'verify_email' },
       ]);
+      const line = await eventually('the line of the log', () => logged('error', user));
+      expect(line).toContain('SERVICE_UNAVAILABLE');
     });
 
     it('does not try again for a user who is gone', async () => {
@@ -839,6 +856,9 @@ describe('notifications', () => {
         (await mailsOf(user)).find(({ state }) => state === 'failed'),
       );
       expect(gone).toEqual({ state: 'failed', attempts: 1, failure: 'NOT_FOUND' });
+      const line = await eventually('the line of the log', () => logged('log', user));
+      expect(line).toContain('NOT_FOUND');
+      expect(logged('error', user)).toBeUndefined();
     });
 
     it('a hundred mails and two replicas: each mail is sent once', async () => {

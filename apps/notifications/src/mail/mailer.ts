@@ -138,7 +138,8 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
     const delayMs = isFinal(error) ? undefined : retryDelayMs(mail.attempts);
     if (delayMs === undefined) {
       await this.end(mail, 'failed', failure);
-      this.logger.error('Mail given up.', facts);
+      if (isExpected(error)) this.logger.log('Mail dropped: its reader cannot get it.', facts);
+      else this.logger.error('Mail given up.', facts);
       return;
     }
     await this.queue.retryAt(mail, new Date(this.clock.now().getTime() + delayMs), failure);
@@ -170,9 +171,15 @@ function isVerification(mail: ClaimedMail): mail is ClaimedMail<'verify_email'> 
   return mail.template === 'verify_email';
 }
 
+/** Whether no fault is behind it: the address is not verified, or the account was deleted before its mail was sent. */
+function isExpected(error: unknown): boolean {
+  if (error instanceof AddressNotVerified) return true;
+  return error instanceof ApplicationError && error.code === 'NOT_FOUND';
+}
+
 /** Whether another attempt would fail as well: the user is gone or not verified, or the provider refuses the mail. */
 function isFinal(error: unknown): boolean {
-  if (error instanceof MailRefused || error instanceof AddressNotVerified) return true;
+  if (error instanceof MailRefused || isExpected(error)) return true;
   return error instanceof ApplicationError && error.status < 500 && error.code !== 'RATE_LIMITED';
 }
 
