@@ -91,6 +91,8 @@ describe('signing in', () => {
     const wrong = await loginFailure(user.email, 'not the password');
     const unknown = await loginFailure('nobody@example.com', 'not the password');
     expect(wrong.code).toBe('INVALID_CREDENTIALS');
+    // No route resets a password.
+    expect(wrong.detail).not.toMatch(/reset/);
     expect(unknown.toProblem()).toEqual(wrong.toProblem());
   });
 

@@ -56,6 +56,8 @@ describe('registering', () => {
       device: laptop,
     });
     expect(failure).toMatchObject({ code: 'EMAIL_TAKEN', errors: [{ field: 'email' }] });
+    // No route resets a password.
+    expect(failure.detail).not.toMatch(/reset/);
   });
 
   it('has one winner when an address registers 8 times at once', async () => {

@@ -37,7 +37,7 @@ export class Credentials {
     if (!user || !matches) {
       throw new ApplicationError(
         'INVALID_CREDENTIALS',
-        'The email address or the password is wrong: check both, or reset the password.',
+        'The email address or the password is wrong: check both.',
       );
     }
     await this.throttle.clear(attempt);

@@ -30,7 +30,7 @@ export class UsersRepository {
       if (await tx.existsBy(User, { email: user.email })) {
         throw new ApplicationError(
           'EMAIL_TAKEN',
-          'This email address already has an account: sign in, or reset the password.',
+          'This email address already has an account: sign in, or use another address.',
           { errors: [{ field: 'email', message: 'email already has an account.' }] },
         );
       }
