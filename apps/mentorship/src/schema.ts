@@ -8,6 +8,7 @@ import { MentorStats } from './mentors/mentor-stats.entity.js';
 import { CreateMentorship1790000020000 } from './migrations/1790000020000-create-mentorship.js';
 import { CreateBookingParticipants1796000020001 } from './migrations/1796000020001-create-booking-participants.js';
 import { CreateMentorStats1796000020004 } from './migrations/1796000020004-create-mentor-stats.js';
+import { LimitSessionPrices1796000020005 } from './migrations/1796000020005-limit-session-prices.js';
 import { RecordAbsentParty1796000020002 } from './migrations/1796000020002-record-absent-party.js';
 import { RequireLetters1796000020003 } from './migrations/1796000020003-require-letters.js';
 import { Review } from './reviews/review.entity.js';
@@ -24,5 +25,6 @@ export const schema: DatabaseSchema = {
     RecordAbsentParty1796000020002,
     RequireLetters1796000020003,
     CreateMentorStats1796000020004,
+    LimitSessionPrices1796000020005,
   ],
 };

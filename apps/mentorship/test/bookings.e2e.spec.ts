@@ -4,6 +4,8 @@ import {
   Bookings,
   type Caller,
   ApplicationError,
+  maxAmount,
+  maxPricePerHour,
   Mentors,
   SessionBookings,
   type SessionView,
@@ -174,6 +176,36 @@ describe('booking', () => {
     ).toMatchObject({ code: 'IDEMPOTENCY_KEY_REUSED' });
     const { total } = await mentorship.ask(SessionBookings.list, mentee, {});
     expect(total).toBe(1);
+  });
+
+  it('of the longest session at the highest price is due, paid, confirmed and refunded', async () => {
+    await fresh(maxPricePerHour);
+    const session = await mentorship.book(mentor, mentee, { duration_minutes: 90 });
+    expect(session).toMatchObject({ price: 15_000_000, payment_status: 'unpaid' });
+    expect(
+      await mentorship.ask(Bookings.amountDue, undefined, { booking_id: session.id }),
+    ).toMatchObject({ amount_minor: 1_500_000_000, due: true });
+    const paymentId = await mentorship.pay(session);
+    await mentorship.ask(SessionBookings.confirm, mentor.actor, { id: session.id });
+    await mentorship.ask(SessionBookings.cancel, mentor.actor, { id: session.id });
+    await mentorship.refund(session, paymentId, 1_500_000_000);
+    expect(await get(session)).toMatchObject({ price: 15_000_000, payment_status: 'refunded' });
+  });
+
+  it('of a session that would cost more than can be paid is never on offer', async () => {
+    const offer = (lengths: number[]) =>
+      mentorship.dataSource.query('UPDATE mentors SET session_durations = $2 WHERE id = $1', [
+        mentor.id,
+        lengths,
+      ]);
+    await fresh(maxPricePerHour);
+    await offer([60, 120]);
+    await expect(offer([60, 121])).rejects.toThrow('mentors_session_prices');
+
+    await fresh(maxAmount / 8);
+    await offer([480]);
+    const wholeDay = { duration_minutes: 480, scheduled_at: '2026-11-25T08:00:00Z' };
+    expect(await mentorship.book(mentor, mentee, wholeDay)).toMatchObject({ price: maxAmount });
   });
 
   it('of a free session asks for no payment', async () => {

@@ -10,8 +10,10 @@ import {
   Checkout,
   ApplicationError,
   type BookingAmountDue,
+  maxAmount,
   Payments,
   toMajor,
+  toMinor,
 } from '@mentorhub/contracts';
 import { createService, FixedClock, type RunningService } from '@mentorhub/service-kit';
 import { eventually, type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
@@ -485,6 +487,23 @@ describe('payments', () => {
         ['provider:sandbox', -300_000],
         [`mentor:${mentor}`, 300_000],
       ]);
+    });
+
+    it('the highest amount is paid, shown and refunded like any other', async () => {
+      const booking = due({ amount_minor: toMinor(maxAmount, 'RUB') });
+      const { payment_id: id } = await pay(booking);
+      await complete(id, 'succeed');
+      await neighbours.publish(
+        bookingCancelled,
+        booking.booking_id,
+        cancelled(booking, booking.amount_minor),
+      );
+      const refunded = await eventually('the refund', async () => {
+        const payment = await neighbours.ask(Payments.get, mentee, { id });
+        return payment.status === 'refunded' ? payment : undefined;
+      });
+      expect(refunded.amount).toBe(maxAmount);
+      await expectSoundBooks(data, booking.booking_id);
     });
 
     it('half of it goes back when mentorship says half', async () => {

@@ -22,7 +22,9 @@ import {
   UpdateProfile,
 } from '../dto.js';
 import { AvailabilityRule } from '../mentorship/availability.dto.js';
-import { Currency, Money } from './fields.js';
+import { maxPricePerHour, mentorCurrency } from '../mentorship/mentor-currency.js';
+import { Currency, maxInteger, Money } from './fields.js';
+import { maxAmount, toMajor, toMinor } from './money.js';
 
 /** The invalid properties of a body, with their first message each. */
 function problems(shape: new () => object, body: object): Record<string, string> {
@@ -296,6 +298,30 @@ describe('an amount', () => {
       'min_price',
       'max_price',
     ]);
+  });
+
+  it('of a payment may be the price of any session that a mentor may offer', () => {
+    const highest = toMinor(maxPricePerHour, mentorCurrency);
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: highest }),
+        // The lengths that mentorship's database accepts beside such a price.
+        fc.integer({ min: 15, max: 480 }),
+        (pricePerHour, minutes) => {
+          const price = Math.round((pricePerHour * minutes) / 60);
+          fc.pre(price > 0 && price <= toMinor(maxAmount, mentorCurrency));
+          const amount = toMajor(price, mentorCurrency);
+          const payment = { session_id: 1, payment_method: 'card', amount };
+          expect(problems(CreatePayment, payment)).toEqual({});
+          expect(price).toBeLessThanOrEqual(maxInteger);
+        },
+      ),
+      { examples: [[highest, 90]] },
+    );
+    expect(refused(ApplyAsMentor, { ...application, price_per_hour: maxPricePerHour })).toEqual([]);
+    expect(
+      refused(ApplyAsMentor, { ...application, price_per_hour: maxPricePerHour + 0.01 }),
+    ).toEqual(['price_per_hour']);
   });
 
   it('of any currency is a number of at most three decimals', () => {

@@ -17,7 +17,7 @@ import {
 } from 'class-validator';
 import { isBlank } from './blank.js';
 import { decimalsOf, isCurrency } from './currencies.js';
-import { hasDecimals, mostDecimals } from './money.js';
+import { hasDecimals, maxAmount, mostDecimals } from './money.js';
 import { declareField, type FieldShape, type Shape } from './shape.js';
 import { isCalendarDate, readInstant, readTimeZone } from './time.js';
 
@@ -197,7 +197,7 @@ interface MoneyOptions extends RangeOptions {
  */
 export function Money({
   min = 0,
-  max = 10_000_000,
+  max = maxAmount,
   currency,
   currencyField,
   ...options

@@ -3,6 +3,9 @@ import { decimalsOf } from './currencies.js';
 /** Most decimals of a currency that prices are named in. */
 export const mostDecimals = 3;
 
+/** Highest amount in major units. Its minor units fit a PostgreSQL `integer`, as long as a currency has two decimals. */
+export const maxAmount = 20_000_000;
+
 /** Whether an amount needs no more than so many decimals: 0.29 needs two, 1e-9 nine. */
 export function hasDecimals(amount: number, decimals: number): boolean {
   return Number.isFinite(amount) && Number(amount.toFixed(decimals)) === amount;

@@ -19,7 +19,7 @@ import {
 } from '../core/fields.js';
 import { PageOf, PageQuery } from '../core/page.dto.js';
 import { WeeklyAvailability } from './availability.dto.js';
-import { mentorCurrency } from './mentor-currency.js';
+import { maxPricePerHour, mentorCurrency } from './mentor-currency.js';
 
 export const mentorStatuses = ['pending', 'approved', 'rejected'] as const;
 export type MentorStatus = (typeof mentorStatuses)[number];
@@ -63,7 +63,7 @@ export class MentorItem {
   @Texts({ maxItems: 20, max: 40, example: ['Python', 'Django'] })
   skills: string[];
 
-  @Money()
+  @Money({ max: maxPricePerHour })
   price_per_hour: number;
 
   @Currency()
@@ -120,10 +120,10 @@ export class ListMentors extends PageQuery {
   @Text({ max: 40, optional: true, example: 'python' })
   skill?: string;
 
-  @QueryMoney({ optional: true, currency: mentorCurrency })
+  @QueryMoney({ optional: true, max: maxPricePerHour, currency: mentorCurrency })
   min_price?: number;
 
-  @QueryMoney({ optional: true, currency: mentorCurrency })
+  @QueryMoney({ optional: true, max: maxPricePerHour, currency: mentorCurrency })
   max_price?: number;
 
   @QueryDecimal({ min: 1, max: 5, optional: true })
@@ -151,7 +151,7 @@ export class ApplyAsMentor {
   @Texts({ minItems: 1, maxItems: 20, max: 40, example: ['Python', 'Django'] })
   skills: string[];
 
-  @Money({ currency: mentorCurrency })
+  @Money({ max: maxPricePerHour, currency: mentorCurrency })
   price_per_hour: number;
 
   @Nested(() => WeeklyAvailability, { optional: true })
@@ -196,7 +196,7 @@ export class ApplicationItem {
   @Texts({ maxItems: 20, max: 40 })
   skills: string[];
 
-  @Money()
+  @Money({ max: maxPricePerHour })
   price_per_hour: number;
 
   @Choice(mentorStatuses)
