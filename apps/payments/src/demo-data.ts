@@ -1,7 +1,8 @@
 import { text } from 'node:stream/consumers';
+import type { DemoPayment } from '@mentorhub/contracts/demo-data';
 import { demoDataMain } from '@mentorhub/service-kit';
 import { readConfig } from './config.js';
-import { type DemoPayment, seedPayments } from './demo-data/seed-payments.js';
+import { seedPayments } from './demo-data/seed-payments.js';
 import { schema } from './schema.js';
 
 /** What mentorship's demo-data.js printed, from the standard input, so that both know the same sessions. */

@@ -1,7 +1,8 @@
+import type { DemoPayment } from '@mentorhub/contracts/demo-data';
 import { openDatabase, runMigrations } from '@mentorhub/persistence';
 import { testDatabase } from '@mentorhub/testing';
 import { expect, it } from 'vitest';
-import { type DemoPayment, seedPayments } from '../src/demo-data/seed-payments.js';
+import { seedPayments } from '../src/demo-data/seed-payments.js';
 import { schema } from '../src/schema.js';
 
 const demo = (n: number, refunded_minor: number): DemoPayment => ({

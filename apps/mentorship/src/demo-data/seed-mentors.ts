@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { mentorCurrency, toMinor } from '@mentorhub/contracts';
+import type { DemoPayment } from '@mentorhub/contracts/demo-data';
 import type { EntityManager } from 'typeorm';
 import { AvailabilityRuleEntity } from '../availability/availability-rule.entity.js';
 import { readWeeklyAvailability } from '../availability/domain/availability-rules.js';
@@ -38,22 +39,6 @@ const weeks: readonly DemoWeek[] = [
   { monday: ['07:00-11:00'], tuesday: evenings, wednesday: ['07:00-11:00'], friday: evenings },
   { wednesday: ['12:00-20:00'], friday: ['12:00-20:00'], saturday: ['11:00-15:00'] },
 ];
-
-/** A payment of a demo session, for payments to load; so both tell the same, whichever database is new. */
-export interface DemoPayment {
-  payment_id: string;
-  booking_id: number;
-  checkout_id: string;
-  mentee_user_id: number;
-  mentor_user_id: number;
-  amount_minor: number;
-  refunded_minor: number;
-  currency: string;
-  topic: string;
-  /** RFC 3339, as the others. */
-  paid_at: string;
-  refunded_at: string | null;
-}
 
 /**
  * Creates the demo mentors with their availability, sessions and reviews, unless they are there. The same on every

@@ -1,3 +1,4 @@
+import type { DemoPayment } from '@mentorhub/contracts/demo-data';
 import { FixedClock } from '@mentorhub/service-kit';
 import type { EntityManager } from 'typeorm';
 import { AmountDue } from '../amounts-due/amount-due.entity.js';
@@ -6,22 +7,6 @@ import { capturePostings, refundPostings } from '../ledger/postings.js';
 import { sandboxReference } from '../payments/payment-id.js';
 import { Payment } from '../payments/payment.entity.js';
 import { Refund } from '../payments/refund.entity.js';
-
-/** A payment of a demo session, as mentorship's demo data has it. */
-export interface DemoPayment {
-  payment_id: string;
-  booking_id: number;
-  checkout_id: string;
-  mentee_user_id: number;
-  mentor_user_id: number;
-  amount_minor: number;
-  refunded_minor: number;
-  currency: string;
-  topic: string;
-  /** RFC 3339, as the other. */
-  paid_at: string;
-  refunded_at: string | null;
-}
 
 /** Creates the payments that are not there yet, with their amounts due, refunds and ledger. Resolves to how many. */
 export async function seedPayments(
