@@ -10,6 +10,16 @@ beforeAll(async () => {
 });
 afterAll(() => mentorship.stop());
 
+/** The languages that the last sentence of a description names. */
+function languagesOf(description: string): string {
+  const last = description.split(/(?<=[.!?]) /).at(-1) ?? '';
+  const names = { English: /\bEnglish\b|английск/, Russian: /\bRussian\b|русск/ };
+  return Object.entries(names)
+    .filter(([, name]) => name.test(last))
+    .map(([language]) => language)
+    .join(' and ');
+}
+
 describe('the demo data', () => {
   it('shows 50 mentors with names, ratings that agree with their reviews, and free slots', async () => {
     const seed = () =>
@@ -118,6 +128,16 @@ describe('the demo data', () => {
     for (const { reason, isRussian } of reasons) expect(/[а-яё]/i.test(reason)).toBe(isRussian);
     const kinds = new Set(reasons.map(({ byMentor, isRussian }) => `${byMentor} ${isRussian}`));
     expect(kinds.size).toBe(4);
+  });
+
+  it('says of each mentor in which languages the sessions are', async () => {
+    const { items } = await mentorship.ask(Mentors.list, undefined, { limit: 100 });
+    const spoken = Map.groupBy(items, ({ description }) => languagesOf(description));
+    expect([...spoken.keys()].toSorted()).toEqual(['English', 'English and Russian', 'Russian']);
+    // Everyone teaches in the language of the profile.
+    const isRussian = ({ description }: (typeof items)[number]) => /[а-яё]/.test(description);
+    expect(spoken.get('English')?.some(isRussian)).toBe(false);
+    expect(spoken.get('Russian')?.every(isRussian)).toBe(true);
   });
 
   it('leaves the next ids to new mentors', async () => {

@@ -7,6 +7,7 @@ export interface DemoProfile {
   price: number;
   timezone: string;
   skills: string[];
+  /** Ends with the languages that the mentor teaches in. Cyrillic only when the mentor writes in Russian. */
   description: string;
 }
 
@@ -37,7 +38,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3000,
     'Europe/Moscow',
     'Python, Django, FastAPI, PostgreSQL',
-    'Пишу бэкенд с 2014 года, последние годы отвечаю за платформу доставки. Помогу разобрать ваш проект, найти слабые места в запросах к базе и подготовиться к техническому собеседованию.',
+    'Пишу бэкенд с 2014 года, последние годы отвечаю за платформу доставки. Помогу разобрать ваш проект, найти слабые места в запросах к базе и подготовиться к техническому собеседованию. Занятия веду на русском, а собеседование можно отрепетировать и на английском.',
   ),
   profile(
     'Staff Engineer, Distributed Systems',
@@ -46,7 +47,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     6500,
     'Europe/Berlin',
     'Go, Kubernetes, System Design, gRPC',
-    'I run the team behind a storage service that keeps a few petabytes. Bring a design document or just a whiteboard sketch and we will break it together until it holds.',
+    'I run the team behind a storage service that keeps a few petabytes. Bring a design document or just a whiteboard sketch and we will break it together until it holds. Sessions are in English.',
   ),
   profile(
     'Product Manager',
@@ -55,7 +56,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4200,
     'Europe/London',
     'Product Management, Discovery, Roadmaps, Interviews',
-    'I moved from nursing to product and have shipped three apps that clinicians actually open. Happy to talk career changes, user interviews and saying no politely.',
+    'I moved from nursing to product and have shipped three apps that clinicians actually open. Happy to talk career changes, user interviews and saying no politely. I mentor in English.',
   ),
   profile(
     'Архитектор Java-систем',
@@ -64,7 +65,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     5000,
     'Europe/Moscow',
     'Java, Spring, Kafka, Архитектура',
-    'Провёл два переезда с монолита на сервисы, один из них удачно. Расскажу, когда разбивать систему не стоит, и помогу вырасти из разработчика в архитектора.',
+    'Провёл два переезда с монолита на сервисы, один из них удачно. Расскажу, когда разбивать систему не стоит, и помогу вырасти из разработчика в архитектора. Работаем на русском языке.',
   ),
   profile(
     'Lead UX Designer',
@@ -73,7 +74,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3800,
     'Europe/Berlin',
     'UX Design, Figma, Design Systems, Accessibility',
-    'Design systems are my home ground: tokens, components and the diplomacy around them. I review portfolios honestly and kindly, and I care about accessibility from the first sketch.',
+    'Design systems are my home ground: tokens, components and the diplomacy around them. I review portfolios honestly and kindly, and I care about accessibility from the first sketch. We can speak English or Russian, which I learnt as an exchange student.',
   ),
   profile(
     'Machine Learning Engineer',
@@ -82,7 +83,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2800,
     'Asia/Kolkata',
     'Machine Learning, Python, PyTorch, MLOps',
-    'I take models from a notebook to a service that survives a festival sale. If your experiments work but your deployments do not, let us find out why.',
+    'I take models from a notebook to a service that survives a festival sale. If your experiments work but your deployments do not, let us find out why. Sessions are in English.',
   ),
   profile(
     'Руководитель аналитики',
@@ -91,7 +92,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3500,
     'Europe/Moscow',
     'SQL, Аналитика данных, A/B-тесты, Python',
-    'Строю аналитику с нуля и учу задавать данным правильные вопросы. Разберём ваш эксперимент, метрики продукта или тестовое задание.',
+    'Строю аналитику с нуля и учу задавать данным правильные вопросы. Разберём ваш эксперимент, метрики продукта или тестовое задание. Говорю по-русски и по-английски, материалы подойдут на любом из двух языков.',
   ),
   profile(
     'Frontend Architect',
@@ -100,7 +101,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4800,
     'Europe/Berlin',
     'TypeScript, React, Performance, Testing',
-    'I like interfaces that answer within a frame and test suites that finish before the coffee. We can pair on your code base or plan how to get out of a rewrite.',
+    'I like interfaces that answer within a frame and test suites that finish before the coffee. We can pair on your code base or plan how to get out of a rewrite. My sessions are in English.',
   ),
   profile(
     'Senior Backend Engineer',
@@ -109,7 +110,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2500,
     'Africa/Lagos',
     'Node.js, NestJS, PostgreSQL, Payments',
-    'Payments taught me to be suspicious of every network call. I mentor engineers who want their services to be boring, in the best sense of the word.',
+    'Payments taught me to be suspicious of every network call. I mentor engineers who want their services to be boring, in the best sense of the word. I teach in English.',
   ),
   profile(
     'Инженер по надёжности (SRE)',
@@ -118,7 +119,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3200,
     'Asia/Yekaterinburg',
     'Linux, Kubernetes, Prometheus, Terraform',
-    'Десять лет дежурств научили меня писать постмортемы без виноватых. Помогу навести порядок в мониторинге и перестать просыпаться по ночам.',
+    'Десять лет дежурств научили меня писать постмортемы без виноватых. Помогу навести порядок в мониторинге и перестать просыпаться по ночам. Занятия только на русском.',
   ),
   profile(
     'Engineering Manager',
@@ -127,7 +128,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     5500,
     'Europe/Paris',
     'Leadership, Hiring, One-on-ones, Agile',
-    'I have grown teams from four to forty and made most of the classic mistakes on the way. Ask me about first-time management, difficult conversations and hiring plans.',
+    'I have grown teams from four to forty and made most of the classic mistakes on the way. Ask me about first-time management, difficult conversations and hiring plans. All sessions are in English.',
   ),
   profile(
     'Principal Data Engineer',
@@ -136,7 +137,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     7000,
     'America/New_York',
     'Data Engineering, Spark, Airflow, dbt',
-    'I build pipelines that finance people trust, which took me longer to learn than Spark did. Sessions are hands-on: bring a DAG, a model or an outage.',
+    'I build pipelines that finance people trust, which took me longer to learn than Spark did. Sessions are hands-on: bring a DAG, a model or an outage. I teach in English only.',
   ),
   profile(
     'Менеджер по продукту',
@@ -145,7 +146,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2900,
     'Europe/Moscow',
     'Управление продуктом, CustDev, Метрики, Стратегия',
-    'Пришла в продукт из преподавания, поэтому объясняю просто. Помогу составить резюме, провести первые интервью и защитить дорожную карту.',
+    'Пришла в продукт из преподавания, поэтому объясняю просто. Помогу составить резюме, провести первые интервью и защитить дорожную карту. Занятия на русском языке.',
   ),
   profile(
     'Security Engineer',
@@ -154,7 +155,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     5200,
     'Europe/Vienna',
     'Security, OWASP, Threat Modelling, Cloud',
-    'I spend my days thinking like somebody unpleasant so that you do not have to. We can model threats for your product or plan your way into security.',
+    'I spend my days thinking like somebody unpleasant so that you do not have to. We can model threats for your product or plan your way into security. I teach in English and in Russian.',
   ),
   profile(
     'Game Developer',
@@ -163,7 +164,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3600,
     'Asia/Tokyo',
     'C++, Unreal Engine, Game Design, Graphics',
-    'I have shipped two console titles and one very small puzzle game that I am prouder of. Show me your prototype and we will make the first minute fun.',
+    'I have shipped two console titles and one very small puzzle game that I am prouder of. Show me your prototype and we will make the first minute fun. Our sessions will be in English.',
   ),
   profile(
     'Разработчик на C++',
@@ -172,7 +173,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4000,
     'Asia/Novosibirsk',
     'C++, Алгоритмы, Многопоточность, Qt',
-    'Занимаюсь обработкой сигналов и люблю, когда код быстрый и при этом читаемый. Готовлю к алгоритмическим секциям и разбираю гонки данных.',
+    'Занимаюсь обработкой сигналов и люблю, когда код быстрый и при этом читаемый. Готовлю к алгоритмическим секциям и разбираю гонки данных. Занимаемся на русском.',
   ),
   profile(
     'Platform Engineer',
@@ -181,7 +182,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4400,
     'Europe/Berlin',
     'AWS, Terraform, CI/CD, Platform Engineering',
-    'A good platform is a product with colleagues as customers. I help small teams get from hand-made servers to a pipeline they are not afraid of.',
+    'A good platform is a product with colleagues as customers. I help small teams get from hand-made servers to a pipeline they are not afraid of. We work in English.',
   ),
   profile(
     'Senior iOS Developer',
@@ -190,7 +191,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     6000,
     'America/Los_Angeles',
     'Swift, iOS, SwiftUI, Mobile Architecture',
-    'I have had apps featured and apps rejected, sometimes in the same week. Let us look at your architecture, your release process or your interview loop.',
+    'I have had apps featured and apps rejected, sometimes in the same week. Let us look at your architecture, your release process or your interview loop. Sessions are in English.',
   ),
   profile(
     'HR-партнёр и карьерный консультант',
@@ -199,7 +200,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2000,
     'Europe/Moscow',
     'Карьера, Резюме, Собеседования, Переговоры',
-    'Провела больше тысячи интервью и знаю, почему резюме не читают дальше первой строки. Подготовимся к разговору о зарплате так, чтобы он прошёл спокойно.',
+    'Провела больше тысячи интервью и знаю, почему резюме не читают дальше первой строки. Подготовимся к разговору о зарплате так, чтобы он прошёл спокойно. Консультирую на русском, а собеседования репетирую и на английском.',
   ),
   profile(
     'Quantitative Developer',
@@ -208,7 +209,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     8000,
     'Europe/Zurich',
     'Python, Rust, Quant Finance, Low Latency',
-    'I sit between the traders and the machines and translate in both directions. Good fit if you want to enter quant finance or squeeze microseconds out of a hot path.',
+    'I sit between the traders and the machines and translate in both directions. Good fit if you want to enter quant finance or squeeze microseconds out of a hot path. I mentor in English.',
   ),
   profile(
     'Growth Marketing Lead',
@@ -217,7 +218,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2700,
     'Europe/Madrid',
     'Marketing, Growth, SEO, Analytics',
-    'I grew a marketplace from zero to two million visits with more spreadsheets than budget. We can review your funnel or plan your first hundred customers.',
+    'I grew a marketplace from zero to two million visits with more spreadsheets than budget. We can review your funnel or plan your first hundred customers. We speak English in my sessions.',
   ),
   profile(
     'Мобильный разработчик (Android)',
@@ -226,7 +227,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2600,
     'Europe/Samara',
     'Kotlin, Android, Jetpack Compose, Тестирование',
-    'Люблю маленькие приложения, которые не тормозят на старых телефонах. Помогу с архитектурой, ревью кода и публикацией в магазинах.',
+    'Люблю маленькие приложения, которые не тормозят на старых телефонах. Помогу с архитектурой, ревью кода и публикацией в магазинах. Занятия на русском.',
   ),
   profile(
     'Data Scientist',
@@ -235,7 +236,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3300,
     'Europe/Berlin',
     'Data Science, R, Statistics, Visualisation',
-    'I model energy demand and explain uncertainty to people who want a single number. Bring your thesis, your dataset or your first job offer.',
+    'I model energy demand and explain uncertainty to people who want a single number. Bring your thesis, your dataset or your first job offer. I teach in English; Russian works too if you are patient with my grammar.',
   ),
   profile(
     'Chief Technology Officer',
@@ -244,7 +245,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     9000,
     'Europe/London',
     'Leadership, Startups, System Design, Fundraising',
-    'Third-time CTO, twice acquired, once bankrupt; the last one taught me most. I work with founders on their first ten engineers and their first big technical bet.',
+    'Third-time CTO, twice acquired, once bankrupt; the last one taught me most. I work with founders on their first ten engineers and their first big technical bet. I mentor in English.',
   ),
   profile(
     'Тестировщик и автоматизатор',
@@ -253,7 +254,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2200,
     'Europe/Moscow',
     'Тестирование, Playwright, TypeScript, CI/CD',
-    'Начинала с ручного тестирования и помню, как страшно открывать чужой код. Пройдём путь от тест-кейса до автотеста в конвейере.',
+    'Начинала с ручного тестирования и помню, как страшно открывать чужой код. Пройдём путь от тест-кейса до автотеста в конвейере. Занимаюсь на русском языке.',
   ),
   profile(
     'Embedded Systems Engineer',
@@ -262,7 +263,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3100,
     'Europe/Warsaw',
     'Embedded C, Rust, RTOS, Electronics',
-    'I make motors turn exactly as far as they should. If you have a board on your desk that does nothing, we will get it to blink and then to do more.',
+    'I make motors turn exactly as far as they should. If you have a board on your desk that does nothing, we will get it to blink and then to do more. I teach in English and Russian.',
   ),
   profile(
     'Cloud Solutions Architect',
@@ -271,7 +272,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2400,
     'Africa/Nairobi',
     'Azure, AWS, Architecture, Cost Optimisation',
-    'Cloud bills are architecture reviews in disguise. I help teams design for the traffic they have, and I prepare people for certification without cramming.',
+    'Cloud bills are architecture reviews in disguise. I help teams design for the traffic they have, and I prepare people for certification without cramming. Sessions are in English.',
   ),
   profile(
     'Разработчик интерфейсов',
@@ -280,7 +281,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2100,
     'Europe/Moscow',
     'JavaScript, Vue, CSS, Доступность',
-    'Верстаю с душой и проверяю всё с клавиатуры. Разберём ваш первый проект, портфолио или тестовое задание, без снобизма.',
+    'Верстаю с душой и проверяю всё с клавиатуры. Разберём ваш первый проект, портфолио или тестовое задание, без снобизма. Общаемся на русском.',
   ),
   profile(
     'Agile Coach',
@@ -289,7 +290,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4600,
     'Europe/Berlin',
     'Agile, Scrum, Facilitation, Leadership',
-    'I have removed more meetings than I have introduced. Talk to me when your retrospectives repeat themselves or your roadmap is a list of dates.',
+    'I have removed more meetings than I have introduced. Talk to me when your retrospectives repeat themselves or your roadmap is a list of dates. I coach in English.',
   ),
   profile(
     'Content Designer',
@@ -298,7 +299,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2600,
     'Europe/Rome',
     'UX Writing, Content Strategy, Localisation',
-    'Words are the cheapest part of an interface to fix and the most expensive to ignore. Send me your error messages and we will make them kind.',
+    'Words are the cheapest part of an interface to fix and the most expensive to ignore. Send me your error messages and we will make them kind. We work in English.',
   ),
   profile(
     'Бизнес-аналитик',
@@ -307,7 +308,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     1900,
     'Asia/Almaty',
     'Бизнес-анализ, BPMN, SQL, Требования',
-    'Перевожу с языка заказчика на язык разработки и обратно. Помогу начинающим аналитикам собрать портфолио и не бояться сложных заказчиков.',
+    'Перевожу с языка заказчика на язык разработки и обратно. Помогу начинающим аналитикам собрать портфолио и не бояться сложных заказчиков. Занятия веду на русском.',
   ),
   profile(
     'Research Scientist, NLP',
@@ -316,7 +317,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     6800,
     'Europe/London',
     'NLP, Machine Learning, Research, PyTorch',
-    'I publish, I review, and I help people decide whether they want a PhD before they start one. Paper feedback, experiment design and careers in research.',
+    'I publish, I review, and I help people decide whether they want a PhD before they start one. Paper feedback, experiment design and careers in research. I supervise in English.',
   ),
   profile(
     'Database Engineer',
@@ -325,7 +326,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     5800,
     'Europe/Berlin',
     'PostgreSQL, SQL, Performance, Replication',
-    'Twenty years of explaining plans, in both senses. Bring the slow query; we will read EXPLAIN together until it stops being mysterious.',
+    'Twenty years of explaining plans, in both senses. Bring the slow query; we will read EXPLAIN together until it stops being mysterious. We can do this in English or in Russian.',
   ),
   profile(
     'Бэкенд-разработчик на Go',
@@ -334,7 +335,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2300,
     'Asia/Yerevan',
     'Go, PostgreSQL, Docker, Микросервисы',
-    'Переехал, сменил стек и страну за один год, могу рассказать про оба переезда. Помогу с первым сервисом на Go и подготовкой к собеседованию.',
+    'Переехал, сменил стек и страну за один год, могу рассказать про оба переезда. Помогу с первым сервисом на Go и подготовкой к собеседованию. Занятия на русском или английском, как вам удобнее.',
   ),
   profile(
     'Senior Product Designer',
@@ -343,7 +344,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4100,
     'Asia/Singapore',
     'Product Design, Prototyping, User Research, Figma',
-    'I design for people who use the app with one hand on a train. We can critique a flow, plan a usability test or rework your case study.',
+    'I design for people who use the app with one hand on a train. We can critique a flow, plan a usability test or rework your case study. I teach in English.',
   ),
   profile(
     'Staff Ruby Engineer',
@@ -352,7 +353,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     5600,
     'America/Chicago',
     'Ruby, Rails, Refactoring, Legacy Code',
-    'Legacy code pays my mortgage and I am fond of it. I teach how to change big old systems in small safe steps, with tests you can trust.',
+    'Legacy code pays my mortgage and I am fond of it. I teach how to change big old systems in small safe steps, with tests you can trust. Sessions are in English.',
   ),
   profile(
     'Технический писатель',
@@ -361,7 +362,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     1800,
     'Europe/Moscow',
     'Документация, Английский язык, Markdown, API',
-    'Пишу документацию, которую дочитывают. Поможем вашему README стать понятным, а вам начать карьеру технического писателя.',
+    'Пишу документацию, которую дочитывают. Поможем вашему README стать понятным, а вам начать карьеру технического писателя. Занимаюсь на русском и на английском.',
   ),
   profile(
     'Head of People',
@@ -370,7 +371,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3900,
     'Europe/Berlin',
     'HR, Hiring, Negotiation, Careers',
-    'I sit on the other side of the table and will tell you what is said there. Mock interviews, offers, salary talks and returning after parental leave.',
+    'I sit on the other side of the table and will tell you what is said there. Mock interviews, offers, salary talks and returning after parental leave. I hold all sessions in English.',
   ),
   profile(
     'Full-Stack Developer',
@@ -379,7 +380,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2200,
     'America/Sao_Paulo',
     'TypeScript, Next.js, Node.js, GraphQL',
-    'I freelanced for five years before joining a product team, so ask me about both. We will build something small together and put it online the same day.',
+    'I freelanced for five years before joining a product team, so ask me about both. We will build something small together and put it online the same day. We will speak English.',
   ),
   profile(
     'Инженер данных',
@@ -388,7 +389,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     2000,
     'Asia/Tbilisi',
     'Python, Airflow, ClickHouse, SQL',
-    'Недавно сам вырос из джуна и хорошо помню, что было непонятно. Разберём хранилища, пайплайны и типичные вопросы на собеседованиях.',
+    'Недавно сам вырос из джуна и хорошо помню, что было непонятно. Разберём хранилища, пайплайны и типичные вопросы на собеседованиях. Говорим по-русски.',
   ),
   profile(
     'Technical Founder',
@@ -397,7 +398,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     7500,
     'Europe/Vienna',
     'Startups, Fundraising, Product Strategy, SaaS',
-    'I built a bootstrapped SaaS business and sold it without ever having an office. Bring your numbers; I will tell you which ones matter this month.',
+    'I built a bootstrapped SaaS business and sold it without ever having an office. Bring your numbers; I will tell you which ones matter this month. I advise in English.',
   ),
   profile(
     'DevOps Consultant',
@@ -406,7 +407,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     5100,
     'Australia/Sydney',
     'DevOps, Docker, Kubernetes, Observability',
-    'I help teams release on a Friday without holding their breath. We start with what hurts most, usually the tests, and work outwards from there.',
+    'I help teams release on a Friday without holding their breath. We start with what hurts most, usually the tests, and work outwards from there. Sessions are in English.',
   ),
   profile(
     'Руководитель проектов',
@@ -415,7 +416,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3400,
     'Europe/Moscow',
     'Управление проектами, Риски, Переговоры, Команды',
-    'Спасала проекты, которые все уже похоронили, и закрывала те, что пора было закрыть. Научу планировать так, чтобы план пережил первую неделю.',
+    'Спасала проекты, которые все уже похоронили, и закрывала те, что пора было закрыть. Научу планировать так, чтобы план пережил первую неделю. Работаю на русском языке.',
   ),
   profile(
     'Open Source Maintainer',
@@ -424,7 +425,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     0,
     'Europe/Amsterdam',
     'Open Source, Rust, Community, Code Review',
-    'I maintain a parser that you have probably used without knowing. These sessions are free: I want more people to dare their first contribution.',
+    'I maintain a parser that you have probably used without knowing. These sessions are free: I want more people to dare their first contribution. I speak English with everyone who joins.',
   ),
   profile(
     'Mobile Engineering Lead',
@@ -433,7 +434,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4900,
     'America/Toronto',
     'React Native, Kotlin, Swift, Leadership',
-    'My team ships one code base to two stores every week. Talk to me about releases, crash rates and moving from senior to lead without losing the code.',
+    'My team ships one code base to two stores every week. Talk to me about releases, crash rates and moving from senior to lead without losing the code. I mentor in English.',
   ),
   profile(
     'Системный администратор',
@@ -442,7 +443,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     1700,
     'Asia/Vladivostok',
     'Linux, Сети, Безопасность, Bash',
-    'Администрирую всё, что включается в розетку. Объясню сети на пальцах и помогу собрать домашнюю лабораторию для практики.',
+    'Администрирую всё, что включается в розетку. Объясню сети на пальцах и помогу собрать домашнюю лабораторию для практики. Занятия только на русском.',
   ),
   profile(
     'Career Coach for Engineers',
@@ -451,7 +452,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     3700,
     'Europe/Berlin',
     'Careers, Interviews, Confidence, Communication',
-    'After fifteen years as an engineer I now help others decide what comes next. Expect questions rather than advice, and a plan at the end of the hour.',
+    'After fifteen years as an engineer I now help others decide what comes next. Expect questions rather than advice, and a plan at the end of the hour. I coach in English and in Russian.',
   ),
   profile(
     'Climate Tech Engineer',
@@ -460,7 +461,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     4300,
     'Europe/Stockholm',
     'Python, IoT, Energy, Data Engineering',
-    'I write software for heat pumps and wind farms, mostly so that they stop arguing. Happy to help engineers find meaningful work and prepare for it.',
+    'I write software for heat pumps and wind farms, mostly so that they stop arguing. Happy to help engineers find meaningful work and prepare for it. We talk in English.',
   ),
   profile(
     'Преподаватель алгоритмов',
@@ -469,7 +470,7 @@ export const demoProfiles: readonly DemoProfile[] = [
     1500,
     'Europe/Moscow',
     'Алгоритмы, Python, Олимпиады, Математика',
-    'Готовлю школьников к олимпиадам, а взрослых к собеседованиям, и первые схватывают быстрее. Любая задача становится простой, если её правильно нарисовать.',
+    'Готовлю школьников к олимпиадам, а взрослых к собеседованиям, и первые схватывают быстрее. Любая задача становится простой, если её правильно нарисовать. Занятия на русском; задачи международных олимпиад разбираем и на английском.',
   ),
   profile(
     'Principal Software Engineer',
@@ -478,6 +479,6 @@ export const demoProfiles: readonly DemoProfile[] = [
     6200,
     'Europe/London',
     'Java, Kotlin, Domain-Driven Design, Mentoring',
-    'I joined as a junior and stayed long enough to fix my own mistakes. We can model your domain, review your design or map a path to principal.',
+    'I joined as a junior and stayed long enough to fix my own mistakes. We can model your domain, review your design or map a path to principal. I teach in English.',
   ),
 ];
