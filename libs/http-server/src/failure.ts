@@ -44,12 +44,16 @@ export function renderFailure(
 }
 
 /** Answers a request with a failure. A body that still arrives is read and dropped, so that the client sees the answer. */
-export function sendFailure(response: ServerResponse, failure: HttpFailure): void {
+export function sendFailure(
+  response: ServerResponse,
+  failure: HttpFailure,
+  requestId: string = requestIdOf(response.req),
+): void {
   if (response.headersSent) {
     response.destroy();
     return;
   }
-  const { headers, text } = renderFailure(failure, requestIdOf(response.req));
+  const { headers, text } = renderFailure(failure, requestId);
   response.writeHead(failure.status, headers).end(text);
 }
 

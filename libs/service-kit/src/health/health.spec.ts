@@ -1,3 +1,5 @@
+import { Logger } from '@nestjs/common';
+import { Gauge, register } from 'prom-client';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Health, type HealthCheck } from './health.js';
 import { type ManagementServer, startManagementServer } from './management-server.js';
@@ -66,9 +68,79 @@ describe('the management server', () => {
     expect((await get('/health/live')).status).toBe(200);
   });
 
-  it('answers 404 and 405 for anything else', async () => {
-    expect((await get('/etc/passwd')).status).toBe(404);
-    const posted = await fetch(`${server.url}/health`, { method: 'POST' });
-    expect(posted.status).toBe(405);
+  const failure = async (path: string, init?: RequestInit): Promise<unknown> => {
+    const response = await fetch(`${server.url}${path}`, {
+      ...init,
+      headers: { 'X-Request-ID': 'probe-1' },
+    });
+    expect(response.headers.get('x-request-id')).toBe('probe-1');
+    const { status, headers } = response;
+    return { status, allow: headers.get('allow'), body: await response.json() };
+  };
+
+  describe('in the one error format', () => {
+    it('answers 404 where there is nothing, and names what there is', async () => {
+      expect(await failure('/etc/passwd')).toEqual({
+        status: 404,
+        allow: null,
+        body: {
+          detail:
+            'There is nothing at this address. Try /health, /health/live, /health/ready or /metrics.',
+          status_code: 404,
+          code: 'NOT_FOUND',
+          errors: [],
+          request_id: 'probe-1',
+        },
+      });
+    });
+
+    it('answers 405 to anything but GET and HEAD', async () => {
+      expect(await failure('/health', { method: 'POST' })).toEqual({
+        status: 405,
+        allow: 'GET, HEAD',
+        body: {
+          detail: 'The management port is for reading. Use GET.',
+          status_code: 405,
+          code: 'MALFORMED_REQUEST',
+          errors: [],
+          request_id: 'probe-1',
+        },
+      });
+    });
+
+    it('answers 500 when a metric cannot be collected, and logs why', async () => {
+      register.registerMetric(
+        new Gauge({
+          name: 'broken',
+          help: 'Cannot be collected.',
+          registers: [],
+          collect: () => {
+            throw new Error('secret internals');
+          },
+        }),
+      );
+      const logged = vi.spyOn(Logger.prototype, 'error').mockImplementation(() => undefined);
+      try {
+        expect(await failure('/metrics')).toEqual({
+          status: 500,
+          allow: null,
+          body: {
+            detail: 'Something went wrong on our side. The log says what, under this request id.',
+            status_code: 500,
+            code: 'INTERNAL',
+            errors: [],
+            request_id: 'probe-1',
+          },
+        });
+        expect(logged).toHaveBeenCalledWith(
+          'A request to the management port failed.',
+          expect.objectContaining({ message: 'secret internals' }),
+          { request_id: 'probe-1' },
+        );
+      } finally {
+        logged.mockRestore();
+        register.removeSingleMetric('broken');
+      }
+    });
   });
 });

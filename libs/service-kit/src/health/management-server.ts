@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createHttpServer } from '@mentorhub/http-server';
+import { requestIdOf } from '@mentorhub/contracts';
+import { createHttpServer, type HttpFailure, sendFailure } from '@mentorhub/http-server';
+import { Logger } from '@nestjs/common';
 import { register } from 'prom-client';
 import type { Health } from './health.js';
 
@@ -28,8 +30,27 @@ function json(status: number, body: unknown): Answer {
   return { status, type: 'application/json; charset=utf-8', body: JSON.stringify(body) };
 }
 
-async function answer(method: string, path: string, health: Health): Promise<Answer> {
-  if (method !== 'GET' && method !== 'HEAD') return json(405, { error: 'Use GET.' });
+const methodNotAllowed: HttpFailure = {
+  status: 405,
+  code: 'MALFORMED_REQUEST',
+  detail: 'The management port is for reading. Use GET.',
+  headers: { Allow: 'GET, HEAD' },
+};
+
+const unknownPath: HttpFailure = {
+  status: 404,
+  code: 'NOT_FOUND',
+  detail: 'There is nothing at this address. Try /health, /health/live, /health/ready or /metrics.',
+};
+
+const unexpected: HttpFailure = {
+  status: 500,
+  code: 'INTERNAL',
+  detail: 'Something went wrong on our side. The log says what, under this request id.',
+};
+
+async function answer(method: string, path: string, health: Health): Promise<Answer | HttpFailure> {
+  if (method !== 'GET' && method !== 'HEAD') return methodNotAllowed;
   switch (path) {
     case '/health':
       return json(200, await health.report());
@@ -43,7 +64,7 @@ async function answer(method: string, path: string, health: Health): Promise<Ans
     case '/metrics':
       return { status: 200, type: register.contentType, body: await register.metrics() };
     default:
-      return json(404, { error: 'Try /health, /health/live, /health/ready or /metrics.' });
+      return unknownPath;
   }
 }
 
@@ -53,11 +74,21 @@ export async function startManagementServer({
   port,
   health,
 }: Options): Promise<ManagementServer> {
+  const logger = new Logger('ManagementServer');
   const respond = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    const requestId = requestIdOf(request);
     const path = (request.url ?? '/').split('?')[0] ?? '/';
-    const { status, type, body } = await answer(request.method ?? 'GET', path, health).catch(
-      (error: unknown) => json(500, { error: error instanceof Error ? error.message : 'unknown' }),
-    );
+    const result = await answer(request.method ?? 'GET', path, health).catch((error: unknown) => {
+      logger.error('A request to the management port failed.', error, {
+        request_id: requestId,
+      });
+      return unexpected;
+    });
+    if ('code' in result) {
+      sendFailure(response, result, requestId);
+      return;
+    }
+    const { status, type, body } = result;
     response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
     response.end(body);
   };
