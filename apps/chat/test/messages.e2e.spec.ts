@@ -8,10 +8,12 @@ import {
   EventLog,
   type LogCursor,
   Messages,
+  Presence,
   type SocketPost,
   Typing,
 } from '@mentorhub/contracts';
 import { requestContext } from '@mentorhub/messaging';
+import { headers } from '@nats-io/transport-node';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import type { Pool } from 'pg';
 import { MessageStore } from '../src/messages/message-store.js';
@@ -236,6 +238,64 @@ it('answers each of many posts by itself', async () => {
     { problem: { code: 'NOT_FOUND' } },
     { ack: { offset: 1 } },
   ]);
+});
+
+/** Sends a request that no gateway would. */
+async function sendRaw(subject: string, body: string, user?: number): Promise<unknown> {
+  const sent = headers();
+  if (user !== undefined) sent.append('Caller', JSON.stringify(caller(user)));
+  const reply = await chat.connection.request(subject, body, { timeout: 5000, headers: sent });
+  return reply.json();
+}
+
+function refusal(field: string): object {
+  return {
+    code: 'VALIDATION_FAILED',
+    errors: [{ field, message: expect.stringContaining('must be') }],
+  };
+}
+
+describe('a malformed request', () => {
+  it.each([
+    ['null', 'message'],
+    ['"text"', 'message'],
+    ['{"recipient_id":19}', 'text'],
+    ['{"recipient_id":19,"text":7}', 'text'],
+    ['{"recipient_id":19,"text":""}', 'text'],
+    [JSON.stringify({ recipient_id: 19, text: '😀'.repeat(4001) }), 'text'],
+    ['{"recipient_id":19,"text":"a","client_id":{"length":1}}', 'client_id'],
+    ['{"recipient_id":19,"text":"a","client_id":null}', 'client_id'],
+    [JSON.stringify({ recipient_id: 19, text: 'a', client_id: 'x'.repeat(65) }), 'client_id'],
+    ['{"recipient_id":"19","text":"a"}', 'recipient_id'],
+    ['{"recipient_id":1e300,"text":"a"}', 'recipient_id'],
+    ['{"chat_id":[1],"text":"a"}', 'chat_id'],
+  ])('has the message %.80s refused, and the one beside it stored', async (message, field) => {
+    const good = '{"sender_id":18,"message":{"recipient_id":19,"text":"good"}}';
+    const bad = `{"sender_id":18,"message":${message}}`;
+    expect(await sendRaw(Messages.post.subject, `{"posts":[${bad},${good}]}`)).toEqual({
+      answers: [{ problem: expect.objectContaining(refusal(field)) }, { ack: expect.anything() }],
+    });
+  });
+
+  it.each([
+    [Messages.post.subject, '{"posts":[{"sender_id":18,"origin":5,"message":{}}]}', 'posts'],
+    [Presence.report.subject, '', ''],
+    [Presence.report.subject, '{"came":[],"went":[]}', 'gateway_id'],
+    [Presence.report.subject, '{"gateway_id":"g","came":7,"went":[]}', 'came'],
+    [Presence.report.subject, '{"gateway_id":"g","came":[],"went":["1"]}', 'went'],
+    [Presence.report.subject, '{"gateway_id":"g","came":[],"went":[],"number":{}}', 'number'],
+    [Presence.report.subject, '{"gateway_id":"g","came":[],"went":[],"reset":1}', 'reset'],
+    [Typing.show.subject, '', ''],
+    [Typing.show.subject, 'null', ''],
+    [Typing.show.subject, '{"chat_id":"1"}', 'chat_id'],
+    [Typing.show.subject, '{"recipient_id":{"a":1}}', 'recipient_id'],
+  ])('for %s, %s, is refused', async (subject, body, field) => {
+    expect(await sendRaw(subject, body, 18)).toMatchObject(refusal(field));
+  });
+
+  it('leaves the service as it was', async () => {
+    expect(await post(18, 20, 'hello')).toMatchObject({ offset: expect.any(Number) });
+  });
 });
 
 it('stores what is new of many posts when some were stored before', async () => {

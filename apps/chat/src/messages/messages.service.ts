@@ -13,6 +13,7 @@ import { DataSource } from 'typeorm';
 import { type DirectChat, DirectChats } from '../chats/direct-chats.js';
 import { clientIdOfKey } from './client-id.js';
 import { MessageWriter } from './message-writer.js';
+import { requireMessage } from './require-message.js';
 
 interface MessageRow {
   id: number;
@@ -74,6 +75,7 @@ export class MessagesService {
   /** Sends a message that came in over a socket. Never rejects: its neighbours' answers travel with its own. */
   async post({ sender_id: senderId, message, origin }: SocketPost): Promise<PostAnswer> {
     try {
+      requireMessage(message);
       const sent = await this.deliver(senderId, message, message.client_id, origin);
       return {
         ack: {

@@ -1,6 +1,13 @@
 import type { ById, PageQuery } from '../core/page.dto.js';
 import type { Problem } from '../core/errors.js';
-import { idField, idsField, listField } from '../core/field-checks.js';
+import {
+  flagField,
+  idField,
+  idsField,
+  listField,
+  optionalField,
+  textField,
+} from '../core/field-checks.js';
 import { request } from '../core/request.js';
 import type {
   ChatPage,
@@ -73,10 +80,13 @@ export const Messages = {
   send: request.user<SendMessage, MessageView>('chat.messages.send'),
   /**
    * The same for the sockets of a gateway, many at once: at some thousand messages a second a request for each costs
-   * more than the messages. One answer per post, in the order of the posts. At most 200.
+   * more than the messages. One answer per post, in the order of the posts. At most 200. A post whose message is not
+   * valid is answered with a problem of its own.
    */
   post: request.service<{ posts: SocketPost[] }, { answers: PostAnswer[] }>('chat.messages.post', {
-    fields: { posts: listField(200, { sender_id: idField }) },
+    fields: {
+      posts: listField(200, { sender_id: idField, origin: optionalField(textField(200)) }),
+    },
   }),
   /** Reads everything up to the message in its chat. */
   read: request.user<ById, ReadResult>('chat.messages.read'),
@@ -84,7 +94,9 @@ export const Messages = {
 
 export const Typing = {
   /** Shows the caller as typing to the others of a chat. */
-  show: request.user<{ recipient_id?: number; chat_id?: number }, void>('chat.typing.show'),
+  show: request.user<{ recipient_id?: number; chat_id?: number }, void>('chat.typing.show', {
+    fields: { recipient_id: optionalField(idField), chat_id: optionalField(idField) },
+  }),
 };
 
 export const EventLog = {
@@ -115,8 +127,19 @@ export interface PresenceLease {
   unknown_gateway?: true;
 }
 
+/** More than fit into a NATS message of 1 MiB, with ids as long as those of a system with so many users. */
+const maxReportedUsers = 200_000;
+
 export const Presence = {
   /** Who is online of those the caller shares a chat with, at most 500. */
   online: request.user<Record<string, never>, OnlineUsers>('chat.presence.online'),
-  report: request.service<PresenceReport, PresenceLease>('chat.presence.report'),
+  report: request.service<PresenceReport, PresenceLease>('chat.presence.report', {
+    fields: {
+      gateway_id: textField(100),
+      number: optionalField(idField),
+      came: idsField(maxReportedUsers),
+      went: idsField(maxReportedUsers),
+      reset: optionalField(flagField),
+    },
+  }),
 };

@@ -21,6 +21,10 @@ export function idsField(most: number): FieldCheck {
       : `a list of at most ${most} positive whole numbers`;
 }
 
+/** Yes or no. */
+export const flagField: FieldCheck = (value) =>
+  typeof value === 'boolean' ? undefined : 'true or false';
+
 /** A text of 1 to `most` characters. */
 export function textField(most: number): FieldCheck {
   return (value) =>
