@@ -675,6 +675,48 @@ describe('notifications', () => {
       expect((await list(reader)).items).toMatchObject([{ is_read: false }]);
     });
 
+    it('a message that is reported after it was read notifies nobody, and the one after it does', async () => {
+      const [sender, reader, newcomer] = [person(), person(), person()];
+      await register(newcomer);
+      await readChats([
+        { chat_id: 13, user_id: reader, message_id: 6 },
+        { chat_id: 13, user_id: reader, message_id: 4 },
+        { chat_id: 13, user_id: newcomer, message_id: 5 },
+      ]);
+      await readChats([{ chat_id: 13, user_id: reader, message_id: 5 }]);
+      await caughtUp();
+      await say(5, 13, sender, [reader, newcomer]);
+      await say(6, 13, sender, [reader, newcomer]);
+      await caughtUp();
+      expect((await list(reader, { type: 'new_message' })).items).toEqual([]);
+      expect((await list(newcomer, { type: 'new_message' })).items).toMatchObject([
+        { data: { message_id: 6 }, is_read: false },
+      ]);
+      await say(7, 13, sender, [reader]);
+      await caughtUp();
+      expect((await list(reader, { type: 'new_message' })).items).toMatchObject([
+        { data: { message_id: 7 }, is_read: false },
+      ]);
+    });
+
+    it('of messages that are reported together, the first unread one notifies', async () => {
+      const [sender, reader] = [person(), person()];
+      await readChats([{ chat_id: 14, user_id: reader, message_id: 21 }]);
+      await caughtUp();
+      await neighbours.publish(messageSent, 20, {
+        sent_at: new Date().toISOString(),
+        messages: [20, 21, 22, 23].map((message_id) => ({
+          message_id,
+          chat_id: 14,
+          sender_id: sender,
+          sender_name: 'Ada',
+          recipient_ids: [reader],
+        })),
+      });
+      await caughtUp();
+      expect((await list(reader)).items).toMatchObject([{ data: { message_id: 22 } }]);
+    });
+
     it('once the notification is read, the next message notifies again', async () => {
       const [sender, reader] = [person(), person()];
       await say(1, 9, sender, [reader]);

@@ -26,12 +26,15 @@ export interface MessageNotification {
 }
 
 /**
- * Which of many messages' chats their recipients have no unread notification of. Runs for all messages there are, so
- * what is unread is looked up once, as a hashed set, whatever the planner thinks of the table's size.
+ * Which of many messages' chats their recipients have no unread notification of, and up to where these have read them.
+ * Runs for all messages there are, so what is unread is looked up once, as a hashed set, whatever the planner thinks of
+ * the table's size.
  */
 const unnotifiedSql = `
   SELECT nth::int AS nth,
-    (SELECT locale FROM recipients WHERE recipients.user_id = requests.user_id) AS locale
+    (SELECT locale FROM recipients WHERE recipients.user_id = requests.user_id) AS locale,
+    (SELECT message_id FROM chat_reads
+     WHERE chat_reads.user_id = requests.user_id AND chat_reads.chat_id = requests.chat_id) AS read_up_to
   FROM unnest($1::integer[], $2::integer[]) WITH ORDINALITY AS requests (user_id, chat_id, nth)
   WHERE (user_id, chat_id::text) NOT IN (
     SELECT notifications.user_id, data ->> 'chat_id' FROM notifications
@@ -87,23 +90,27 @@ export class Notify {
     tx: EntityManager,
     messages: readonly MessageNotification[],
   ): Promise<void> {
-    const requests = firstOfEachChat(messages);
+    const requests = byReaderAndChat(messages);
     if (requests.length === 0) return;
-    const unnotified = await preparedQuery<{ nth: number; locale: Locale | null }>(tx, {
+    const unnotified = await preparedQuery<Unnotified>(tx, {
       name: 'unnotified-chats',
       text: unnotifiedSql,
-      values: [requests.map(({ userId }) => userId), requests.map(({ data }) => data.chat_id)],
+      values: [requests.map(([{ userId }]) => userId), requests.map(([{ data }]) => data.chat_id)],
+    });
+    const unread = unnotified.flatMap(({ nth, locale, read_up_to: readUpTo }) => {
+      // A message may be reported after a read that covers it, as when its event failed at first.
+      const first = requests[nth - 1]!.find(({ data }) => data.message_id > (readUpTo ?? 0));
+      return first ? [{ ...first, locale }] : [];
     });
     await this.deferred.add(
       tx,
-      unnotified.flatMap(({ nth, locale }) =>
-        locale === null ? [{ ...requests[nth - 1]!, type: 'new_message' as const }] : [],
+      unread.flatMap(({ locale, ...request }) =>
+        locale === null ? [{ ...request, type: 'new_message' as const }] : [],
       ),
     );
     const createdAt = this.clock.now();
-    const rows = unnotified.flatMap(({ nth, locale }) => {
+    const rows = unread.flatMap(({ userId, params, data, locale }) => {
       if (locale === null) return [];
-      const { userId, params, data } = requests[nth - 1]!;
       const { title, body } = notificationText('new_message', params, { locale, timezone: 'UTC' });
       return [{ user_id: userId, title, body, data, params }];
     });
@@ -129,7 +136,10 @@ export class Notify {
     );
   }
 
-  /** Marks the notifications of chats as read, of messages up to the last one read; drops deferred ones. */
+  /**
+   * Marks the notifications of chats as read, of messages up to the last one read; drops deferred ones, and none is made of
+   * those messages any more.
+   */
   async markChatsRead(tx: EntityManager, reads: readonly ChatRead[]): Promise<void> {
     const values = [
       reads.map(({ user_id }) => user_id),
@@ -140,13 +150,21 @@ export class Notify {
       AND read.chat_id::text = notified.data ->> 'chat_id'
       AND read.message_id >= (notified.data ->> 'message_id')::bigint`;
     const readMessages = `unnest($1::integer[], $2::integer[], $3::bigint[]) AS read (user_id, chat_id, message_id)`;
+    // Before the others: it waits for a process that is about to turn one of them into a notification.
+    await tx.query(
+      `DELETE FROM deferred_notifications AS notified USING ${readMessages} WHERE ${isRead}`,
+      values,
+    );
     await tx.query(
       `UPDATE notifications AS notified SET read_at = $4 FROM ${readMessages}
        WHERE notified.read_at IS NULL AND ${isRead}`,
       [...values, this.clock.now()],
     );
     await tx.query(
-      `DELETE FROM deferred_notifications AS notified USING ${readMessages} WHERE ${isRead}`,
+      `INSERT INTO chat_reads (user_id, chat_id, message_id)
+       SELECT user_id, chat_id, max(message_id) FROM ${readMessages} GROUP BY user_id, chat_id
+       ON CONFLICT (user_id, chat_id) DO UPDATE SET message_id = excluded.message_id
+       WHERE chat_reads.message_id < excluded.message_id`,
       values,
     );
   }
@@ -184,18 +202,30 @@ interface StoredRow {
   params: MessageNotification['params'];
 }
 
+interface Unnotified {
+  /** From 1, among the requests. */
+  nth: number;
+  locale: Locale | null;
+  read_up_to: number | null;
+}
+
 interface ReaderNotification extends Omit<MessageNotification, 'userIds'> {
   userId: number;
 }
 
-/** The first message for each reader and chat. */
-function firstOfEachChat(messages: readonly MessageNotification[]): ReaderNotification[] {
-  const first = new Map<string, ReaderNotification>();
+/** The messages for each reader and chat, in their order. */
+function byReaderAndChat(
+  messages: readonly MessageNotification[],
+): [ReaderNotification, ...ReaderNotification[]][] {
+  const groups = new Map<string, [ReaderNotification, ...ReaderNotification[]]>();
   for (const { userIds, params, data } of messages) {
     for (const userId of userIds) {
       const key = `${userId} ${data.chat_id}`;
-      if (!first.has(key)) first.set(key, { userId, params, data });
+      const request = { userId, params, data };
+      const group = groups.get(key);
+      if (group) group.push(request);
+      else groups.set(key, [request]);
     }
   }
-  return [...first.values()];
+  return [...groups.values()];
 }
