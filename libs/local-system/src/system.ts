@@ -39,7 +39,7 @@ export interface SystemOptions {
   ports?: 'fixed' | 'free';
   /** Default: one of each. */
   replicas?: Partial<Record<AppName, number>>;
-  /** Whether to load the demo data, once per data folder; default: false. */
+  /** Whether to load the demo data, once for each database; default: false. */
   demoData?: boolean;
   /** Whether the data outlive `stop` and a crash of the machine; default: true. */
   persistent?: boolean;
@@ -198,6 +198,7 @@ class LocalSystem implements System {
       this.accounts = await loadDemoData({
         root: this.root,
         dataDirectory,
+        databases: this.databases,
         environmentOf: (service) =>
           this.environmentOf(service, { port: undefined, managementPort: 0 }),
         onProgress: (message) => this.options.onProgress?.(message),
