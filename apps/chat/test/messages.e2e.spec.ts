@@ -257,19 +257,27 @@ function refusal(field: string): object {
 
 describe('a malformed request', () => {
   it.each([
-    ['null', 'message'],
-    ['"text"', 'message'],
-    ['{"recipient_id":19}', 'text'],
-    ['{"recipient_id":19,"text":7}', 'text'],
-    ['{"recipient_id":19,"text":""}', 'text'],
-    [JSON.stringify({ recipient_id: 19, text: '😀'.repeat(4001) }), 'text'],
-    ['{"recipient_id":19,"text":"a","client_id":{"length":1}}', 'client_id'],
-    ['{"recipient_id":19,"text":"a","client_id":null}', 'client_id'],
-    [JSON.stringify({ recipient_id: 19, text: 'a', client_id: 'x'.repeat(65) }), 'client_id'],
-    ['{"recipient_id":"19","text":"a"}', 'recipient_id'],
-    ['{"recipient_id":1e300,"text":"a"}', 'recipient_id'],
-    ['{"chat_id":[1],"text":"a"}', 'chat_id'],
-  ])('has the message %.80s refused, and the one beside it stored', async (message, field) => {
+    ['no message', 'null', 'message'],
+    ['a text for a message', '"text"', 'message'],
+    ['no text', '{"recipient_id":19}', 'text'],
+    ['a number for a text', '{"recipient_id":19,"text":7}', 'text'],
+    ['an empty text', '{"recipient_id":19,"text":""}', 'text'],
+    ['a long text', JSON.stringify({ recipient_id: 19, text: '😀'.repeat(4001) }), 'text'],
+    [
+      'an object for a client_id',
+      '{"recipient_id":19,"text":"a","client_id":{"length":1}}',
+      'client_id',
+    ],
+    ['null for a client_id', '{"recipient_id":19,"text":"a","client_id":null}', 'client_id'],
+    [
+      'a long client_id',
+      JSON.stringify({ recipient_id: 19, text: 'a', client_id: 'x'.repeat(65) }),
+      'client_id',
+    ],
+    ['a text for a recipient_id', '{"recipient_id":"19","text":"a"}', 'recipient_id'],
+    ['a huge recipient_id', '{"recipient_id":1e300,"text":"a"}', 'recipient_id'],
+    ['a list for a chat_id', '{"chat_id":[1],"text":"a"}', 'chat_id'],
+  ])('with %s is refused, and the post beside it stored', async (_what, message, field) => {
     const good = '{"sender_id":18,"message":{"recipient_id":19,"text":"good"}}';
     const bad = `{"sender_id":18,"message":${message}}`;
     expect(await sendRaw(Messages.post.subject, `{"posts":[${bad},${good}]}`)).toEqual({

@@ -48,6 +48,12 @@ export class Child {
     this.process.kill(signal);
   }
 
+  /** Closes our end of its standard output, and of its standard error: what it writes from now on nobody reads. */
+  stopReading(): void {
+    this.process.stdout?.destroy();
+    this.process.stderr?.destroy();
+  }
+
   /** Ends it whatever it does; for clean-up. */
   async end(): Promise<void> {
     if (this.running) this.kill('SIGKILL');

@@ -1,5 +1,6 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import { connectNats } from '@mentorhub/messaging';
 import { tcpProxy, testDatabase, type TestDatabase, testNats } from '@mentorhub/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
@@ -158,6 +159,32 @@ describe('an app as a process', () => {
       .toMatch(/\[\d\d:\d\d:\d\d\.\d{3}\] WARN: Echo: Cannot sign \[mail\] in\./);
     expect(child.stdout).not.toContain('hunter2hunter2');
   });
+
+  it.each(['json', 'pretty'])(
+    'serves on, and rests in between, when nobody reads its %s log any more',
+    async (format) => {
+      const { child, management } = await started('echo.main.js', { LOG_FORMAT: format });
+      child.stopReading();
+      for (let line = 0; line < 20; line++) {
+        await ask('rpc.echo.texts.leak', { email: 'ada@example.com', password: 'hunter2hunter2' });
+      }
+      const cpuSeconds = async (): Promise<number> => {
+        const metrics = await (await fetch(`${management}/metrics`)).text();
+        return Number(/^process_cpu_seconds_total (\S+)/m.exec(metrics)?.[1]);
+      };
+      /** The part of a core that it uses while it has nothing to do, measured for half a second. */
+      const share = async (): Promise<number> => {
+        const [before, since] = [await cpuSeconds(), performance.now()];
+        await delay(500);
+        return ((await cpuSeconds()) - before) / ((performance.now() - since) / 1000);
+      };
+      await expect.poll(share, ready).toBeLessThan(0.15);
+      expect(await say()).toEqual({ text: 'a' });
+      expect(child.running).toBe(true);
+      child.kill('SIGTERM');
+      expect((await child.exited).code).toBe(0);
+    },
+  );
 
   it('reports its pool, its requests and its event loop', async () => {
     const { management } = await started('echo.main.js');
