@@ -6,9 +6,11 @@ import {
 } from '@mentorhub/testing';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { operations } from '@mentorhub/contracts';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { register } from 'prom-client';
 import type { DataSource } from 'typeorm';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { EventConsumer } from '../src/events/event-consumer.js';
 import { NotLeaderError } from '../src/events/leader-lock.js';
 import { OutboxRelay } from '../src/events/outbox-relay.js';
 import { NATS_CONNECTION, NatsConnectionProvider } from '../src/index.js';
@@ -75,6 +77,26 @@ describe('the relay', () => {
     );
   }
 
+  /**
+   * Adds published events, each the only one of its aggregate, that all together take longer to be queued again than a
+   * statement may: two milliseconds for every tenth, and one second in all.
+   */
+  async function addSlowlyRequeued(count: number): Promise<void> {
+    await database.query(`
+      INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, published_at)
+      SELECT gen_random_uuid(), 'event.mentorship.mentor.seen', 'mentorship.mentor.seen', n, 1, '{}', now()
+      FROM generate_series(1, ${count}) AS n;
+      CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
+        $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$;
+      CREATE TRIGGER slow BEFORE UPDATE ON outbox FOR EACH ROW
+        WHEN (NEW.published_at IS NULL AND NEW.id % 10 = 0) EXECUTE FUNCTION take_time();
+      DO $$ BEGIN
+        EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET statement_timeout = 1000', current_database());
+      END $$;
+      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+  }
+
   it('lets no event pass an earlier one of its aggregate that was not confirmed', async () => {
     const { app } = await start();
     const provider = app.get(NatsConnectionProvider);
@@ -118,6 +140,68 @@ describe('the relay', () => {
     expect(await unpublished()).toBe(1);
     await relay.pass('2', signal, hasUnpublished);
     expect(await unpublished()).toBe(0);
+  });
+
+  describe('with large events', () => {
+    const eventBytes = 800_000;
+    const budget = 8 * 1024 ** 2;
+    const [fewest, most] = [Math.floor(budget / eventBytes), Math.ceil(budget / eventBytes)];
+
+    /** The text of each of them compresses well or, as random hexadecimal digits, badly. */
+    async function addLarge(count: number, text: 'repeated' | 'random'): Promise<void> {
+      await database.query(
+        `INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload)
+         SELECT gen_random_uuid(), $1, $2, '7', 1, json_build_object('n', n, 'text', CASE WHEN $5
+           THEN repeat('x', $4) ELSE (SELECT string_agg(md5(random()::text), '') FROM generate_series(1, $4 / 32)) END)
+         FROM generate_series(1, $3) AS n`,
+        [thingHappened.subject, thingHappened.type, count, eventBytes, text === 'repeated'],
+      );
+    }
+
+    it.each(['repeated', 'random'] as const)(
+      'holds only as many of %s text in memory as fit into 8 MiB, and goes on at once',
+      async (text) => {
+        const { app } = await start({ events: false });
+        const relay = app.get(OutboxRelay);
+        await addLarge(25, text);
+        const passes: { published: number; more: boolean }[] = [];
+        do {
+          const { published, more } = await relay.pass(
+            '0',
+            new AbortController().signal,
+            hasUnpublished,
+          );
+          passes.push({ published, more });
+        } while (passes.at(-1)?.more === true);
+        expect(passes.map(({ published }) => published)).toEqual([most, most, 25 - 2 * most]);
+        expect(await database.query('SELECT 1 FROM outbox WHERE published_at IS NULL')).toEqual([]);
+      },
+      30_000,
+    );
+
+    it('fetches only as many ahead of its handlers as fit into 8 MiB, and handles all in their order', async () => {
+      const { app } = await start();
+      const blocker = database.createQueryRunner();
+      await blocker.startTransaction();
+      await blocker.query('LOCK TABLE effects IN ACCESS EXCLUSIVE MODE');
+      await addLarge(40, 'repeated');
+      const consumer = app.get(EventConsumer);
+      const fetched = (): number => consumer['unacknowledged'].size;
+      await expect.poll(fetched, { timeout: 20_000 }).toBeGreaterThanOrEqual(fewest);
+      await expect
+        .poll(() => database.query('SELECT 1 FROM outbox WHERE published_at IS NULL'), {
+          timeout: 20_000,
+        })
+        .toEqual([]);
+      // What the server has sent by now has arrived with its answer.
+      await app.get<NatsConnection>(NATS_CONNECTION).flush();
+      expect(fetched()).toBe(most);
+
+      await blocker.rollbackTransaction();
+      await blocker.release();
+      await expect.poll(() => recorded(database), { timeout: 30_000 }).toEqual(range(1, 41));
+      expect(await recorded(database, 'second')).toEqual(range(1, 41));
+    }, 60_000);
   });
 
   it('parks an event that is larger than NATS takes, and publishes it when an operator requests it', async () => {
@@ -164,20 +248,7 @@ describe('the relay', () => {
     const { streams } = await jetstreamManager(app.get(NATS_CONNECTION));
     await addEvents(database, [['7', { n: 1 }]]);
     await expect.poll(() => recorded(database)).toEqual([1]);
-    // Two milliseconds for every tenth of 6000 rows are more than a statement may take.
-    await database.query(`
-      INSERT INTO outbox (event_id, subject, type, aggregate_id, version, payload, published_at)
-      SELECT gen_random_uuid(), 'event.mentorship.mentor.seen', 'mentorship.mentor.seen', n, 1, '{}', now()
-      FROM generate_series(1, 6000) AS n;
-      CREATE FUNCTION take_time() RETURNS trigger LANGUAGE plpgsql AS
-        $$ BEGIN PERFORM pg_sleep(0.002); RETURN NEW; END $$;
-      CREATE TRIGGER slow BEFORE UPDATE ON outbox FOR EACH ROW
-        WHEN (NEW.published_at IS NULL AND NEW.id % 10 = 0) EXECUTE FUNCTION take_time();
-      DO $$ BEGIN
-        EXECUTE format('ALTER ROLE CURRENT_USER IN DATABASE %I SET statement_timeout = 1000', current_database());
-      END $$;
-      SELECT pg_terminate_backend(pid) FROM pg_stat_activity
-      WHERE datname = current_database() AND pid <> pg_backend_pid()`);
+    await addSlowlyRequeued(6000);
     await nats.kill();
     await nats.restart({ wipe: true });
     const stored = () =>
@@ -188,6 +259,25 @@ describe('the relay', () => {
     await expect.poll(stored, { timeout: 40_000 }).toBe(6001);
     expect(await recorded(database)).toEqual([1]);
   }, 60_000);
+
+  it('publishes a range of events again, though one statement could not', async () => {
+    const { client } = await start({ events: false });
+    await addSlowlyRequeued(12_000);
+    await database.query(`
+      UPDATE outbox SET occurred_at = now() - interval '1 day' WHERE id <= 3000;
+      UPDATE outbox SET published_at = NULL, parked_at = now(), parked_because = 'too large' WHERE id = 9000`);
+    const minuteAgo = new Date(Date.now() - 60_000).toISOString();
+    const answer = await client.request(operations('mentorship').outbox.republish, admin, {
+      from: minuteAgo,
+      to: new Date(Date.now() + 60_000).toISOString(),
+    });
+    expect(answer).toEqual({ events: 9000 });
+    expect(
+      await database.query(
+        'SELECT count(*)::int AS queued, min(id)::int AS first FROM outbox WHERE published_at IS NULL AND parked_at IS NULL',
+      ),
+    ).toEqual([{ queued: 9000, first: 3001 }]);
+  }, 40_000);
 
   it('parks an event that its NATS user may not publish, without waiting for an answer', async () => {
     await start(

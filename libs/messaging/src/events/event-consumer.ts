@@ -10,8 +10,10 @@ import { type Delivery, Inbox } from './inbox.js';
 import { NotLeaderError, type Term } from './leader-lock.js';
 import { Wake } from './wake.js';
 
-/** Events fetched ahead of the handlers. */
+/** Events that one request to the stream asks for; how many wait here is up to the limits of the consumer and of bytes. */
 const PREFETCH = 256;
+/** Bytes of the events of one source that wait here; the one that exceeds them is the last. */
+const WAITING_BYTES = 8 * 1024 ** 2;
 const RESTART_DELAY_MS = 500;
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
@@ -33,6 +35,10 @@ export class EventConsumer {
   private queue: JsMsg[] = [];
   /** Delivered and not acknowledged yet: queued or being handled. */
   private readonly unacknowledged = new Set<JsMsg>();
+  /** Of each source, the bytes of its events in `unacknowledged`. */
+  private readonly waitingBytes = new Map<string, number>();
+  /** Sources whose pull is closed until what waits of them is handled. */
+  private readonly full = new Set<string>();
   private readonly arrival = new Wake();
   private readonly pause = new Wake();
   /** Of each source, what ends the pause before its pull is set up anew. */
@@ -85,7 +91,7 @@ export class EventConsumer {
     // Closed first, so that what is given back is not delivered here again.
     for (const messages of this.pulls) void messages.close();
     for (const message of returned) {
-      if (this.unacknowledged.delete(message)) message.nak();
+      if (this.release(message)) message.nak();
     }
     this.queue = [];
     this.arrival.wake();
@@ -137,6 +143,8 @@ export class EventConsumer {
           max_messages: PREFETCH,
           abort_on_missing_resource: true,
           callback: (message) => {
+            // What was on its way when the pull was closed comes again.
+            if (this.full.has(source)) return;
             const { deliverySequence } = message.info;
             if (delivered > 0 && deliverySequence !== delivered + 1) {
               // A delivery was lost with a connection: begin anew with it rather than pass it.
@@ -144,7 +152,11 @@ export class EventConsumer {
               return;
             }
             delivered = deliverySequence;
-            this.receive(message);
+            this.receive(message, source);
+            if ((this.waitingBytes.get(source) ?? 0) >= WAITING_BYTES) {
+              this.full.add(source);
+              void messages.close();
+            }
           },
         });
         this.pulls.add(messages);
@@ -153,6 +165,10 @@ export class EventConsumer {
         failing = false;
         const error = await messages.closed();
         this.pulls.delete(messages);
+        if (this.full.has(source)) {
+          await this.handled(source, restart);
+          continue;
+        }
         if (error && !this.isStopping()) {
           this.logger.warn(
             `the consumer of ${source} is gone, provisioning it again: ${error.message}`,
@@ -169,11 +185,17 @@ export class EventConsumer {
     }
   }
 
+  /** Resolves when nothing of a source waits any more, or this process stops. */
+  private async handled(source: string, restart: Wake): Promise<void> {
+    while ((this.waitingBytes.get(source) ?? 0) > 0 && !this.isStopping()) await restart.wait();
+    this.full.delete(source);
+  }
+
   /** Drops what was fetched from a source and is not in hand: its consumer begins with that again. */
   private forget(source: string): void {
     this.queue = this.queue.filter((message) => {
       const other = sourceOf(message.subject) !== source;
-      if (!other) this.unacknowledged.delete(message);
+      if (!other) this.release(message);
       return other;
     });
   }
@@ -182,14 +204,25 @@ export class EventConsumer {
     return this.stopping;
   }
 
-  private receive(message: JsMsg): void {
+  private receive(message: JsMsg, source: string): void {
     if (this.stopping) {
       message.nak();
       return;
     }
     this.unacknowledged.add(message);
+    this.waitingBytes.set(source, (this.waitingBytes.get(source) ?? 0) + message.data.length);
     this.queue.push(message);
     this.arrival.wake();
+  }
+
+  /** No longer to be acknowledged here. @returns whether it still was */
+  private release(message: JsMsg): boolean {
+    if (!this.unacknowledged.delete(message)) return false;
+    const source = sourceOf(message.subject);
+    const bytes = (this.waitingBytes.get(source) ?? 0) - message.data.length;
+    this.waitingBytes.set(source, bytes);
+    if (bytes === 0 && this.full.has(source)) this.restarts.get(source)?.wake();
+    return true;
   }
 
   private async retry(term: Term): Promise<void> {
@@ -210,7 +243,7 @@ export class EventConsumer {
         // Only this library publishes on these subjects, so this is a bug or an intruder, and no retry helps.
         this.logger.error(`an event on ${message.subject} is no event: sequence ${message.seq}`);
         message.term('not an event');
-        this.unacknowledged.delete(message);
+        this.release(message);
       }
     }
     try {
@@ -220,7 +253,7 @@ export class EventConsumer {
       throw error;
     }
     for (const message of batch) {
-      if (this.unacknowledged.delete(message)) message.ack();
+      if (this.release(message)) message.ack();
     }
   }
 

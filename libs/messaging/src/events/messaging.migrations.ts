@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { CreateEventProcesses1796000000110 } from './event-processes.migration.js';
+import { BoundRelayBatches1796000030002 } from './relay-batch.migration.js';
 import { RememberStreamTail1796000000111 } from './stream-tail.migration.js';
 
 export type MigrationClass = new () => MigrationInterface;
@@ -210,4 +211,5 @@ export const messagingMigrations: MigrationClass[] = [
   DropOutboxWake1796000000103,
   CreateEventProcesses1796000000110,
   RememberStreamTail1796000000111,
+  BoundRelayBatches1796000030002,
 ];

@@ -20,6 +20,8 @@ const DAY_MS = 86_400_000;
 const CLEAN_EVERY_MS = 60_000;
 const CLEAN_BATCH = 1000;
 const CLEAN_BATCHES = 50;
+/** Bytes of payloads that a pass holds in memory, but for one event that has more. */
+const PASS_BYTES = 8 * 1024 ** 2;
 /** While nothing can be published, this many events try. */
 const PROBE_SIZE = 16;
 /** Bytes set aside for the headers, which count towards the size of a message. */
@@ -38,6 +40,8 @@ interface OutboxRow {
   payload: string;
   trace: string | null;
   occurred_at: string;
+  /** Of the payloads up to this one. */
+  bytes: number;
 }
 
 /** What a pass of the relay did. */
@@ -82,10 +86,7 @@ interface PubAck {
   error?: { code: number; err_code?: number; description: string };
 }
 
-const nextRowsSql = `
-  SELECT id::text, event_id, subject, type, aggregate_id, version, payload::text, trace,
-    to_char(occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"') AS occurred_at
-  FROM outbox WHERE published_at IS NULL AND parked_at IS NULL ORDER BY outbox.id LIMIT $1`;
+const nextRowsSql = 'SELECT * FROM next_outbox_rows($1, $2)';
 
 /*
  * Commits without waiting for the disk, in this transaction only: a mark that a crash of PostgreSQL forgets means an
@@ -218,7 +219,8 @@ export class OutboxRelay {
     }
     if (this.failing) this.logger.log('publishing events again');
     this.failing = false;
-    return { published: batch.published.length, more: rows.length === size, failed: false };
+    const more = rows.length === size || (rows.at(-1)?.bytes ?? 0) >= PASS_BYTES;
+    return { published: batch.published.length, more, failed: false };
   }
 
   /** Deletes what nobody needs any more, at most once a minute. */
@@ -242,7 +244,7 @@ export class OutboxRelay {
   }
 
   private async nextRows(limit: number): Promise<OutboxRow[]> {
-    const rows: OutboxRow[] = await this.dataSource.query(nextRowsSql, [limit]);
+    const rows: OutboxRow[] = await this.dataSource.query(nextRowsSql, [limit, PASS_BYTES]);
     this.noteRows(rows);
     return rows;
   }
