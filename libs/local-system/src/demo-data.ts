@@ -95,7 +95,7 @@ async function identify(url: string): Promise<string> {
   await client.connect();
   try {
     const { rows } = await client.query<{ id: string }>(
-      `SELECT concat_ws('.', oid, 'outbox'::regclass::oid) AS id FROM pg_database
+      `SELECT concat_ws('.', oid, to_regclass('outbox')::oid) AS id FROM pg_database
        WHERE datname = current_database()`,
     );
     return rows[0]?.id ?? '';
