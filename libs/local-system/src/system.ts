@@ -486,7 +486,7 @@ type NatsServerConfig = (settings: {
 /** Servers, secrets and ports are handed to each app by us; what the user set of them is not for all. */
 function withoutOurs(environment: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   const ours =
-    /^(?:DATABASE_URL.*|NATS_.*|SECRET_KEY|PORT|PORT_.*|HOST|MANAGEMENT_.*|NODE_OPTIONS|NODE_ENV|VITEST.*|npm_.*)$/;
+    /^(?:DATABASE_URL.*|NATS_.*|SECRET_KEY|SECRET_KEY_FILE|PORT|PORT_.*|HOST|MANAGEMENT_.*|NODE_OPTIONS|NODE_ENV|VITEST.*|npm_.*)$/;
   return Object.fromEntries(Object.entries(environment).filter(([name]) => !ours.test(name)));
 }
 

@@ -94,6 +94,14 @@ describe('an app as a process', () => {
     expect(stderr).toContain('REPEAT must be a whole number from 1 to 9, not “10”.');
   });
 
+  it('exits with 78 and names the file of a secret that is not there', async () => {
+    const child = start('echo.main.js', { NATS_PASSWORD_FILE: '/nowhere/nats-password' });
+    const { code, stderr } = await child.exited;
+    expect(code).toBe(78);
+    expect(stderr).toContain('NATS_PASSWORD_FILE names a file that does not exist');
+    expect(stderr).not.toContain('/nowhere');
+  });
+
   it('migrates, serves, finishes the requests in flight on SIGTERM and exits with 0', async () => {
     const { child, management } = await started('echo.main.js', { REPEAT: '2' });
     expect(await ask('rpc.echo.texts.say', { text: 'a', ms: 0 })).toEqual({ text: 'aa' });

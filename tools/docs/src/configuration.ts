@@ -37,6 +37,11 @@ What the lists cannot hold, and what holds it instead, is said in \`docs/adr/000
 
 ## Secrets
 
+A secret may come from a file, as Docker and Kubernetes mount them: \`SECRET_KEY_FILE=/run/secrets/secret-key\` instead of
+\`SECRET_KEY\`. The tables name both for every secret. The file is read once, at the start; blanks and line ends around the
+value do not count. A secret that is set both ways, or whose file is missing, unreadable, empty, larger than 64 KiB or not
+UTF-8 text, ends the start with exit code 78 and the name of the variable.
+
 \`SECRET_KEY\` of identity encrypts the private signing keys in its database. Keep it with the backups of that database:
 without it, identity cannot start on them. The local runner makes it once and keeps it in the data folder, readable by
 its owner only.

@@ -1,3 +1,4 @@
+import { fileVariable, namesOf } from './secret-files.js';
 import type { Variables } from './variables.js';
 
 function escapeCell(text: string): string {
@@ -7,8 +8,10 @@ function escapeCell(text: string): string {
 /** A Markdown table of an app's variables, for `docs/configuration.md`; a test compares it with what is there. */
 export function describeVariables(variables: Variables): string {
   const rows = Object.entries(variables).map(([name, variable]) => {
-    const names =
-      variable.readFrom?.map((source) => `\`${source.name}\``).join(' or ') ?? `\`${name}\``;
+    const own = namesOf(name, variable);
+    const names = [...own, ...(variable.secret ? own.map(fileVariable) : [])]
+      .map((each) => `\`${each}\``)
+      .join(' or ');
     const fallback = variable.required
       ? '**required**'
       : variable.defaultText === undefined

@@ -147,7 +147,7 @@ describe('describeVariables', () => {
         '| Variable | Meaning | Default |',
         '| --- | --- | --- |',
         '| `TTL` | How long; a whole number of at least 1 | `30` |',
-        '| `KEY` | A key; a text | **required** |',
+        '| `KEY` or `KEY_FILE` | A key; a text | **required** |',
         '| `NICK` | A \\| name; a text | — |',
         '',
       ].join('\n'),

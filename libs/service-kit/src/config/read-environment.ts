@@ -1,4 +1,5 @@
 import { customCleanEnv, EnvMissingError } from 'envalid';
+import { fileVariable, namesOf, readSecretFiles } from './secret-files.js';
 import type { Environment, RawEnvironment, Variable, Variables } from './variables.js';
 
 /** The exit code for a configuration error, `EX_CONFIG` of sysexits.h: restarting does not help. */
@@ -33,25 +34,34 @@ function rawValue(
 
 function describeProblem(
   name: string,
-  { kind, desc, secret, readFrom }: Variable<unknown>,
+  variable: Variable<unknown>,
   value: string | undefined,
   error: Error,
 ): string {
-  const names = readFrom?.map((source) => source.name).join(' or ') ?? name;
-  if (error instanceof EnvMissingError) return `${names} is missing: set it to ${kind}. ${desc}.`;
+  const { kind, desc, secret } = variable;
+  const own = namesOf(name, variable);
+  const names = own.join(' or ');
+  if (error instanceof EnvMissingError) {
+    const orFile = secret
+      ? `, or ${fileVariable(own[0] ?? name)} to the path of a file that holds it`
+      : '';
+    return `${names} is missing: set it to ${kind}${orFile}. ${desc}.`;
+  }
   const shown = secret ? '' : `, not “${value}”`;
   return `${names} must be ${kind}${shown}. ${desc}.`;
 }
 
 /**
- * Reads the variables an app declares into one frozen, typed object.
+ * Reads the variables an app declares into one frozen, typed object. A secret may also come from a file, which the
+ * variable with `_FILE` after its name has the path of.
  *
  * @throws ConfigurationError that lists every variable that is missing or wrong, with the fix
  */
 export function readEnvironment<V extends Variables>(
-  environment: RawEnvironment,
+  given: RawEnvironment,
   variables: V,
 ): Environment<V> {
+  const { environment, problems: fileProblems } = readSecretFiles(given, variables);
   const values: Record<string, string | undefined> = {};
   const specs: Record<string, Variable<unknown>['spec']> = {};
   for (const [name, variable] of Object.entries(variables)) {
@@ -66,8 +76,16 @@ export function readEnvironment<V extends Variables>(
     reporter: ({ errors }) => {
       const problems = Object.entries(errors).flatMap(([name, error]) => {
         const variable = variables[name];
-        return variable && error ? [describeProblem(name, variable, values[name], error)] : [];
+        if (!variable || !error) return [];
+        // Without its file, a variable is missing for that reason alone.
+        if (namesOf(name, variable).some((source) => fileProblems.has(source))) return [];
+        return [describeProblem(name, variable, values[name], error)];
       });
+      problems.push(...fileProblems.values());
+      for (const { conflict } of Object.values(variables)) {
+        const problem = conflict?.(environment);
+        if (problem !== undefined) problems.push(problem);
+      }
       if (problems.length > 0) throw new ConfigurationError(problems);
     },
   });

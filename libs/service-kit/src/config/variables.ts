@@ -11,7 +11,7 @@ export interface Variable<T> {
   /** What it must be: completes “must be …”. */
   readonly kind: string;
   readonly required: boolean;
-  /** Never shown, neither in errors nor in the documentation. */
+  /** Never shown, neither in errors nor in the documentation. May come from a file, which `<NAME>_FILE` names. */
   readonly secret: boolean;
   /** The default as the documentation shows it. */
   readonly defaultText?: string;
@@ -19,6 +19,8 @@ export interface Variable<T> {
   readonly defaultFrom?: (environment: RawEnvironment) => T | undefined;
   /** Read from the first of these that is set, instead of from its own name. */
   readonly readFrom?: readonly Source[];
+  /** What is wrong with the variable beside others that are set: a sentence that names them. */
+  readonly conflict?: (environment: RawEnvironment) => string | undefined;
 }
 
 /** Another variable that a value may come from, and how to derive it. */
@@ -39,6 +41,7 @@ interface Description {
   example?: string;
   secret?: boolean;
   readFrom?: readonly Source[];
+  conflict?: (environment: RawEnvironment) => string | undefined;
 }
 
 interface Defaulted<T> extends Description {
@@ -79,6 +82,7 @@ function define<T>(kind: string, parse: (text: string) => T | undefined): Define
     example,
     secret = false,
     readFrom,
+    conflict,
     optional = false,
     defaultFrom,
     defaultText,
@@ -95,6 +99,7 @@ function define<T>(kind: string, parse: (text: string) => T | undefined): Define
       defaultText: defaultText ?? ('default' in rest ? String(rest.default) : undefined),
       defaultFrom,
       readFrom,
+      conflict,
     };
   };
   return variable;
