@@ -11,6 +11,7 @@ import { RelayPace } from './relay-pace.js';
 import { Wake } from './wake.js';
 
 const RECONNECT_MS = 500;
+
 /**
  * Relays and handles the events of a service in exactly one of its processes, the leader. The others try to get its
  * lock every second and take over when its connection ends, by a shutdown or a crash.
