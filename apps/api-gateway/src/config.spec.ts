@@ -7,6 +7,19 @@ const production = {
   PUBLIC_URL: 'https://mentorhub.example',
 };
 
+describe('the time that a shutdown takes', () => {
+  it('fits by default, and is refused where it does not', () => {
+    const config = { ...production, TRUSTED_PROXIES: 'none' };
+    expect(readConfig(config)).toMatchObject({
+      SHUTDOWN_DELAY_MS: 5000,
+      SHUTDOWN_TIMEOUT_MS: 20_000,
+    });
+    expect(() => readConfig({ ...config, SHUTDOWN_DELAY_MS: '15001' })).toThrow(
+      /SHUTDOWN_TIMEOUT_MS is 20000, but a shutdown may take 20001 ms: SHUTDOWN_DELAY_MS \(15001 ms\) \+ requests/,
+    );
+  });
+});
+
 describe('the proxies whose X-Forwarded-For is believed', () => {
   it('must be named outside of the local profile', () => {
     expect(() => readConfig(production)).toThrow(/TRUSTED_PROXIES is missing/);

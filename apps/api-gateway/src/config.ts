@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import {
+  checkShutdown,
   ConfigurationError,
   type Environment,
   gatewayVariables,
@@ -34,9 +35,13 @@ export const variables = {
 
 export type ApiGatewayConfig = Environment<typeof variables>;
 
+/** The longest that a user's request takes; its contract says so. */
+const requestsInFlightMs = 5000;
+
 /** @throws ConfigurationError that lists every variable that is missing or wrong */
 export function readConfig(environment: RawEnvironment): ApiGatewayConfig {
   const config = readEnvironment(environment, variables);
+  checkShutdown(config, [{ name: 'requests in flight', ms: requestsInFlightMs }]);
   return { ...config, TRUSTED_PROXIES: trustedProxies(config.TRUSTED_PROXIES) };
 }
 

@@ -95,6 +95,7 @@ const identity = [
 ];
 
 export interface System {
+  readonly nats: Awaited<ReturnType<typeof testNats>>;
   readonly url: string;
   readonly gateway: RunningGateway;
   /** Every route that is served, as `GET /path/:id`. */
@@ -184,6 +185,7 @@ export async function startSystem(
   const fetchPath = (path: string, init?: RequestInit): Promise<Response> =>
     fetch(new URL(path, gateway.url), { redirect: 'manual', ...init });
   return {
+    nats,
     url: gateway.url,
     gateway,
     routes,

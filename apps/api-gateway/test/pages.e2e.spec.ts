@@ -6,6 +6,7 @@ import {
   type CheckoutView,
   ApplicationError,
   DevMail,
+  Mentors,
   operations,
 } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -207,6 +208,41 @@ describe('health', () => {
     const text = await (await system.fetch('/metrics')).text();
     expect(text).toContain('route="/api/v1/mentors/:id"');
     expect(text).not.toContain('/api/v1/mentors/123');
+  });
+
+  it('stays ready while NATS is away, and answers 503 in the error format by itself', async () => {
+    const own = await startSystem([
+      respond(Mentors.list, () => ({ items: [], total: 0, page: 1, pages: 0 })),
+    ]);
+    await expect
+      .poll(async () => (await own.fetch('/health/ready')).status, { timeout: 5000 })
+      .toBe(200);
+    await own.nats.kill();
+    await expect
+      .poll(async () => (await own.fetch('/health/ready')).json(), { timeout: 5000 })
+      .toMatchObject({
+        status: 'up',
+        checks: { nats: { status: 'down' }, 'sign-ins': { status: 'up' } },
+      });
+    const ready = await own.fetch('/health/ready');
+    expect(ready.status).toBe(200);
+
+    const answer = await own.fetch('/api/v1/mentors');
+    expect(answer.status).toBe(503);
+    expect(answer.headers.get('retry-after')).toBe('1');
+    expect(await answer.json()).toEqual({
+      detail: 'This part of MentorHub is not available right now. Try again in a moment.',
+      status_code: 503,
+      code: 'SERVICE_UNAVAILABLE',
+      errors: [],
+      request_id: answer.headers.get('x-request-id'),
+    });
+
+    await own.nats.restart();
+    await expect
+      .poll(async () => (await own.fetch('/api/v1/mentors')).status, { timeout: 10_000 })
+      .toBe(200);
+    await own.close();
   });
 
   it('is not ready while it stops, and requests in flight are finished', async () => {

@@ -1,15 +1,17 @@
 import {
+  checkShutdown,
   choice,
   type Environment,
   gatewayVariables,
   integer,
+  isLocal,
   list,
   type RawEnvironment,
   readEnvironment,
 } from '@mentorhub/service-kit';
 
 export const variables = {
-  ...gatewayVariables({ port: 8002, managementPort: 8022 }),
+  ...gatewayVariables({ port: 8002, managementPort: 8022, shutdownTimeoutMs: 40_000 }),
   TRUSTED_PROXIES: list({
     default: ['loopback'],
     desc: 'Addresses or networks of the proxies in front, whose X-Forwarded-For is believed',
@@ -23,6 +25,12 @@ export const variables = {
     min: 1,
     max: 300,
     desc: 'How often open WebSockets are pinged and compared with the event logs, in seconds',
+  }),
+  WS_DRAIN_SECONDS: integer({
+    defaultFrom: (environment) => (isLocal(environment) ? 0 : 20),
+    defaultText: '20; 0 in the local profile',
+    max: 3600,
+    desc: 'Over how long a stopping gateway spreads the closing of its WebSockets, in seconds, so that their clients do not all reconnect at once; 0 closes them together',
   }),
   WS_CONNECTIONS_PER_USER: integer({
     default: 10,
@@ -79,5 +87,23 @@ export const variables = {
 
 export type ChatGatewayConfig = Environment<typeof variables>;
 
-export const readConfig = (environment: RawEnvironment): ChatGatewayConfig =>
-  readEnvironment(environment, variables);
+/** How long one stopping WebSocket may take, and the gateway after the last of them, in milliseconds. */
+export const stopLimits = {
+  /** For the frame that is being handled. */
+  lastFrame: 5000,
+  /** For the client to answer the close. */
+  goodbye: 2000,
+  /** For the report that nobody is connected here any more. */
+  presence: 1000,
+};
+
+/** @throws ConfigurationError that lists every variable that is missing or wrong */
+export function readConfig(environment: RawEnvironment): ChatGatewayConfig {
+  const config = readEnvironment(environment, variables);
+  const { lastFrame, goodbye, presence } = stopLimits;
+  checkShutdown(config, [
+    { name: 'WS_DRAIN_SECONDS', ms: config.WS_DRAIN_SECONDS * 1000 },
+    { name: 'last frames and goodbyes', ms: lastFrame + goodbye + presence },
+  ]);
+  return config;
+}

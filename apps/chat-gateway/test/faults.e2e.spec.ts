@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { ActorSocket, type Frame } from '@mentorhub/testing';
+import { ActorSocket, type Frame, testNats } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import { address, end, startWorld, type World } from './harness.js';
@@ -34,6 +34,14 @@ class Device {
 
   send(frame: Frame): void {
     this.socket?.send(frame);
+  }
+
+  onClose(listener: (code: number) => void): void {
+    this.socket?.onClose(listener);
+  }
+
+  get closed(): boolean {
+    return this.socket?.closed !== undefined;
   }
 
   /** Takes the frames that came since the last call. */
@@ -220,3 +228,175 @@ describe('a slow reader', () => {
     ann.close();
   }, 40_000);
 });
+
+describe('a gateway that stops', () => {
+  it('closes its sockets one by one, serves those that are left, and takes no new ones', async () => {
+    const stopping = await world.startGateway({ WS_DRAIN_SECONDS: '3' });
+    const other = await world.startGateway();
+    const pairs = numbers(20).map((pair) => ({
+      ann: new Device(200 + pair * 2),
+      bob: new Device(201 + pair * 2),
+    }));
+    const closed: { code: number; atMs: number }[] = [];
+    for (const { ann, bob } of pairs) {
+      await ann.connect(address(stopping));
+      await bob.connect(address(stopping));
+    }
+    let start = 0;
+    for (const device of pairs.flatMap(({ ann, bob }) => [ann, bob])) {
+      device.onClose((code) => closed.push({ code, atMs: performance.now() - start }));
+    }
+    const sent = new Map<Device, number>();
+    const write = (): void => {
+      for (const { ann, bob } of pairs) {
+        if (ann.closed) continue;
+        const number = (sent.get(ann) ?? 0) + 1;
+        sent.set(ann, number);
+        ann.send({
+          type: 'message',
+          recipient_id: bob.userId,
+          content: `m${number}`,
+          client_id: `${number}`,
+        });
+      }
+    };
+    const writing = setInterval(write, 20);
+    await expect.poll(() => sent.get(pairs[0]?.ann as Device)).toBeGreaterThan(3);
+
+    start = performance.now();
+    const stopped = stopping.close();
+    await expect.poll(() => closed.length).toBeGreaterThan(0);
+    const refused = await refusalOf(`${address(stopping)}?ticket=${world.ticketFor(299)}`);
+    expect(refused).toEqual({
+      status: 503,
+      retryAfter: '1',
+      body: expect.objectContaining({ code: 'SERVICE_UNAVAILABLE', status_code: 503 }),
+    });
+    await stopped;
+    clearInterval(writing);
+
+    expect(closed.map(({ code }) => code)).toEqual(Array(40).fill(1001));
+    // One every 75 ms: in no half second more than a third of them, and some in each of the three seconds.
+    const inHalfSecond = numbers(6).map(
+      (half) => closed.filter(({ atMs }) => Math.ceil(atMs / 500) === half).length,
+    );
+    expect(Math.max(...inHalfSecond)).toBeLessThanOrEqual(13);
+    expect(inHalfSecond[0]).toBeGreaterThan(0);
+    expect(closed.at(-1)?.atMs).toBeGreaterThan(2800);
+    expect(closed.at(-1)?.atMs).toBeLessThan(4000);
+
+    for (const { ann, bob } of pairs) [ann, bob].forEach((device) => device.take());
+    // The last to go was served until then.
+    expect(pairs.at(-1)?.ann.acked.size).toBeGreaterThan(pairs[0]?.ann.acked.size as number);
+    const acked = pairs.map(({ ann }) => [...ann.acked.keys()]);
+    await Promise.all(pairs.map(({ bob }) => bob.connect(address(other))));
+    for (const [index, { bob }] of pairs.entries()) {
+      const texts = acked[index]?.map((number) => `m${number}`) ?? [];
+      await expect
+        .poll(
+          () => {
+            bob.take();
+            return texts.filter((text) => !bob.received.includes(text));
+          },
+          { timeout: 10_000 },
+        )
+        .toEqual([]);
+      expect(bob.received).toEqual(numbers(bob.received.length).map((number) => `m${number}`));
+      bob.close();
+    }
+  }, 40_000);
+
+  it('does not wait for clients that left by themselves', async () => {
+    const stopping = await world.startGateway({ WS_DRAIN_SECONDS: '30' });
+    const sockets = await Promise.all(
+      [301, 302, 303].map((user) => world.socketOf(user, stopping)),
+    );
+    for (const socket of sockets) socket.close();
+    const start = performance.now();
+    await stopping.close();
+    expect(performance.now() - start).toBeLessThan(5000);
+  });
+});
+
+describe('without NATS', () => {
+  it('a gateway stays ready, answers frames and upgrades by itself, and goes on when NATS is back', async () => {
+    const gateway = await world.startGateway();
+    const ann = await world.socketOf(80, gateway);
+    const management = `${gateway.management.url}/health/ready`;
+    await world.nats.kill();
+    await expect
+      .poll(async () => (await fetch(management)).json(), { timeout: 5000 })
+      .toMatchObject({ status: 'up', checks: { nats: { status: 'down' } } });
+    expect((await fetch(management)).status).toBe(200);
+
+    ann.send({ type: 'message', recipient_id: 81, content: 'meanwhile', client_id: 'lost' });
+    expect(await ann.frame('error')).toEqual({
+      type: 'error',
+      code: 'unavailable',
+      detail: 'This part of MentorHub is not available right now. Try again in a moment.',
+      client_id: 'lost',
+    });
+    ann.send({ type: 'ping' });
+    await ann.frame('pong');
+    expect(await refusalOf(`${address(gateway)}?ticket=${world.ticketFor(82)}`)).toEqual({
+      status: 503,
+      retryAfter: '1',
+      body: {
+        detail: 'Sign-in cannot be checked right now. Try again in a moment.',
+        status_code: 503,
+        code: 'SERVICE_UNAVAILABLE',
+        errors: [],
+        request_id: expect.any(String),
+      },
+    });
+
+    await world.nats.restart();
+    await expect
+      .poll(
+        () => {
+          ann.send({ type: 'message', recipient_id: 81, content: 'after', client_id: 'again' });
+          return ann.frames.some(({ type, client_id: id }) => type === 'ack' && id === 'again');
+        },
+        { timeout: 15_000, interval: 300 },
+      )
+      .toBe(true);
+    await expect
+      .poll(async () => (await fetch(management)).json(), { timeout: 5000 })
+      .toMatchObject({ status: 'up', checks: { nats: { status: 'up' } } });
+    await world.ready();
+    ann.close();
+  }, 40_000);
+
+  it('a gateway that never had the list of ended sign-ins is not ready', async () => {
+    const nats = await testNats();
+    const gateway = await world.startGateway({ NATS_URL: nats.url });
+    const ready = await fetch(`${gateway.management.url}/health/ready`);
+    expect(ready.status).toBe(503);
+    expect(await ready.json()).toMatchObject({
+      status: 'down',
+      checks: { nats: { status: 'up' }, 'sign-ins': { status: 'down' } },
+    });
+    await gateway.close();
+    await nats.stop();
+  });
+});
+
+/** The answer to an upgrade that is refused. */
+function refusalOf(url: string): Promise<object> {
+  return new Promise((resolve, reject) => {
+    const socket = new WebSocket(url);
+    socket.on('open', () => reject(new Error('The upgrade was accepted.')));
+    socket.on('error', reject);
+    socket.on('unexpected-response', (_request, response) => {
+      let text = '';
+      response.on('data', (chunk) => (text += String(chunk)));
+      response.on('end', () =>
+        resolve({
+          status: response.statusCode,
+          retryAfter: response.headers['retry-after'],
+          body: JSON.parse(text),
+        }),
+      );
+    });
+  });
+}

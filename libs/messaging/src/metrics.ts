@@ -32,6 +32,12 @@ export const rpcDuration = once(
     }),
 );
 
+/** 1 while this process is connected to NATS, 0 while it is not. */
+export const natsConnected = once(
+  'nats_connected',
+  () => new Gauge({ name: 'nats_connected', help: 'Whether this process is connected to NATS.' }),
+);
+
 /** Requests being handled right now. */
 export const rpcInFlight = once(
   'rpc_requests_in_flight',

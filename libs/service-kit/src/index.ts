@@ -18,6 +18,7 @@ export {
   readEnvironment,
 } from './config/read-environment.js';
 export { databaseSettings, eventSettings, natsConnection } from './config/settings.js';
+export { checkShutdown, type ShutdownStep } from './config/shutdown.js';
 export {
   address,
   choice,
@@ -34,7 +35,13 @@ export {
 } from './config/variables.js';
 export { demoDataMain, type DemoDataOptions } from './database/demo-data.js';
 export { migrateAndExit, type MigrateOptions } from './database/migrate-and-exit.js';
-export { type CheckResult, Health, type HealthCheck, type HealthReport } from './health/health.js';
+export {
+  type CheckOptions,
+  type CheckResult,
+  Health,
+  type HealthCheck,
+  type HealthReport,
+} from './health/health.js';
 export type { ManagementServer } from './health/management-server.js';
 export { Limiter, type LimiterOptions } from './limiter.js';
 export { KitLogger, type LoggerSettings, openLogger } from './logging/kit-logger.js';

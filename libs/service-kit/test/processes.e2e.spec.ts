@@ -27,6 +27,12 @@ async function status(url: string): Promise<number | undefined> {
   }
 }
 
+/** What a process says about its connection to NATS, given its management address. */
+async function connected({ management }: { management: string }): Promise<string | undefined> {
+  const metrics = await (await fetch(`${management}/metrics`)).text();
+  return /^nats_connected \d$/m.exec(metrics)?.[0];
+}
+
 describe('an app as a process', () => {
   let database: TestDatabase;
   let nats: Awaited<ReturnType<typeof testNats>>;
@@ -233,6 +239,31 @@ describe('an app as a process', () => {
     expect(await metrics()).toMatch(/^db_up 1$/m);
     await proxy.close();
   }, 40_000);
+
+  it('without NATS is not ready as a service, and stays ready as a gateway', async () => {
+    const own = await testNats();
+    const service = await started('echo.main.js', { NATS_URL: own.url });
+    const gateway = await started('door.main.js', { NATS_URL: own.url, PORT: '0' });
+    expect(await Promise.all([service, gateway].map(connected))).toEqual(
+      Array(2).fill('nats_connected 1'),
+    );
+
+    await own.kill();
+    await expect.poll(() => status(`${service.management}/health/ready`), ready).toBe(503);
+    await expect
+      .poll(async () => (await fetch(`${gateway.management}/health/ready`)).json(), ready)
+      .toMatchObject({ status: 'up', checks: { nats: { status: 'down' } } });
+    expect(await status(`${gateway.management}/health/ready`)).toBe(200);
+    expect(await Promise.all([service, gateway].map(connected))).toEqual(
+      Array(2).fill('nats_connected 0'),
+    );
+
+    await own.restart();
+    await expect.poll(() => status(`${service.management}/health/ready`), ready).toBe(200);
+    await expect.poll(() => connected(gateway), ready).toBe('nats_connected 1');
+    await Promise.all([service.child, gateway.child].map((child) => child.end()));
+    await own.stop();
+  }, 30_000);
 
   it('fits into 160 MB when it has nothing to do', async () => {
     const { management } = await started('echo.main.js', { NODE_ENV: 'production' });

@@ -112,6 +112,11 @@ export class ActorSocket {
     return eventually(what, () => this.frames.find(matches), timeoutMs);
   }
 
+  /** Calls `listener` in the moment the socket closes. */
+  onClose(listener: (code: number) => void): void {
+    this.socket.addEventListener('close', ({ code }) => listener(code));
+  }
+
   /** Resolves with the close code once the other side has closed. */
   closing(timeoutMs?: number): Promise<{ code: number; reason: string }> {
     return eventually('the socket to close', () => this.closed, timeoutMs);

@@ -33,7 +33,7 @@ export class HealthController {
   @Anonymous()
   @Summary(
     'Report whether this gateway takes requests',
-    '503 while it starts, stops or lacks NATS.',
+    '503 while it starts or stops. Without NATS it takes requests and answers them with 503.',
   )
   @Answers(200, ServiceHealth)
   ready(): Promise<ServiceHealth> {

@@ -5,7 +5,7 @@ import { closeCodes, ApplicationError, requestIdOf } from '@mentorhub/contracts'
 import { endWithFailure, securityHeaders } from '@mentorhub/http-server';
 import type { WebSocketAdapter, WsMessageHandler } from '@nestjs/common';
 import { WebSocketServer } from 'ws';
-import type { ChatGatewayConfig } from '../config.js';
+import { type ChatGatewayConfig, stopLimits } from '../config.js';
 import type { PresenceReporter } from '../presence/presence-reporter.js';
 import { Connection } from '../delivery/connection.js';
 import type { Admission, Place } from './admission.js';
@@ -18,10 +18,6 @@ const maxFrameBytes = 16 * 1024;
 /** Most fragments of a frame; regular clients need far fewer. */
 const maxFragments = 64;
 const closeTimeoutMs = 5000;
-/** How long a stopping gateway waits for clients to close. */
-const goodbyeMs = 2000;
-/** How long it waits for frames that are being handled. */
-const lastFramesMs = 5000;
 
 type OnConnect = (connection: Connection) => void;
 
@@ -114,25 +110,40 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     else reader.awaitSignIn();
   }
 
-  /** Finishes the frames being handled, closes all connections, and reports that no user is connected here any more. */
+  /**
+   * Closes the connections one by one, spread over `WS_DRAIN_SECONDS`: those whose turn has not come are served on, and
+   * new ones are refused. Then reports that no user is connected here any more.
+   */
   async close(endpoint: Endpoint): Promise<void> {
     this.draining = true;
-    const finishing = [...this.readers.values()].map((reader) => reader.finish());
-    await within(lastFramesMs, Promise.all(finishing));
-    const { connections, presence } = this.parts;
-    const closed = connections.list().map((connection) => {
-      return new Promise<void>((resolve) => {
-        connection.socket.once('close', () => resolve());
-        connection.close(closeCodes.draining, 'draining');
-      });
-    });
-    await within(goodbyeMs, Promise.all(closed));
+    const { connections, presence, config } = this.parts;
+    const leaving = connections.list();
+    const spreadMs = config.WS_DRAIN_SECONDS * 1000;
+    const start = performance.now();
+    const retiring: Promise<void>[] = [];
+    for (const [index, connection] of leaving.entries()) {
+      const waitMs = start + (spreadMs * index) / leaving.length - performance.now();
+      // A client that leaves by itself leaves nothing to wait for.
+      if (waitMs > 0) await within(waitMs, closeOf(connection));
+      retiring.push(this.retire(connection));
+    }
+    await Promise.all(retiring);
     for (const { socket } of connections.list()) socket.terminate();
     endpoint.server.close();
     await presence.leave();
   }
 
   async dispose(): Promise<void> {}
+
+  /** Finishes the frame that is being handled, so that what is carried out is acknowledged, and closes the connection. */
+  private async retire(connection: Connection): Promise<void> {
+    const reader = this.readers.get(connection);
+    if (reader) await within(stopLimits.lastFrame, reader.finish());
+    const closed = closeOf(connection);
+    connection.close(closeCodes.draining, 'draining');
+    await within(stopLimits.goodbye, closed);
+    connection.socket.terminate();
+  }
 
   private async upgrade(
     endpoint: Endpoint,
@@ -195,6 +206,14 @@ export class FrameAdapter implements WebSocketAdapter<Endpoint, Connection> {
     if (this.draining)
       throw new ApplicationError('SERVICE_UNAVAILABLE', 'This gateway is stopping: connect again.');
   }
+}
+
+/** Resolves when the socket is closed. */
+function closeOf({ socket }: Connection): Promise<void> {
+  return new Promise((resolve) => {
+    if (socket.readyState === socket.CLOSED) resolve();
+    else socket.once('close', () => resolve());
+  });
 }
 
 async function within(milliseconds: number, work: Promise<unknown>): Promise<void> {

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { Presence } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging/client';
 import { Injectable, Logger, type OnApplicationShutdown } from '@nestjs/common';
+import { stopLimits } from '../config.js';
 
 /** A page that is loaded again leaves and comes back: nobody needs to know. */
 const debounceMs = 200;
@@ -51,7 +52,7 @@ export class PresenceReporter implements OnApplicationShutdown {
         Presence.report,
         undefined,
         { gateway_id: this.gatewayId, number: ++this.number, came: [], went: [], reset: true },
-        { deadlineMs: 1000 },
+        { deadlineMs: stopLimits.presence },
       );
     } catch (error) {
       this.logger.warn(`Presence could not be reported; the lease will run out. ${String(error)}`);

@@ -10,6 +10,7 @@ import {
   type PublishOptions,
 } from '@nats-io/transport-node';
 import type { MessagingOptions } from '../messaging.options.js';
+import { natsConnected } from '../metrics.js';
 import { NATS_CONNECTION } from '../tokens.js';
 
 const RECONNECT_WAIT_MS = 250;
@@ -82,6 +83,7 @@ export class NatsConnectionProvider implements OnApplicationShutdown {
   private outgoing: Publication[] = [];
 
   constructor(@Inject(NATS_CONNECTION) readonly connection: NatsConnection) {
+    natsConnected.set(1);
     void this.watch();
   }
 
@@ -176,6 +178,7 @@ export class NatsConnectionProvider implements OnApplicationShutdown {
   private change(connected: boolean): void {
     if (this.connected === connected) return;
     this.connected = connected;
+    natsConnected.set(connected ? 1 : 0);
     for (const listener of this.listeners) listener(connected);
   }
 }

@@ -26,9 +26,14 @@ export const isLocal = (environment: RawEnvironment): boolean =>
 export interface CommonVariablesOptions {
   /** Default of MANAGEMENT_PORT; each app has its own, so that all can run on one machine. */
   managementPort?: number;
+  /** Default of SHUTDOWN_TIMEOUT_MS, in milliseconds; 20000 unless an app needs more. */
+  shutdownTimeoutMs?: number;
 }
 
-function commonVariables({ managementPort = 8010 }: CommonVariablesOptions) {
+function commonVariables({
+  managementPort = 8010,
+  shutdownTimeoutMs = 20_000,
+}: CommonVariablesOptions) {
   return {
     NODE_ENV: choice(['production', 'development', 'test'])({
       default: 'production',
@@ -70,9 +75,9 @@ function commonVariables({ managementPort = 8010 }: CommonVariablesOptions) {
       example: 'https://mentorhub.example',
     }),
     SHUTDOWN_TIMEOUT_MS: integer({
-      default: 20_000,
+      default: shutdownTimeoutMs,
       min: 100,
-      desc: 'How long a stopping process may take to finish its work, in milliseconds',
+      desc: 'How long a stopping process may take to finish its work, in milliseconds; less than what the supervisor waits before it kills',
     }),
     OTEL_EXPORTER_OTLP_ENDPOINT: webAddress({
       optional: true,
@@ -163,7 +168,8 @@ export function gatewayVariables(options: GatewayVariablesOptions = {}) {
       desc: 'Origins of web pages that may call the API and open WebSockets, besides PUBLIC_URL',
     }),
     SHUTDOWN_DELAY_MS: integer({
-      default: 1000,
+      defaultFrom: (environment) => (isLocal(environment) ? 1000 : 5000),
+      defaultText: '5000; 1000 in the local profile',
       max: 60_000,
       desc: 'How long a stopping gateway still accepts requests after it reports not ready, in milliseconds, so that the load balancer notices',
     }),

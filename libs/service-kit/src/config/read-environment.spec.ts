@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { gatewayVariables, serviceVariables } from './common-variables.js';
 import { describeVariables } from './describe-variables.js';
 import { ConfigurationError, readEnvironment } from './read-environment.js';
+import { checkShutdown } from './shutdown.js';
 import { choice, flag, integer, list, type RawEnvironment, text } from './variables.js';
 
 const needed = {
@@ -129,9 +130,31 @@ describe('readEnvironment', () => {
     expect(config).toMatchObject({
       PORT: 8001,
       HOST: '0.0.0.0',
-      SHUTDOWN_DELAY_MS: 1000,
+      SHUTDOWN_DELAY_MS: 5000,
       ALLOWED_ORIGINS: ['https://a.example', 'https://b.example'],
     });
+    const local = readEnvironment({ ...needed, PROFILE: 'local' }, gatewayVariables());
+    expect(local.SHUTDOWN_DELAY_MS).toBe(1000);
+  });
+});
+
+describe('checkShutdown', () => {
+  const config = { SHUTDOWN_DELAY_MS: 5000, SHUTDOWN_TIMEOUT_MS: 20_000 };
+
+  it('accepts a shutdown that just fits', () => {
+    expect(() => checkShutdown(config, [{ name: 'the rest', ms: 15_000 }])).not.toThrow();
+  });
+
+  it('refuses one that takes longer, with the variables, their sum and the fix', () => {
+    const steps = [
+      { name: 'WS_DRAIN_SECONDS', ms: 20_000 },
+      { name: 'goodbyes', ms: 2000 },
+    ];
+    expect(problemsOf(() => checkShutdown(config, steps))).toEqual([
+      'SHUTDOWN_TIMEOUT_MS is 20000, but a shutdown may take 27000 ms: SHUTDOWN_DELAY_MS (5000 ms) + ' +
+        'WS_DRAIN_SECONDS (20000 ms) + goodbyes (2000 ms). Raise SHUTDOWN_TIMEOUT_MS to at least 27000, or ' +
+        'lower the others.',
+    ]);
   });
 });
 

@@ -69,6 +69,9 @@ export async function createGatewayApp<C extends GatewayConfig>(
   });
 
   const running = await assemble<NestFastifyApplication, C>(options, {
+    // The broker is down for all gateways alike: taken out of the load balancer together they would leave clients with
+    // its bare error page, or none, instead of 503 in the error format.
+    readyWithoutBroker: true,
     create: (root, logger) =>
       NestFactory.create<NestFastifyApplication>(root, adapter, {
         logger,

@@ -44,6 +44,17 @@ describe('the management server', () => {
     expect((await get('/health')).status).toBe(200);
   });
 
+  it('stays ready while a check fails that does not gate readiness, and reports it', async () => {
+    health.markStarted();
+    health.register('nats', () => Promise.reject(new Error('not connected')), {
+      gatesReadiness: false,
+    });
+    expect(await get('/health/ready')).toMatchObject({
+      status: 200,
+      body: { status: 'up', checks: { nats: { status: 'down', error: 'not connected' } } },
+    });
+  });
+
   it('takes a check that hangs for a failed one after 2 s', async () => {
     health.markStarted();
     health.register('database', () => new Promise(() => undefined));

@@ -18,20 +18,26 @@ export interface HealthReport {
 const limitMs = 2000;
 const cachedMs = 1000;
 
+export interface CheckOptions {
+  /** Whether this process can take no work while the check fails. False: it is reported, no more. Default true. */
+  gatesReadiness?: boolean;
+}
+
 interface Registered {
   check: HealthCheck;
+  gatesReadiness: boolean;
   /** The running or latest result, and until when it is used again. */
   latest?: { result: Promise<CheckResult>; until: number };
 }
 
-/** Whether this process can take work: it has started, is not stopping, and every registered check passes. */
+/** Whether this process can take work: it has started, is not stopping, and every check that gates readiness passes. */
 export class Health {
   private readonly checks = new Map<string, Registered>();
   private phase: 'starting' | 'running' | 'draining' = 'starting';
 
-  /** Adds a check that readiness depends on; it has 2 s, and its result is used for 1 s. */
-  register(name: string, check: HealthCheck): void {
-    this.checks.set(name, { check });
+  /** Adds a check; it has 2 s, and its result is used for 1 s. */
+  register(name: string, check: HealthCheck, { gatesReadiness = true }: CheckOptions = {}): void {
+    this.checks.set(name, { check, gatesReadiness });
   }
 
   markStarted(): void {
@@ -56,7 +62,9 @@ export class Health {
       ),
     );
     if (this.phase !== 'running') return { status: this.phase, checks };
-    const up = Object.values(checks).every(({ status }) => status === 'up');
+    const up = [...this.checks].every(
+      ([name, { gatesReadiness }]) => !gatesReadiness || checks[name]?.status === 'up',
+    );
     return { status: up ? 'up' : 'down', checks };
   }
 }

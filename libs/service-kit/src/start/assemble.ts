@@ -14,6 +14,8 @@ import type { AppOptions, RunningApp } from './app-options.js';
 import { BrokerDependency, KitModule } from './kit.module.js';
 
 interface Steps<App> {
+  /** Whether the app can take work without the broker. */
+  readyWithoutBroker: boolean;
   /** Added to the app's own, for `observe`. */
   providers?: Type[];
   /** Makes the Nest application; nothing is served yet. */
@@ -26,13 +28,18 @@ interface Steps<App> {
   drain?(): Promise<void>;
 }
 
-/** Makes readiness depend on the broker. */
-function observeBroker(app: INestApplicationContext, health: Health): void {
+/** Reports whether the broker is connected. */
+function observeBroker(
+  app: INestApplicationContext,
+  health: Health,
+  gatesReadiness: boolean,
+): void {
   const { nats } = app.get(BrokerDependency);
   if (!nats) return;
-  health.register('nats', async () => {
+  const check = async (): Promise<void> => {
     if (!nats.health().connected) throw new Error('not connected');
-  });
+  };
+  health.register('nats', check, { gatesReadiness });
 }
 
 /**
@@ -57,7 +64,7 @@ export async function assemble<App extends INestApplicationContext, C extends Ap
       logger,
     );
     app = created;
-    observeBroker(created, health);
+    observeBroker(created, health, !steps.readyWithoutBroker);
     const forget = steps.observe?.(created, health);
     await steps.listen(created);
     health.markStarted();

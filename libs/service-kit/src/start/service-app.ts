@@ -26,6 +26,8 @@ export function createServiceApp<C extends ServiceConfig>(
   options: AppOptions<C>,
 ): Promise<RunningApp<INestMicroservice>> {
   return assemble<INestMicroservice, C>(options, {
+    // All its work comes from the broker; and a rollout must not go on to the next process when this one has none.
+    readyWithoutBroker: false,
     create: (root, logger) =>
       NestFactory.createMicroservice<AsyncMicroserviceOptions>(root, {
         inject: [ServiceTransport],
