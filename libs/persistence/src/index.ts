@@ -1,3 +1,4 @@
+export type { ContractingMigration, Contraction } from './contraction.js';
 export { SnakeNamingStrategy } from './snake-naming-strategy.js';
 export {
   dataSourceOptions,
