@@ -30,10 +30,16 @@ export interface CommonVariablesOptions {
   shutdownTimeoutMs?: number;
 }
 
+interface OwnOptions extends CommonVariablesOptions {
+  /** The least SHUTDOWN_TIMEOUT_MS, in milliseconds. */
+  shutdownMs?: number;
+}
+
 function commonVariables({
   managementPort = 8010,
   shutdownTimeoutMs = 20_000,
-}: CommonVariablesOptions) {
+  shutdownMs = 100,
+}: OwnOptions) {
   return {
     NODE_ENV: choice(['production', 'development', 'test'])({
       default: 'production',
@@ -76,7 +82,7 @@ function commonVariables({
     }),
     SHUTDOWN_TIMEOUT_MS: integer({
       default: shutdownTimeoutMs,
-      min: 100,
+      min: shutdownMs,
       desc: 'How long a stopping process may take to finish its work, in milliseconds; less than what the supervisor waits before it kills',
     }),
     OTEL_EXPORTER_OTLP_ENDPOINT: webAddress({
@@ -108,12 +114,15 @@ function withPath(url: string, path: string): string {
   return parsed.href;
 }
 
+/** How long a stopping service waits for the requests and events in flight, in milliseconds. */
+export const serviceDrainMs = 15_000;
+
 /** The variables that every service has. `service` names its own database variable: `DATABASE_URL_IDENTITY`. */
 export function serviceVariables(service: string, options: CommonVariablesOptions = {}) {
   const suffix = service.toUpperCase().replaceAll('-', '_');
   const ownName = `DATABASE_URL_${suffix}`;
   return {
-    ...commonVariables(options),
+    ...commonVariables({ ...options, shutdownMs: serviceDrainMs }),
     DATABASE_URL: address(['postgres', 'postgresql'])({
       readFrom: [{ name: ownName }, { name: 'DATABASE_URL', derive: ownDatabase(service) }],
       desc: `The PostgreSQL database; with DATABASE_URL alone, the database “${service.toLowerCase()}” of that server`,

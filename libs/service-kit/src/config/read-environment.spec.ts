@@ -94,6 +94,14 @@ describe('readEnvironment', () => {
     );
   });
 
+  it('leaves a stopping service the time that its work in flight may take', () => {
+    expect(problemsOf(() => read({ ...needed, SHUTDOWN_TIMEOUT_MS: '14999' }))).toEqual([
+      expect.stringMatching(
+        /^SHUTDOWN_TIMEOUT_MS must be a whole number of at least 15000, not “14999”/,
+      ),
+    ]);
+  });
+
   it('never shows a secret', () => {
     const problems = problemsOf(() =>
       read({ ...needed, DATABASE_URL_IDENTITY: 'mysql://u:hunter2@db' }),

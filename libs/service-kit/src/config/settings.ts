@@ -1,4 +1,4 @@
-import type { AppConfig, ServiceConfig } from './common-variables.js';
+import { type AppConfig, type ServiceConfig, serviceDrainMs } from './common-variables.js';
 
 /** How to connect to NATS: the `connection` of `MessagingModule.forRoot`. */
 export function natsConnection(
@@ -29,9 +29,10 @@ export function databaseSettings(
 /** What the configuration says about events: goes into `ServiceMessagingModule.forRoot`. */
 export function eventSettings(
   config: Pick<ServiceConfig, 'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DEAD_LETTER_DAYS'>,
-): { deadLetterDays: number; directDatabaseUrl: string } {
+): { deadLetterDays: number; directDatabaseUrl: string; drainTimeoutMs: number } {
   return {
     deadLetterDays: config.DEAD_LETTER_DAYS,
     directDatabaseUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+    drainTimeoutMs: serviceDrainMs,
   };
 }
