@@ -410,8 +410,8 @@ class LocalSystem implements System {
     if (this.nats !== undefined) {
       return { NATS_USER: name, NATS_PASSWORD: this.secrets?.nats[name] };
     }
-    const { NATS_USER, NATS_PASSWORD } = this.environment;
-    return NATS_USER ? { NATS_USER, NATS_PASSWORD } : {};
+    const { NATS_USER, NATS_PASSWORD, NATS_NKEY_SEED, NATS_CA_FILE } = this.environment;
+    return { NATS_USER, NATS_PASSWORD, NATS_NKEY_SEED, NATS_CA_FILE };
   }
 
   private gatewayEnvironment(ports: AppPorts): NodeJS.ProcessEnv {

@@ -18,10 +18,14 @@ export {
   EVENT_STREAM,
   type NatsApp,
   natsApps,
+  type NatsCluster,
+  type NatsConfigValue,
   type NatsPermissions,
   natsPermissions,
   natsServerConfig,
   type NatsServerSettings,
+  type NatsTls,
+  type NatsUser,
   STREAM_OWNER,
 } from './nats-permissions.js';
 export { Handle } from './requests/handle.decorator.js';

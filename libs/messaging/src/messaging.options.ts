@@ -1,13 +1,21 @@
 import type { ApplicationError } from '@mentorhub/contracts';
-import type { TlsOptions } from '@nats-io/transport-node';
 
 /** How to reach NATS. */
 export interface NatsConnectionSettings {
-  /** `nats://host:port`; several for a cluster. */
+  /**
+   * `nats://host:port`, or `tls://host:port` to refuse a server without TLS or with a certificate for another name;
+   * several for a cluster. One address with `tls://` has all of them need TLS.
+   */
   servers: string | string[];
   user?: string;
   pass?: string;
-  tls?: TlsOptions;
+  /** The seed of the app's NKey (`SU…`), instead of a user and a password. */
+  nkeySeed?: string;
+  /**
+   * Path of the certificates, as PEM, of the authorities that may vouch for the servers; read for every connection. Default:
+   * those that Node knows.
+   */
+  caFile?: string;
 }
 
 /** What every app says about its messaging. */

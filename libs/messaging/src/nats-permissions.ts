@@ -227,9 +227,35 @@ export const natsPermissions = Object.fromEntries([
   ...services.map((service) => [service, servicePermissions(service)]),
 ]) as Record<NatsApp, NatsPermissions>;
 
+/** A value of the configuration: the text itself, or the environment variable of nats-server that has it. */
+export type NatsConfigValue = string | { environment: string };
+
+/** How an app proves who it is: by a password, or by the seed of a public NKey (`U…`), which alone the server knows. */
+export type NatsUser = string | { nkey: NatsConfigValue };
+
+/** Paths of PEM files. */
+export interface NatsTls {
+  certFile: string;
+  keyFile: string;
+}
+
+/** The servers that make up a cluster, which is the same text for each of them but for `serverName`. */
+export interface NatsCluster {
+  name: string;
+  /** Where the other servers connect to. */
+  port: number;
+  /** Where all of the servers are, as `nats://host:port`; a server leaves itself out. */
+  routes: string[];
+  /**
+   * Certificates by which the servers recognise one another, for both ends of a connection. Without, whoever reaches the
+   * port is one of them, past all users and permissions.
+   */
+  tls?: NatsTls & { caFile: string };
+}
+
 export interface NatsServerSettings {
-  /** Password of each app's user; the user is named as the app. */
-  users: Partial<Record<NatsApp, string>>;
+  /** Each app's user: its password, by the name of the app, or its public NKey. */
+  users: Partial<Record<NatsApp, NatsUser>>;
   port: number;
   /** Default 127.0.0.1. */
   host?: string;
@@ -237,34 +263,76 @@ export interface NatsServerSettings {
   storeDirectory: string;
   /** Port of the monitoring page; none by default. */
   monitoringPort?: number;
-  serverName?: string;
+  /** Differs between the servers of a cluster, and stays: JetStream knows them by it. */
+  serverName?: NatsConfigValue;
+  /** Clients without TLS are refused. */
+  tls?: NatsTls;
+  cluster?: NatsCluster;
+  /** Where the server writes its process id, for `nats-server --signal`. */
+  pidFile?: string;
 }
 
-/** Configuration text of one nats-server with JetStream and a user per app. Works from nats-server 2.9. */
+/**
+ * Configuration text of one nats-server with JetStream and a user per app. Works from nats-server 2.9.
+ */
 export function natsServerConfig(settings: NatsServerSettings): string {
-  const { users, port, host = '127.0.0.1', storeDirectory, monitoringPort, serverName } = settings;
+  const { users, port, host = '127.0.0.1', storeDirectory, monitoringPort } = settings;
+  const { serverName, tls, cluster, pidFile } = settings;
   const lines = [
     `listen: ${quote(`${host}:${port}`)}`,
-    ...(serverName === undefined ? [] : [`server_name: ${quote(serverName)}`]),
+    ...(serverName === undefined ? [] : [`server_name: ${valueConfig(serverName)}`]),
     ...(monitoringPort === undefined ? [] : [`http: ${quote(`${host}:${monitoringPort}`)}`]),
+    ...(pidFile === undefined ? [] : [`pid_file: ${quote(pidFile)}`]),
     `jetstream { store_dir: ${quote(storeDirectory)} }`,
+    ...(tls === undefined ? [] : [`tls { ${tlsConfig(tls)} }`]),
+    ...(cluster === undefined ? [] : clusterConfig(cluster, host)),
+    ...(cluster === undefined ? [] : lameDuckConfig),
     'authorization {',
     '  users: [',
-    ...Object.entries(users).map(([app, password]) => userConfig(app as NatsApp, password)),
+    ...Object.entries(users).map(([app, user]) => userConfig(app as NatsApp, user)),
     '  ]',
     '}',
   ];
   return `${lines.join('\n')}\n`;
 }
 
-function userConfig(app: NatsApp, password: string): string {
-  const { publish, subscribe } = natsPermissions[app];
+/** On `nats-server --signal ldm`, clients are sent to the other servers one by one, and the server ends within 40 s. */
+const lameDuckConfig = ['lame_duck_grace_period: "10s"', 'lame_duck_duration: "30s"'];
+
+function clusterConfig({ name, port, routes, tls }: NatsCluster, host: string): string[] {
   return [
-    `    { user: ${quote(app)}, password: ${quote(password)}, permissions: {`,
+    'cluster {',
+    `  name: ${quote(name)}`,
+    `  listen: ${quote(`${host}:${port}`)}`,
+    `  routes: [${routes.map(quote).join(', ')}]`,
+    // Apps have the addresses from their configuration; those that the servers know may lead nowhere from outside.
+    '  no_advertise: true',
+    ...(tls ? [`  tls { ${tlsConfig(tls)}, ca_file: ${quote(tls.caFile)}, verify: true }`] : []),
+    '}',
+  ];
+}
+
+function tlsConfig({ certFile, keyFile }: NatsTls): string {
+  return `cert_file: ${quote(certFile)}, key_file: ${quote(keyFile)}`;
+}
+
+function userConfig(app: NatsApp, user: NatsUser): string {
+  const { publish, subscribe } = natsPermissions[app];
+  const identity =
+    typeof user === 'string'
+      ? `user: ${quote(app)}, password: ${quote(user)}`
+      : `nkey: ${valueConfig(user.nkey)}`;
+  return [
+    `    # ${app}`,
+    `    { ${identity}, permissions: {`,
     `      publish: { allow: [${publish.map(quote).join(', ')}] }`,
     `      subscribe: { allow: [${subscribe.map(quote).join(', ')}] }`,
     '    } }',
   ].join('\n');
+}
+
+function valueConfig(value: NatsConfigValue): string {
+  return typeof value === 'string' ? quote(value) : `$${value.environment}`;
 }
 
 function quote(text: string): string {

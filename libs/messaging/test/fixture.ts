@@ -20,6 +20,7 @@ import {
   ServiceTransport,
   ServiceMessagingModule,
 } from '../src/index.js';
+import type { NatsConnectionSettings } from '../src/messaging.options.js';
 
 /** `TEST_LOG=1` shows what the apps log. */
 const logger: LogLevel[] | false = process.env.TEST_LOG ? ['log', 'warn', 'error'] : false;
@@ -72,14 +73,17 @@ export interface Fixture {
   close(): Promise<void>;
 }
 
+/** Who an app is for NATS, and whom it trusts. */
+export type NatsIdentity = Omit<NatsConnectionSettings, 'servers'>;
+
 export interface FixtureSettings {
   databaseUrl: string;
   /** Past a pooler; default `databaseUrl`. */
   directUrl?: string;
-  natsUrl: string;
+  natsUrl: string | string[];
   service?: string;
   controllers?: Type[];
-  user?: { user: string; pass: string };
+  user?: NatsIdentity;
   options?: ServiceMessagingOptions;
 }
 
@@ -139,9 +143,9 @@ export interface GatewayFixture {
 }
 
 export async function startGateway(
-  natsUrl: string,
+  natsUrl: string | string[],
   service = 'api-gateway',
-  user?: { user: string; pass: string },
+  user?: NatsIdentity,
 ): Promise<GatewayFixture> {
   const connection = { servers: natsUrl, ...user };
 

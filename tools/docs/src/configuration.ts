@@ -35,6 +35,10 @@ else; only the gateways may send requests on users' behalf. The lists are in \`l
 with a function that renders the configuration of a server. Identity's user alone makes and changes the event stream.
 What the lists cannot hold, and what holds it instead, is said in \`docs/adr/0001-request-transport.md\`.
 
+An app is known by a password (\`NATS_USER\`, \`NATS_PASSWORD\`) or by an NKey (\`NATS_NKEY_SEED\`), of which the servers have
+the public key alone. Configurations for NKeys are in \`deploy/nats\`. With \`tls://\` in \`NATS_URL\` an app talks to no
+server without TLS, nor to one whose certificate has another name or another authority than those of \`NATS_CA_FILE\`.
+
 ## Secrets
 
 A secret may come from a file, as Docker and Kubernetes mount them: \`SECRET_KEY_FILE=/run/secrets/secret-key\` instead of

@@ -12,6 +12,7 @@ import {
 import type { MessagingOptions } from '../messaging.options.js';
 import { natsConnected } from '../metrics.js';
 import { NATS_CONNECTION } from '../tokens.js';
+import { securityOptions } from './connection-security.js';
 
 const RECONNECT_WAIT_MS = 250;
 const RECONNECT_JITTER_MS = 250;
@@ -33,7 +34,8 @@ export function inboxPrefix(app: string): string {
 export async function connectNats(options: MessagingOptions): Promise<NatsConnection> {
   const { service, connection, connectTimeoutMs = 30_000 } = options;
   const settings: ConnectionOptions = {
-    ...connection,
+    servers: connection.servers,
+    ...securityOptions(connection),
     name: service,
     inboxPrefix: inboxPrefix(service),
     maxReconnectAttempts: -1,
@@ -52,10 +54,21 @@ export async function connectNats(options: MessagingOptions): Promise<NatsConnec
       return await connect(settings);
     } catch (error) {
       if (error instanceof AuthorizationError || Date.now() >= giveUpAt) throw error;
-      if (attempt === 1) logger.warn(`waiting for NATS at ${String(connection.servers)}`);
+      if (attempt === 1) {
+        const addresses = [connection.servers].flat().map(withoutCredentials).join(', ');
+        logger.warn(`waiting for NATS at ${addresses}: ${reasonOf(error)}`);
+      }
       await delay(RECONNECT_WAIT_MS + Math.random() * RECONNECT_JITTER_MS);
     }
   }
+}
+
+function withoutCredentials(address: string): string {
+  return address.replace(/\/\/.*@/, '//');
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 /** What a server takes unless it says otherwise. */

@@ -1,3 +1,4 @@
+import { natsVariables } from './nats-variables.js';
 import {
   address,
   choice,
@@ -58,13 +59,7 @@ function commonVariables({
       defaultText: 'json; pretty in the local profile',
       desc: 'How log lines look: for machines or for people',
     }),
-    NATS_URL: address(['nats', 'tls', 'ws', 'wss'], { many: true })({
-      desc: 'The NATS servers, separated by commas',
-      example: 'nats://nats:4222',
-      secret: true,
-    }),
-    NATS_USER: text({ optional: true, desc: 'The NATS user of this app' }),
-    NATS_PASSWORD: text({ optional: true, secret: true, desc: 'The password of the NATS user' }),
+    ...natsVariables,
     MANAGEMENT_PORT: port({
       default: managementPort,
       desc: 'Where /health, /health/live, /health/ready and /metrics are served',

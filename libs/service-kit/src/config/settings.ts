@@ -2,12 +2,17 @@ import { type AppConfig, type ServiceConfig, serviceDrainMs } from './common-var
 
 /** How to connect to NATS: the `connection` of `MessagingModule.forRoot`. */
 export function natsConnection(
-  config: Pick<AppConfig, 'NATS_URL' | 'NATS_USER' | 'NATS_PASSWORD'>,
-): { servers: string[]; user?: string; pass?: string } {
+  config: Pick<
+    AppConfig,
+    'NATS_URL' | 'NATS_CA_FILE' | 'NATS_USER' | 'NATS_PASSWORD' | 'NATS_NKEY_SEED'
+  >,
+): { servers: string[]; user?: string; pass?: string; nkeySeed?: string; caFile?: string } {
   return {
     servers: config.NATS_URL.split(',').map((server) => server.trim()),
     user: config.NATS_USER,
     pass: config.NATS_PASSWORD,
+    nkeySeed: config.NATS_NKEY_SEED,
+    caFile: config.NATS_CA_FILE,
   };
 }
 
