@@ -7,6 +7,7 @@ import {
   Module,
   type Type,
 } from '@nestjs/common';
+import { eventually } from '@mentorhub/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { NestFactory } from '@nestjs/core';
 import type { AsyncMicroserviceOptions } from '@nestjs/microservices';
@@ -44,13 +45,18 @@ class DatabaseModule {
  */
 export async function openDatabase(directUrl: string, url = directUrl): Promise<DataSource> {
   const migrating = await connect(directUrl);
-  // Replicas may open the database at the same time.
-  await migrating.query('SELECT pg_advisory_lock(1)');
-  await migrating.runMigrations();
+  // Replicas may open the database at the same time. A statement that waits would hold up CREATE INDEX CONCURRENTLY.
+  const lock = migrating.createQueryRunner();
+  await eventually('the lock of the migrations', async () => {
+    const [row]: { mine: boolean }[] = await lock.query('SELECT pg_try_advisory_lock(1) AS mine');
+    return row?.mine === true ? row : undefined;
+  });
+  await migrating.runMigrations({ transaction: 'each' });
   await migrating.query(
     'CREATE TABLE IF NOT EXISTS effects (id serial PRIMARY KEY, event_id uuid, handler text, data jsonb)',
   );
-  await migrating.query('SELECT pg_advisory_unlock_all()');
+  await lock.query('SELECT pg_advisory_unlock_all()');
+  await lock.release();
   if (url === directUrl) return migrating;
   await migrating.destroy();
   return await connect(url);

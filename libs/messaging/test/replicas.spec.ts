@@ -5,7 +5,11 @@ import { Logger } from '@nestjs/common';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { EventStream } from '../src/events/event-stream.js';
 import { NATS_CONNECTION } from '../src/index.js';
-import { streamReplicas, streamReplicasMissing } from '../src/metrics.js';
+import {
+  streamReplicas,
+  streamReplicasInSync,
+  streamReplicasMissing,
+} from '../src/events/metrics.js';
 import { type Fixture, startService } from './fixture.js';
 
 type Nats = Awaited<ReturnType<typeof testNats>>;
@@ -107,6 +111,15 @@ describe('the replicas of the event stream', () => {
     await ensure();
     expect((await streamConfig()).num_replicas).toBe(3);
     expect(await valueOf(streamReplicasMissing)).toBe(0);
+    const inSync = async (): Promise<number | undefined> => {
+      await ensure();
+      return await valueOf(streamReplicasInSync);
+    };
+    await expect.poll(inSync, { timeout: 20_000 }).toBe(3);
+    // A server that goes takes its copy along; the stream still wants three.
+    await servers[2]?.stop();
+    await expect.poll(() => inSync().catch(() => undefined), { timeout: 20_000 }).toBe(2);
+    expect(await valueOf(streamReplicas)).toBe(3);
     await identity.close();
 
     await startIdentity();

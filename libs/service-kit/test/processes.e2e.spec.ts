@@ -215,6 +215,30 @@ describe('an app as a process', () => {
     });
   });
 
+  it('reports whether it serves and whether NATS is there', async () => {
+    const own = await testNats();
+    const { child, management } = await started('echo.main.js', { NATS_URL: own.url });
+    const metrics = async (): Promise<string> => (await fetch(`${management}/metrics`)).text();
+    expect(await metrics()).toMatch(/^nats_connected 1$/m);
+    expect(await metrics()).toMatch(/^app_serving 1$/m);
+
+    await own.stop();
+    await expect.poll(metrics, ready).toMatch(/^nats_connected 0$/m);
+    expect(await metrics()).toMatch(/^app_serving 1$/m);
+    expect(child.running).toBe(true);
+  });
+
+  it('does not serve while it waits for its broker', async () => {
+    const [port, broker] = [await freePort(), await freePort()];
+    start('echo.main.js', {
+      MANAGEMENT_PORT: String(port),
+      NATS_URL: `nats://127.0.0.1:${broker}`,
+    });
+    const metrics = async (): Promise<string> =>
+      (await fetch(`http://127.0.0.1:${port}/metrics`)).text();
+    await expect.poll(() => metrics().catch(() => ''), ready).toMatch(/^app_serving 0$/m);
+  });
+
   it('answers 503 while PostgreSQL is silent, reports it, and recovers by itself', async () => {
     const proxy = await tcpProxy(database.url);
     const { management } = await started('echo.main.js', { DATABASE_URL_ECHO: proxy.url });

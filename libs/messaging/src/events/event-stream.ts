@@ -12,14 +12,15 @@ import {
   RetentionPolicy,
   StorageType,
   type StreamConfig,
+  type StreamInfo,
 } from '@nats-io/jetstream';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { type Msg, nanos, RequestError } from '@nats-io/transport-node';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import type { MessagingOptions, ServiceMessagingOptions } from '../messaging.options.js';
-import { streamReplicas, streamReplicasMissing } from '../metrics.js';
 import { consumerName, EVENT_STREAM, filterOf, STREAM_OWNER } from '../nats-permissions.js';
 import { MESSAGING_OPTIONS, SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
+import { streamReplicas, streamReplicasInSync, streamReplicasMissing } from './metrics.js';
 
 const STREAM_NOT_FOUND = 10059;
 const INSUFFICIENT_STORAGE = 10047;
@@ -91,9 +92,12 @@ export class EventStream {
   private async provision(): Promise<string> {
     const { streams } = await this.jetStream();
     try {
-      const { config, created } = await streams.info(EVENT_STREAM);
+      const { config, created, cluster } = await streams.info(EVENT_STREAM);
       this.waiting = false;
-      if (this.owner) await this.adapt(config);
+      if (this.owner) {
+        await this.adapt(config);
+        streamReplicasInSync.set(inSync(cluster));
+      }
       return created;
     } catch (error) {
       if (!failedWith(error, STREAM_NOT_FOUND)) throw error;
@@ -114,7 +118,10 @@ export class EventStream {
         }),
       ),
     );
-    if (this.owner) this.reportReplicas(config.num_replicas);
+    if (this.owner) {
+      this.reportReplicas(config.num_replicas);
+      streamReplicasInSync.set(inSync(undefined));
+    }
     return created;
   }
 
@@ -290,6 +297,12 @@ export class EventStream {
     this.manager ??= jetstreamManager(this.nats.connection, { checkAPI: false });
     return this.manager;
   }
+}
+
+/** The leader of the stream has a copy, and so has each follower that answers and keeps up; a server alone has one. */
+function inSync(cluster: StreamInfo['cluster']): number {
+  const followers = cluster?.replicas ?? [];
+  return 1 + followers.filter(({ current, offline }) => current && !offline).length;
 }
 
 function differ(config: StreamConfig, wanted: WantedConfig): boolean {

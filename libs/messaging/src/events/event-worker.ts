@@ -1,11 +1,11 @@
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
-import { eventsActive } from '../metrics.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventConsumer } from './event-consumer.js';
 import { EventProcesses } from './event-processes.js';
 import { LeaderLock } from './leader-lock.js';
+import { eventsActive } from './metrics.js';
 import { OutboxRelay } from './outbox-relay.js';
 import { RelayPace } from './relay-pace.js';
 import { Wake } from './wake.js';

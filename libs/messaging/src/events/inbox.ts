@@ -3,10 +3,16 @@ import { ApplicationError } from '@mentorhub/contracts';
 import { Inject, Injectable, Logger } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
-import { eventsDead, eventsHandled, eventsLag, eventsRetried } from '../metrics.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { EventHandlers } from './event-handlers.js';
 import { NotLeaderError, type Term } from './leader-lock.js';
+import {
+  deadLettersWaiting,
+  eventsDead,
+  eventsHandled,
+  eventsLag,
+  eventsRetried,
+} from './metrics.js';
 import { type Attempt, RetryQueue, type StoredEvent } from './retry-queue.js';
 import { type Call, HandlerError, runHandlers } from './run-handlers.js';
 
@@ -287,6 +293,7 @@ export class Inbox {
       const { type, id } = event.event;
       if (delayMs === undefined) {
         eventsDead.inc({ type, handler });
+        deadLettersWaiting.inc();
         this.logger.error(
           `${handler} gave up on ${type} ${id} after ${attempts} attempts; see dead_letters: ${error}`,
           stackOf(failures.get(handler)),

@@ -1,5 +1,6 @@
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { CreateEventProcesses1796000000110 } from './event-processes.migration.js';
+import { IndexParkedEvents1796000040001 } from './parked-index.migration.js';
 import { BoundRelayBatches1796000030002 } from './relay-batch.migration.js';
 import { RememberStreamTail1796000000111 } from './stream-tail.migration.js';
 
@@ -212,4 +213,5 @@ export const messagingMigrations: MigrationClass[] = [
   CreateEventProcesses1796000000110,
   RememberStreamTail1796000000111,
   BoundRelayBatches1796000030002,
+  IndexParkedEvents1796000040001,
 ];

@@ -4,13 +4,20 @@ import { DataSource } from 'typeorm';
 import { NatsConnectionProvider } from '../connection/nats-connection.provider.js';
 import { NoReplyError, ReplyRouter } from '../connection/reply-router.js';
 import type { ServiceMessagingOptions } from '../messaging.options.js';
-import { eventsParked, eventsPublished, eventsWaiting, outboxAge } from '../metrics.js';
 import { EVENT_STREAM } from '../nats-permissions.js';
 import { header } from '../requests/headers.js';
 import { SERVICE_MESSAGING_OPTIONS } from '../tokens.js';
 import { SpanKind, startSpan } from '../tracing.js';
 import { EventStream, StreamAwaitedError } from './event-stream.js';
 import { NotLeaderError, type Term } from './leader-lock.js';
+import {
+  deadLettersWaiting,
+  eventsParked,
+  eventsPublished,
+  eventsWaiting,
+  outboxAge,
+  outboxParked,
+} from './metrics.js';
 import { recoverTail, requeueAll } from './stream-loss.js';
 
 const ACK_TIMEOUT_MS = 5000;
@@ -127,6 +134,11 @@ const cleanSql = {
   deadLetters: `DELETE FROM dead_letters WHERE retried_at < now() - $1 * interval '1 day'`,
 };
 
+/** What waits for an operator. Both counts have an index of just these rows. */
+const countSql = `
+  SELECT (SELECT count(*) FROM dead_letters WHERE retried_at IS NULL)::int AS dead_letters,
+    (SELECT count(*) FROM outbox WHERE parked_at IS NOT NULL)::int AS parked`;
+
 /**
  * Hands the outbox to JetStream. An event is sent when the earlier ones of its aggregate are confirmed; aggregates do not
  * wait for each other.
@@ -167,6 +179,10 @@ export class OutboxRelay {
   standBy(): void {
     outboxAge.since = undefined;
     eventsWaiting.since = undefined;
+    deadLettersWaiting.set(0);
+    outboxParked.set(0);
+    // As soon as this process leads, it counts.
+    this.cleanAt = 0;
     this.lookedAt = new Date();
   }
 
@@ -223,7 +239,7 @@ export class OutboxRelay {
     return { published: batch.published.length, more, failed: false };
   }
 
-  /** Deletes what nobody needs any more, at most once a minute. */
+  /** Deletes what nobody needs any more and counts what waits for an operator, at most once a minute. */
   async clean(): Promise<void> {
     if (Date.now() < this.cleanAt) return;
     this.cleanAt = Date.now() + CLEAN_EVERY_MS;
@@ -234,6 +250,10 @@ export class OutboxRelay {
       }
     }
     await this.dataSource.query(cleanSql.deadLetters, [this.deadLetterDays]);
+    const [count]: { dead_letters: number; parked: number }[] =
+      await this.dataSource.query(countSql);
+    deadLettersWaiting.set(count?.dead_letters ?? 0);
+    outboxParked.set(count?.parked ?? 0);
   }
 
   /** A failure of NATS, logged once until things work again. */
@@ -298,6 +318,7 @@ export class OutboxRelay {
         parked.map(({ row }) => row.id),
         parked.map(({ error }) => error.message),
       ]);
+      outboxParked.inc(parked.length);
       for (const { row, error } of parked) {
         eventsParked.inc({ type: row.type, reason: error.obstacle });
         this.logger.error(

@@ -1,6 +1,6 @@
 import type { EventEnvelope } from '@mentorhub/contracts';
 import type { DataSource, EntityManager } from 'typeorm';
-import { eventsWaiting } from '../metrics.js';
+import { eventsWaiting } from './metrics.js';
 
 /** An event that waited for so long gets one attempt, so that a broken handler does not keep a long line for ever. */
 const OVERDUE_AFTER = '1 day';

@@ -49,6 +49,11 @@ export class Health {
     this.phase = 'draining';
   }
 
+  /** Whether it has started and does not drain, whatever the checks say. */
+  get serving(): boolean {
+    return this.phase === 'running';
+  }
+
   get draining(): boolean {
     return this.phase === 'draining';
   }

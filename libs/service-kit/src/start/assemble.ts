@@ -9,6 +9,7 @@ import { Clock } from '../clock.js';
 import type { AppConfig } from '../config/common-variables.js';
 import { Health } from '../health/health.js';
 import { startManagementServer } from '../health/management-server.js';
+import { observeApp } from '../metrics/app-metrics.js';
 import { observeProcess } from '../metrics/process-metrics.js';
 import type { AppOptions, RunningApp } from './app-options.js';
 import { BrokerDependency, KitModule } from './kit.module.js';
@@ -57,6 +58,7 @@ export async function assemble<App extends INestApplicationContext, C extends Ap
     port: config.MANAGEMENT_PORT,
     health,
   });
+  const ends = [observeApp(health)];
   let app: App | undefined;
   try {
     const created = await steps.create(
@@ -65,7 +67,7 @@ export async function assemble<App extends INestApplicationContext, C extends Ap
     );
     app = created;
     observeBroker(created, health, !steps.readyWithoutBroker);
-    const forget = steps.observe?.(created, health);
+    if (steps.observe) ends.push(steps.observe(created, health));
     await steps.listen(created);
     health.markStarted();
 
@@ -76,12 +78,13 @@ export async function assemble<App extends INestApplicationContext, C extends Ap
       try {
         await created.close();
       } finally {
-        forget?.();
+        for (const end of ends) end();
         await management.close();
       }
     };
     return { app: created, health, management, close: () => (closing ??= close()) };
   } catch (error) {
+    for (const end of ends) end();
     await app?.close();
     await management.close();
     throw error;
