@@ -1,0 +1,9 @@
+import { join } from 'node:path';
+import { workspaceRoot } from '@mentorhub/local-system';
+
+export const monitoringFolder = join(workspaceRoot, 'deploy', 'monitoring');
+export const rulesFile = join(monitoringFolder, 'alerts.yml');
+export const ruleTestsFolder = join(monitoringFolder, 'tests');
+export const scrapeFile = join(monitoringFolder, 'prometheus.yml');
+export const dashboardsFolder = join(monitoringFolder, 'dashboards');
+export const runbooksFolder = join(workspaceRoot, 'docs', 'runbooks');
