@@ -1,4 +1,4 @@
-import { directDataSourceOptions } from '@mentorhub/persistence';
+import { directDataSourceOptions, migrationSettings } from '@mentorhub/persistence';
 import { databaseSettings } from '@mentorhub/service-kit';
 import { DataSource } from 'typeorm';
 import { readConfig } from './config.js';
@@ -6,5 +6,7 @@ import { schema } from './schema.js';
 
 /** For the TypeORM command line. */
 export default new DataSource(
-  directDataSourceOptions({ ...databaseSettings(readConfig(process.env)), ...schema }),
+  directDataSourceOptions(
+    migrationSettings({ ...databaseSettings(readConfig(process.env)), ...schema }),
+  ),
 );

@@ -11,7 +11,7 @@ import {
 } from '@mentorhub/contracts';
 import { MessagingModule, NATS_CONNECTION, RequestClient, Signals } from '@mentorhub/messaging';
 import { type Clock, createService } from '@mentorhub/service-kit';
-import { testDatabase, testNats } from '@mentorhub/testing';
+import { testDatabase, type TestDatabase, testNats } from '@mentorhub/testing';
 import type { NatsConnection } from '@nats-io/transport-node';
 import { Test } from '@nestjs/testing';
 import { DataSource } from 'typeorm';
@@ -29,9 +29,14 @@ export interface Listener {
 }
 
 /** The chat service on its own NATS and database, with a client as a gateway has it, and a double of identity. */
-export async function startChat(name: string, variables: Record<string, string> = {}) {
+export async function startChat(
+  name: string,
+  variables:
+    Record<string, string> | ((database: TestDatabase) => Promise<Record<string, string>>) = {},
+) {
   const nats = await testNats();
   const database = await testDatabase(name);
+  const extra = typeof variables === 'function' ? await variables(database) : variables;
   const gateway = await Test.createTestingModule({
     imports: [
       MessagingModule.forRoot({ service: 'chat-gateway', connection: { servers: nats.url } }),
@@ -67,7 +72,7 @@ export async function startChat(name: string, variables: Record<string, string> 
         RUN_MIGRATIONS: 'true',
         DATABASE_URL_CHAT: database.url,
         NATS_URL: nats.url,
-        ...variables,
+        ...extra,
       }),
       module: appModule,
       clock,

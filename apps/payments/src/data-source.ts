@@ -1,4 +1,4 @@
-import { directDataSourceOptions } from '@mentorhub/persistence';
+import { directDataSourceOptions, migrationSettings } from '@mentorhub/persistence';
 import { databaseSettings } from '@mentorhub/service-kit';
 import { DataSource } from 'typeorm';
 import { readConfig } from './config.js';
@@ -7,4 +7,6 @@ import { schema } from './schema.js';
 const config = readConfig(process.env);
 
 /** For the TypeORM command line only. */
-export default new DataSource(directDataSourceOptions({ ...databaseSettings(config), ...schema }));
+export default new DataSource(
+  directDataSourceOptions(migrationSettings({ ...databaseSettings(config), ...schema })),
+);

@@ -20,6 +20,11 @@ export interface DatabaseSettings extends DatabaseSchema {
   url: string;
   /** The same database past a connection pooler, for work that needs a session of its own; default `url`. */
   directUrl?: string;
+  /**
+   * The same database past a pooler, by the role that owns its tables: for migrations. The service's own role then has
+   * the rows alone. Default: `directUrl`.
+   */
+  migrationUrl?: string;
   /** Most connections at a time; default 20. */
   poolSize?: number;
   /** What PostgreSQL shows in `pg_stat_activity`; default `mentorhub`. */
@@ -94,6 +99,11 @@ export function directDataSourceOptions(settings: DatabaseSettings): PostgresDat
     poolSize: 2,
     extra: { connectionTimeoutMillis: 10_000, ...keepAlive, types: typeParsers },
   };
+}
+
+/** The settings of a service for its migrations: by the role that owns the tables. */
+export function migrationSettings<S extends DatabaseSettings>(settings: S): S {
+  return { ...settings, directUrl: settings.migrationUrl ?? settings.directUrl };
 }
 
 function commonOptions({

@@ -6,6 +6,7 @@ export {
   type DatabaseSettings,
   type DatabaseSchema,
   type MigrationClass,
+  migrationSettings,
 } from './data-source-options.js';
 export {
   classifyDatabaseError,

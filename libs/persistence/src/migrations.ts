@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Logger } from '@nestjs/common';
 import { type DataSource, MigrationExecutor, type QueryRunner } from 'typeorm';
-import type { DatabaseSettings } from './data-source-options.js';
+import { type DatabaseSettings, migrationSettings } from './data-source-options.js';
 import { isLockTimeout, isSerializationFailure } from './database-errors.js';
 import { withDirectDatabase } from './open-database.js';
 
@@ -69,22 +69,26 @@ async function tryLock(connection: QueryRunner, name: LockName): Promise<boolean
  * Runs the migrations that the database lacks, each in its own transaction, on a connection of their own without limits
  * of time. Replicas may call it at the same time: one works, the others wait and find nothing left. A statement that does
  * not get its table within 5 s gives way to those behind it, and its migration is tried again after a growing pause.
+ *
+ * With `migrationUrl`, its role makes and owns the tables, and the role of the service is given their rows.
  * @returns the names of what ran
  */
 export function runMigrations(
   settings: DatabaseSettings,
   { lockTimeout = LOCK_TIMEOUT }: MigrationOptions = {},
 ): Promise<string[]> {
-  return withDirectDatabase(settings, (dataSource) =>
+  return withDirectDatabase(migrationSettings(settings), (dataSource) =>
     withAdvisoryLock(dataSource, 'migrations', async (connection) => {
       await connection.query(`SELECT set_config('lock_timeout', $1, false)`, [lockTimeout]);
-      await setUpRole(connection);
+      const role = await setUpService(settings, connection);
+      if (role !== undefined) await grantFutureRows(connection, role);
       const left = await migrationsLeft(dataSource);
       await retryWhileLocked(async () => {
         const executor = new MigrationExecutor(dataSource, connection);
         executor.transaction = 'each';
         await executor.executePendingMigrations();
       });
+      if (role !== undefined) await grantRows(connection, role);
       return left;
     }),
   );
@@ -106,6 +110,91 @@ async function retryWhileLocked(work: () => Promise<void>): Promise<void> {
       await delay(pauseMs);
     }
   }
+}
+
+/**
+ * Sets up the role of the service.
+ * @param connection of the migrations, which has their lock
+ * @returns the role, unless it is the one that migrates
+ */
+async function setUpService(
+  settings: DatabaseSettings,
+  connection: QueryRunner,
+): Promise<string | undefined> {
+  if (settings.migrationUrl === undefined) {
+    await setUpRole(connection);
+    return undefined;
+  }
+  // A role may set up only itself.
+  return withDirectDatabase(settings, async (dataSource) => {
+    const own = dataSource.createQueryRunner();
+    try {
+      // The lock is that of one database.
+      if (await tryLock(own, 'migrations')) {
+        throw new Error(
+          'The addresses for migrations and for the service lead to different databases: correct MIGRATION_DATABASE_URL.',
+        );
+      }
+      await setUpRole(own);
+      const role = await currentRole(own);
+      return role === (await currentRole(connection)) ? undefined : role;
+    } finally {
+      await own.release();
+    }
+  });
+}
+
+async function currentRole(connection: QueryRunner): Promise<string> {
+  const [row]: { role: string }[] = await connection.query('SELECT current_user AS role');
+  return row?.role ?? '';
+}
+
+const rowRights = 'SELECT, INSERT, UPDATE, DELETE';
+const sequenceRights = 'USAGE, SELECT, UPDATE';
+
+/** Gives a role the rows of the tables that the migrations will make, from their first moment on. */
+async function grantFutureRows(connection: QueryRunner, role: string): Promise<void> {
+  await runEach(
+    connection,
+    `SELECT format('GRANT USAGE ON SCHEMA %I TO %I', current_schema(), $1::text) AS statement
+     WHERE NOT has_schema_privilege($1, current_schema(), 'USAGE')
+     UNION ALL
+     SELECT format('ALTER DEFAULT PRIVILEGES IN SCHEMA %I GRANT %s TO %I', current_schema(), rights, $1::text)
+     FROM unnest(ARRAY['${rowRights} ON TABLES', '${sequenceRights} ON SEQUENCES']) AS rights`,
+    role,
+  );
+}
+
+/**
+ * Gives a role the rows of tables from before it was another than their owner. What has any right already keeps those that
+ * it has, so that a migration can withhold some. The list of migrations is for their owner to write.
+ */
+async function grantRows(connection: QueryRunner, role: string): Promise<void> {
+  await runEach(
+    connection,
+    `SELECT format(
+       CASE relkind WHEN 'S' THEN 'GRANT ${sequenceRights} ON SEQUENCE %s TO %I' ELSE 'GRANT ${rowRights} ON %s TO %I' END,
+       oid::regclass, $1::text) AS statement
+     FROM pg_class
+     WHERE relnamespace = to_regnamespace(quote_ident(current_schema()))
+       AND CASE
+         WHEN relkind = 'S' THEN NOT has_sequence_privilege($1, oid, '${sequenceRights}')
+         WHEN relkind IN ('r', 'p', 'v', 'm') THEN NOT has_table_privilege($1, oid, '${rowRights}')
+         ELSE false END`,
+    role,
+  );
+  await runEach(
+    connection,
+    `SELECT format('REVOKE INSERT, UPDATE, DELETE ON migrations FROM %I', $1::text) AS statement
+     WHERE has_table_privilege($1, 'migrations', 'INSERT, UPDATE, DELETE')`,
+    role,
+  );
+}
+
+/** Runs the statements that a query makes for a role. */
+async function runEach(connection: QueryRunner, query: string, role: string): Promise<void> {
+  const rows: { statement: string }[] = await connection.query(query, [role]);
+  for (const { statement } of rows) await connection.query(statement);
 }
 
 /** Takes effect in new sessions. A role may change its own settings. */

@@ -47,6 +47,40 @@ export async function testDatabase(name: string): Promise<TestDatabase> {
   };
 }
 
+/** Roles of a database: one that owns it, and one that it gives nothing but what migrations grant. */
+export interface TestRoles {
+  readonly ownerUrl: string;
+  readonly serviceUrl: string;
+  /** Once the database is dropped. */
+  drop(): Promise<void>;
+}
+
+/** Makes the roles with which an operator separates migrations from the service; both go past a pooler. */
+export async function testRoles({ directUrl }: TestDatabase): Promise<TestRoles> {
+  const database = new URL(directUrl).pathname.slice(1);
+  const owner = `owner_${database}`.slice(0, 63);
+  const service = `service_${database}`.slice(0, 63);
+  await administer(
+    directUrl,
+    `CREATE ROLE ${owner} LOGIN PASSWORD 'owner';
+     CREATE ROLE ${service} LOGIN PASSWORD 'service';
+     ALTER DATABASE ${database} OWNER TO ${owner};
+     REVOKE ALL ON DATABASE ${database} FROM PUBLIC;
+     GRANT CONNECT ON DATABASE ${database} TO ${service}`,
+  );
+  const urlOf = (role: string, password: string): string => {
+    const url = new URL(directUrl);
+    url.username = role;
+    url.password = password;
+    return url.href;
+  };
+  return {
+    ownerUrl: urlOf(owner, 'owner'),
+    serviceUrl: urlOf(service, 'service'),
+    drop: () => administer(inject('postgresUrl'), `DROP ROLE ${owner}, ${service}`),
+  };
+}
+
 async function administer(server: string, statement: string): Promise<void> {
   const client = new Client({ connectionString: server });
   await client.connect();

@@ -1,6 +1,6 @@
 export { freePort } from '@mentorhub/local-system';
 export { testCertificates, type TestCertificates } from './certificates.js';
-export { type TestDatabase, testDatabase } from './database.js';
+export { type TestDatabase, testDatabase, type TestRoles, testRoles } from './database.js';
 export { tcpProxy, type TcpProxy } from './tcp-proxy.js';
 export { testNats, type TestNatsOptions } from './nats.js';
 export {

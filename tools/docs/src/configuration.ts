@@ -39,6 +39,27 @@ An app is known by a password (\`NATS_USER\`, \`NATS_PASSWORD\`) or by an NKey (
 the public key alone. Configurations for NKeys are in \`deploy/nats\`. With \`tls://\` in \`NATS_URL\` an app talks to no
 server without TLS, nor to one whose certificate has another name or another authority than those of \`NATS_CA_FILE\`.
 
+## Database roles
+
+By default the role of a service owns its tables and migrates them. With \`MIGRATION_DATABASE_URL_<SERVICE>\`, or
+\`MIGRATION_DATABASE_URL\` for all, another role does: migrations run by it, and give the role of \`DATABASE_URL\` the rows of
+the tables (\`SELECT\`, \`INSERT\`, \`UPDATE\`, \`DELETE\`) and the use of the sequences. A right that is taken from that role
+later stays taken. Only what migrates needs the address, \`migrate.js\` or a service with \`RUN_MIGRATIONS=true\`; it needs the
+service's own address as well. For a new database, as an administrator of the server:
+
+\`\`\`sql
+CREATE ROLE identity_owner LOGIN PASSWORD '…';
+CREATE ROLE identity LOGIN PASSWORD '…';
+CREATE DATABASE identity OWNER identity_owner;
+REVOKE ALL ON DATABASE identity FROM PUBLIC;
+GRANT CONNECT ON DATABASE identity TO identity;
+\`\`\`
+
+For one that the service owns already, first \`CREATE ROLE identity_owner LOGIN PASSWORD '…'\`, then, connected to that
+database, \`REASSIGN OWNED BY identity TO identity_owner\`, which includes the database, and the \`GRANT CONNECT\` from above;
+then run the migrations with the new address, as the service has no rights until they have run. A server of a version before 15 lets everybody make tables:
+\`REVOKE CREATE ON SCHEMA public FROM PUBLIC\`.
+
 ## Secrets
 
 A secret may come from a file, as Docker and Kubernetes mount them: \`SECRET_KEY_FILE=/run/secrets/secret-key\` instead of

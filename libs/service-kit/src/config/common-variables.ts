@@ -93,7 +93,7 @@ function ownDatabase(service: string): (url: string) => string {
   return (url) => withPath(url, `/${service.toLowerCase()}`);
 }
 
-/** DATABASE_DIRECT_URL names the server; the database has the name by which it is reached otherwise. */
+/** DATABASE_DIRECT_URL and MIGRATION_DATABASE_URL name the server; the database has the name by which it is reached otherwise. */
 function sameDatabase(ownName: string, service: string): NonNullable<Source['derive']> {
   return (url, environment) => {
     const own = environment[ownName]?.trim();
@@ -132,6 +132,16 @@ export function serviceVariables(service: string, options: CommonVariablesOption
       optional: true,
       desc: 'The same database and role without a connection pooler in between, for migrations and the lock that chooses which process handles events; without it, the other address is used',
       example: 'postgres://user:password@host:5432/database',
+      secret: true,
+    }),
+    MIGRATION_DATABASE_URL: address(['postgres', 'postgresql'])({
+      readFrom: [
+        { name: `MIGRATION_DATABASE_URL_${suffix}` },
+        { name: 'MIGRATION_DATABASE_URL', derive: sameDatabase(ownName, service) },
+      ],
+      optional: true,
+      desc: 'The same database without a pooler, by the role that owns its tables, for migrations; the role of the other addresses is then given their rows alone. Without it, that role migrates',
+      example: 'postgres://owner:password@host:5432/database',
       secret: true,
     }),
     DATABASE_POOL_SIZE: integer({

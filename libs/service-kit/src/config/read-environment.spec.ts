@@ -26,6 +26,8 @@ const read = (environment: RawEnvironment) =>
 
 const direct = (environment: RawEnvironment) => read(environment).DATABASE_DIRECT_URL;
 
+const migration = (environment: RawEnvironment) => read(environment).MIGRATION_DATABASE_URL;
+
 describe('readEnvironment', () => {
   it('fills in defaults', () => {
     expect(read(needed)).toMatchObject({
@@ -76,6 +78,16 @@ describe('readEnvironment', () => {
     expect(direct({ ...needed, DATABASE_DIRECT_URL_IDENTITY: 'postgres://u:p@one/other' })).toBe(
       'postgres://u:p@one/other',
     );
+  });
+
+  it('reaches the same database by the role that owns its tables', () => {
+    expect(migration(needed)).toBeUndefined();
+    expect(migration({ ...needed, MIGRATION_DATABASE_URL: 'postgres://owner:p@primary' })).toBe(
+      'postgres://owner:p@primary/people',
+    );
+    expect(
+      migration({ ...needed, MIGRATION_DATABASE_URL_IDENTITY: 'postgres://owner:p@db/people' }),
+    ).toBe('postgres://owner:p@db/people');
   });
 
   it('names every bad variable at once, with the fix', () => {

@@ -20,12 +20,23 @@ export function natsConnection(
 export function databaseSettings(
   config: Pick<
     ServiceConfig,
-    'DATABASE_URL' | 'DATABASE_DIRECT_URL' | 'DATABASE_POOL_SIZE' | 'RUN_MIGRATIONS'
+    | 'DATABASE_URL'
+    | 'DATABASE_DIRECT_URL'
+    | 'MIGRATION_DATABASE_URL'
+    | 'DATABASE_POOL_SIZE'
+    | 'RUN_MIGRATIONS'
   >,
-): { url: string; directUrl: string; poolSize: number; runMigrations: boolean } {
+): {
+  url: string;
+  directUrl: string;
+  migrationUrl?: string;
+  poolSize: number;
+  runMigrations: boolean;
+} {
   return {
     url: config.DATABASE_URL,
     directUrl: config.DATABASE_DIRECT_URL ?? config.DATABASE_URL,
+    migrationUrl: config.MIGRATION_DATABASE_URL,
     poolSize: config.DATABASE_POOL_SIZE,
     runMigrations: config.RUN_MIGRATIONS,
   };
