@@ -82,11 +82,18 @@ function lightest(weights: readonly Weight[]): Weight {
   };
 }
 
+/** What is compared: the compiled files in the workspace, and the bundle made of them. */
+function mainsOf(app: string): { plain: string; bundled: string } {
+  return {
+    plain: join(workspaceRoot, 'apps', app, 'dist', 'main.js'),
+    bundled: join(temporary, app, 'main.js'),
+  };
+}
+
 describe('a bundle against the same app without it', () => {
   let nats: Awaited<ReturnType<typeof testNats>>;
   const databases = new Map<string, TestDatabase>();
-  const plain = new Map<string, Weight>();
-  const bundled = new Map<string, Weight>();
+  const weights = { plain: new Map<string, Weight>(), bundled: new Map<string, Weight>() };
 
   async function environmentOf(app: string): Promise<Record<string, string>> {
     return {
@@ -109,36 +116,34 @@ describe('a bundle against the same app without it', () => {
     nats = await testNats();
     for (const app of services) databases.set(app, await testDatabase(app));
     for (const app of apps) await bundleApp({ app, folder: join(temporary, app) });
-    const mains = (app: string) =>
-      [
-        [plain, join(workspaceRoot, 'apps', app, 'dist', 'main.js')],
-        [bundled, join(temporary, app, 'main.js')],
-      ] as const;
     // Gateways wait for its list of ended sign-ins.
-    const identity = start(mains('identity')[0][1], await environmentOf('identity'));
+    const identity = start(mainsOf('identity').plain, await environmentOf('identity'));
     await identity.weight;
     try {
       for (const app of apps) {
-        const weights = new Map<string, Weight[]>();
+        const seen: Record<'plain' | 'bundled', Weight[]> = { plain: [], bundled: [] };
         for (let run = 0; run <= runs; run += 1) {
-          for (const [, main] of mains(app)) {
-            const running = start(main, await environmentOf(app));
+          for (const kind of ['plain', 'bundled'] as const) {
+            const running = start(mainsOf(app)[kind], await environmentOf(app));
             try {
               const weight = await running.weight;
               // The first one migrates the database and fills the file cache.
-              if (run > 0) weights.set(main, [...(weights.get(main) ?? []), weight]);
+              if (run > 0) seen[kind].push(weight);
             } finally {
               await running.stop();
             }
           }
         }
-        for (const [result, main] of mains(app)) result.set(app, lightest(weights.get(main) ?? []));
+        weights.plain.set(app, lightest(seen.plain));
+        weights.bundled.set(app, lightest(seen.bundled));
       }
     } finally {
       await identity.stop();
     }
-    const rows = apps.map((app) => ({ app, plain: plain.get(app), bundled: bundled.get(app) }));
-    process.stdout.write(`${rows.map((row) => JSON.stringify(row)).join('\n')}\n`);
+    for (const app of apps) {
+      const [plain, bundled] = [weights.plain.get(app), weights.bundled.get(app)];
+      process.stdout.write(`${JSON.stringify({ app, plain, bundled })}\n`);
+    }
   });
 
   afterAll(async () => {
@@ -147,16 +152,19 @@ describe('a bundle against the same app without it', () => {
   });
 
   it.each(apps)('%s is ready after at most 0.65 of the CPU time', (app) => {
-    const ratio = (bundled.get(app)?.cpuMs ?? Infinity) / (plain.get(app)?.cpuMs ?? 0);
+    const ratio =
+      (weights.bundled.get(app)?.cpuMs ?? Infinity) / (weights.plain.get(app)?.cpuMs ?? 0);
     expect(ratio).toBeLessThanOrEqual(0.65);
   });
 
   it.each(apps)('%s rests within its memory', (app) => {
-    expect(bundled.get(app)?.megabytes).toBeLessThanOrEqual(memoryLimits[app] ?? serviceLimit);
+    expect(weights.bundled.get(app)?.megabytes).toBeLessThanOrEqual(
+      memoryLimits[app] ?? serviceLimit,
+    );
   });
 
   it(`all seven rest within ${totalLimit} MB`, () => {
-    const total = [...bundled.values()].reduce((sum, { megabytes }) => sum + megabytes, 0);
+    const total = [...weights.bundled.values()].reduce((sum, { megabytes }) => sum + megabytes, 0);
     expect(total).toBeLessThanOrEqual(totalLimit);
   });
 });
