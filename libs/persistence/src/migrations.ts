@@ -166,8 +166,8 @@ async function grantFutureRows(connection: QueryRunner, role: string): Promise<v
 }
 
 /**
- * Gives a role the rows of tables from before it was another than their owner. What has any right already keeps those that
- * it has, so that a migration can withhold some. The list of migrations is for their owner to write.
+ * Gives a role the rows of tables that are older than its default privileges. A table in which it has any right keeps its
+ * rights as they are, so that a migration can withhold some. The list of migrations is for their owner to write.
  */
 async function grantRows(connection: QueryRunner, role: string): Promise<void> {
   await runEach(

@@ -30,7 +30,7 @@ export interface Bundle {
   missing: string[];
   /** The packages copied beside the bundle. */
   externals: string[];
-  /** Everything that code of is in the bundle or beside it, the libraries of the workspace included. */
+  /** All packages with code in the bundle or files beside it, the libraries of the workspace included. */
   packages: Manifest[];
 }
 

@@ -14,8 +14,10 @@ describe('packages', () => {
   });
 
   it('keep their place below others', () => {
-    expect(placeOf('/work/node_modules/pg')).toBe('pg');
-    expect(placeOf('/work/apps/chat/node_modules/a/node_modules/@s/b')).toBe('a/node_modules/@s/b');
+    expect(placeOf('/repository/node_modules/pg')).toBe('pg');
+    expect(placeOf('/repository/apps/chat/node_modules/a/node_modules/@s/b')).toBe(
+      'a/node_modules/@s/b',
+    );
   });
 });
 

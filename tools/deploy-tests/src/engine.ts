@@ -63,6 +63,7 @@ export async function startEngine(directory: string): Promise<Engine> {
     return { host: given, docker: await findDocker(), stop: () => Promise.resolve() };
   }
   await ensureTools(['dockerd']);
+  const docker = await findDocker();
   mkdirSync(directory, { recursive: true });
   const host = `unix://${join(directory, 'docker.sock')}`;
   const log = openSync(join(directory, 'dockerd.log'), 'w');
@@ -80,24 +81,25 @@ export async function startEngine(directory: string): Promise<Engine> {
     { stdio: ['ignore', log, log] },
   );
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
-  const docker = await findDocker();
-  await eventually(
-    'the Docker engine',
-    async () => {
-      if (child.exitCode !== null) {
-        throw new Error(`dockerd ended with ${child.exitCode}; see ${directory}/dockerd.log`);
-      }
-      const { code } = await attempt(docker, ['--host', host, 'version']);
-      return code === 0 ? true : undefined;
-    },
-    60_000,
-  );
-  return {
-    host,
-    docker,
-    stop: async () => {
-      child.kill('SIGTERM');
-      await ended;
-    },
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await ended;
   };
+  try {
+    await eventually(
+      'the Docker engine',
+      async () => {
+        if (child.exitCode !== null) {
+          throw new Error(`dockerd ended with ${child.exitCode}; see ${directory}/dockerd.log`);
+        }
+        const { code } = await attempt(docker, ['--host', host, 'version']);
+        return code === 0 ? true : undefined;
+      },
+      60_000,
+    );
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { host, docker, stop };
 }

@@ -1,7 +1,3 @@
-/**
- * The migrations of the first release, by service: before it there were no processes to work on with their tables. What
- * came with it is not looked at, and nothing is added after it.
- */
 const everyService = [
   'CreateMessaging1760000000000',
   'StoreRetries1796000000101',
@@ -12,6 +8,10 @@ const everyService = [
   'BoundRelayBatches1796000030002',
 ];
 
+/**
+ * The migrations of the first release, by service: before it there were no processes to work on with their tables. They
+ * are run without being inspected. Add none: later migrations are inspected.
+ */
 export const baseline: Readonly<Record<string, readonly string[]>> = {
   identity: [
     ...everyService,

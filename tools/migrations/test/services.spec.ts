@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
-import { appNames } from '@mentorhub/local-system';
+import { join } from 'node:path';
+import { appNames, workspaceRoot } from '@mentorhub/local-system';
 import { type DatabaseSchema, withDirectDatabase } from '@mentorhub/persistence';
 import { testDatabase } from '@mentorhub/testing';
 import { describe, expect, it } from 'vitest';
@@ -8,19 +8,18 @@ import { baseline } from '../src/baseline.js';
 import { inspectMigrations, nameOf } from '../src/inspect.js';
 import { releasedVersions } from '../src/releases.js';
 
-const root = resolve(import.meta.dirname, '../../..');
 const services = appNames.filter((app) => !app.endsWith('-gateway'));
 
 /** By its path, as no project may import a service. */
 async function schemaOf(service: string): Promise<DatabaseSchema> {
-  const { schema } = (await import(join(root, 'apps', service, 'src/schema.ts'))) as {
+  const { schema } = (await import(join(workspaceRoot, 'apps', service, 'src/schema.ts'))) as {
     schema: DatabaseSchema;
   };
   return schema;
 }
 
 describe('the migrations', () => {
-  it('of the first release are known of every service', () => {
+  it('of the first release are known for every service', () => {
     expect(Object.keys(baseline).toSorted()).toEqual(services.toSorted());
   });
 
@@ -34,7 +33,7 @@ describe('the migrations', () => {
         expect(baseline[service]?.filter((name) => !names.has(name))).toEqual([]);
         const findings = await inspectMigrations(dataSource, {
           baseline: baseline[service],
-          releases: releasedVersions(await readFile(join(root, 'CHANGELOG.md'), 'utf8')),
+          releases: releasedVersions(await readFile(join(workspaceRoot, 'CHANGELOG.md'), 'utf8')),
         });
         expect(findings.map(({ message }) => message)).toEqual([]);
       });

@@ -108,6 +108,7 @@ describe('secrets in files', () => {
     ]);
   });
 
+  // Windows has no pipes among its files.
   it.skipIf(process.platform === 'win32')('are not waited for on a pipe', () => {
     const path = join(directory, 'pipe');
     execFileSync('mkfifo', [path]);
