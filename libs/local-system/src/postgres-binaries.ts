@@ -6,7 +6,7 @@ import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { cacheFolder } from './nats-server.js';
+import { cacheFolder } from './tools.js';
 import { StartProblem } from './problem.js';
 
 /** The user that PostgreSQL runs as; undefined: the current one. */
