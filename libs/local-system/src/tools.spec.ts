@@ -29,6 +29,19 @@ function makePackage(directory: string, text: string): Buffer {
   return readFileSync(file);
 }
 
+function greeter(sha256: string): Tool {
+  const archived = { path: 'pool/g/greeter.deb', sha256 };
+  return {
+    name: 'greeter',
+    package: 'greeter',
+    archived: { amd64: archived, arm64: archived },
+    missing: 'greeter is not installed.',
+    versionArguments: ['--version'],
+    isVersion: (output) => output.startsWith('greeter '),
+    howToInstall: ['Debian apt-get install greeter'],
+  };
+}
+
 describe.runIf(isDebian)('fetching a program from the package archive', () => {
   let directory: string;
   let archives: string[];
@@ -52,19 +65,6 @@ describe.runIf(isDebian)('fetching a program from the package archive', () => {
       await rm(directory, { recursive: true, force: true });
     };
   });
-
-  function greeter(sha256: string): Tool {
-    const archived = { path: 'pool/g/greeter.deb', sha256 };
-    return {
-      name: 'greeter',
-      package: 'greeter',
-      archived: { amd64: archived, arm64: archived },
-      missing: 'greeter is not installed.',
-      versionArguments: ['--version'],
-      isVersion: (output) => output.startsWith('greeter '),
-      howToInstall: ['Debian apt-get install greeter'],
-    };
-  }
 
   const find = (tool: Tool): Promise<string> =>
     findTool(tool, { path: '', folder: join(directory, 'bin'), archives });
