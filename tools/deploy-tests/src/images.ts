@@ -14,7 +14,7 @@ import { attempt, type Result, run } from './command.js';
 import { type Engine, ensureTools } from './engine.js';
 
 const suite = 'trixie';
-const mirror = 'http://deb.debian.org/debian';
+export const mirror = 'http://deb.debian.org/debian';
 
 /** What the images are made from. */
 export interface Bases {
