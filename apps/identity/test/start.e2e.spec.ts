@@ -89,6 +89,28 @@ describe('signing keys', () => {
       identity.addReplica({ SECRET_KEY: 'quite another secret key, 32 characters' }),
     ).rejects.toThrow(/set the SECRET_KEY it was made with/);
   });
+
+  it('give way to new ones under another SECRET_KEY once they are superseded, and nobody is signed out', async () => {
+    identity = await IdentityFixture.start('identity_new_secret');
+    const { access_token, refresh_token } = await identity.signUp();
+    const first = decodeProtectedHeader(access_token).kid;
+    await identity.dataSource.query(
+      'UPDATE signing_keys SET superseded_at = $1 WHERE superseded_at IS NULL OR superseded_at > $1',
+      [identity.clock.now()],
+    );
+    identity.clock.advance(1);
+    await identity.addReplica({ SECRET_KEY: 'quite another secret key, 32 characters' });
+    await identity.replicas[0]!.close();
+
+    const renewed = await identity.request(Auth.refresh, undefined, {
+      refresh_token,
+      device: laptop,
+    });
+    const second = decodeProtectedHeader(renewed.access_token).kid;
+    expect(second).not.toBe(first);
+    const { keys } = await identity.request(Keys.list, undefined, {});
+    expect(keys.map(({ kid }) => kid)).toEqual([second, first]);
+  });
 });
 
 describe('the first administrator', () => {

@@ -167,7 +167,7 @@ export class SigningKeys implements OnModuleInit {
       pem = this.box.open(row.private_key, row.kid);
     } catch (cause) {
       throw new Error(
-        'SECRET_KEY does not open the signing key in the database: set the SECRET_KEY it was made with. If that is lost, delete the rows of signing_keys; everybody then has to sign in again.',
+        'SECRET_KEY does not open the signing key in the database: set the SECRET_KEY it was made with. If that is lost, delete the rows of signing_keys: access tokens end with them, and clients refresh theirs.',
         { cause },
       );
     }
