@@ -14,9 +14,12 @@ it.each(Object.keys(files))('%s says what its source does; else run npm run docs
   expect(await readFile(join(workspaceRoot, path), 'utf8')).toBe(files[path]);
 });
 
-it('the rules for the Prometheus Operator have every alert of deploy/monitoring/alerts.yml', async () => {
-  const alerts = await readFile(join(workspaceRoot, 'deploy/monitoring/alerts.yml'), 'utf8');
-  const rule = files['k8s/components/monitoring/prometheus-rule.yaml'] ?? '';
+it.each([
+  ['k8s/components/monitoring/prometheus-rule.yaml', 'deploy/monitoring/alerts.yml'],
+  ['k8s/components/cloudnative-pg/prometheus-rule.yaml', 'deploy/monitoring/backups.yml'],
+])('%s has every alert of %s', async (path, source) => {
+  const alerts = await readFile(join(workspaceRoot, source), 'utf8');
+  const rule = files[path] ?? '';
   expect(namesIn(rule)).toEqual(namesIn(alerts));
-  expect(namesIn(rule).length).toBeGreaterThan(10);
+  expect(namesIn(rule)).not.toEqual([]);
 });

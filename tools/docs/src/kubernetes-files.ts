@@ -3,20 +3,22 @@ import { join } from 'node:path';
 import { workspaceRoot } from '@mentorhub/local-system';
 import { natsServerFiles } from './nats-server-files.js';
 
-const ruleHeader = `# Made by \`npm run docs\` from deploy/monitoring/alerts.yml; a test keeps it current.
+/** Alerting rules as an object of the Prometheus Operator: the groups become its `spec`. */
+function prometheusRule(name: string, source: string, rules: string): string {
+  const groups = rules.slice(rules.search(/^groups:$/m));
+  return `# Made by \`npm run docs\` from ${source}; a test keeps it current.
 apiVersion: monitoring.coreos.com/v1
 kind: PrometheusRule
 metadata:
-  name: mentorhub
+  name: ${name}
   labels:
     app.kubernetes.io/part-of: mentorhub
 spec:
-`;
+${groups.replaceAll(/^(?=.)/gm, '  ')}`;
+}
 
-/** The alerting rules as an object of the Prometheus Operator: the groups become its `spec`. */
-function prometheusRule(alerts: string): string {
-  const groups = alerts.slice(alerts.search(/^groups:$/m));
-  return ruleHeader + groups.replaceAll(/^(?=.)/gm, '  ');
+async function prometheusRuleOf(name: string, source: string): Promise<string> {
+  return prometheusRule(name, source, await readFile(join(workspaceRoot, source), 'utf8'));
 }
 
 /**
@@ -30,10 +32,16 @@ export async function kubernetesFiles(): Promise<Record<string, string>> {
     if (text === undefined) throw new Error(`deploy/nats/${name} is not made`);
     return text;
   };
-  const alerts = await readFile(join(workspaceRoot, 'deploy', 'monitoring', 'alerts.yml'), 'utf8');
   return {
     'k8s/components/nats-cluster/nats.conf': natsFile('cluster-tls.conf'),
     'k8s/components/nats-single/nats.conf': natsFile('single.conf'),
-    'k8s/components/monitoring/prometheus-rule.yaml': prometheusRule(alerts),
+    'k8s/components/monitoring/prometheus-rule.yaml': await prometheusRuleOf(
+      'mentorhub',
+      'deploy/monitoring/alerts.yml',
+    ),
+    'k8s/components/cloudnative-pg/prometheus-rule.yaml': await prometheusRuleOf(
+      'mentorhub-backups',
+      'deploy/monitoring/backups.yml',
+    ),
   };
 }

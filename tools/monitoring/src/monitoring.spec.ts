@@ -4,7 +4,13 @@ import { appNames, workspaceRoot } from '@mentorhub/local-system';
 import { parse } from 'yaml';
 import { describe, expect, it } from 'vitest';
 import { dashboardFiles } from './dashboards.js';
-import { dashboardsFolder, rulesFile, runbooksFolder, scrapeFile } from './paths.js';
+import {
+  backupRulesFile,
+  dashboardsFolder,
+  rulesFile,
+  runbooksFolder,
+  scrapeFile,
+} from './paths.js';
 import { selectorsOf } from './promql.js';
 import { fileNameOf, readAlerts, readRuleGroups, readRuleTests } from './rules.js';
 
@@ -16,13 +22,15 @@ interface Scraping {
   }[];
 }
 
-const alerts = await readAlerts();
+const ofBackups = await readAlerts(backupRulesFile);
+const alerts = [...(await readAlerts()), ...ofBackups];
 const names = alerts.map(({ alert }) => fileNameOf(alert)).toSorted();
 const markdown = (await readdir(runbooksFolder)).filter((file) => file.endsWith('.md'));
 
 describe('the alerting rules', () => {
   it('have names of their own, in named groups', async () => {
-    const groups = (await readRuleGroups()).map(({ name }) => name);
+    const all = [...(await readRuleGroups()), ...(await readRuleGroups(backupRulesFile))];
+    const groups = all.map(({ name }) => name);
     expect(new Set(groups).size).toBe(groups.length);
     expect(new Set(names).size).toBe(names.length);
     expect(names.length).toBeGreaterThan(0);
@@ -68,9 +76,11 @@ describe('the alerting rules', () => {
   it('have tests each, in which they fire and in which they do not', async () => {
     const tests = await readRuleTests();
     expect([...tests.keys()].toSorted()).toEqual(names);
-    for (const { alert } of alerts) {
+    for (const each of alerts) {
+      const { alert } = each;
       const { rule_files, tests: cases } = tests.get(fileNameOf(alert))!;
-      expect(rule_files).toEqual([`../${basename(rulesFile)}`]);
+      const file = ofBackups.includes(each) ? backupRulesFile : rulesFile;
+      expect(rule_files).toEqual([`../${basename(file)}`]);
       const checks = cases.flatMap(({ alert_rule_test }) => alert_rule_test);
       expect(checks.every(({ alertname }) => alertname === alert)).toBe(true);
       const fires = checks.map(({ exp_alerts = [] }) => exp_alerts.length > 0);

@@ -26,7 +26,7 @@ describe('deploy/monitoring/check.sh', () => {
     const output = await check(monitoringFolder);
     expect(output).toContain('prometheus.yml is valid');
     expect(output.match(/^ {2}SUCCESS$/gm)).toHaveLength((await readRuleTests()).size);
-  });
+  }, 60_000);
 
   describe('in a copy', () => {
     let copy: string;

@@ -30,15 +30,15 @@ async function readYaml(file: string): Promise<unknown> {
   return parse(await readFile(file, 'utf8'), { strict: true, uniqueKeys: true });
 }
 
-/** The alerting rules, as they are in the file. */
-export async function readRuleGroups(): Promise<RuleGroup[]> {
-  const { groups } = (await readYaml(rulesFile)) as { groups: RuleGroup[] };
+/** The alerting rules, as they are in the file; by default those about the apps. */
+export async function readRuleGroups(file = rulesFile): Promise<RuleGroup[]> {
+  const { groups } = (await readYaml(file)) as { groups: RuleGroup[] };
   return groups;
 }
 
-/** All alerts of all groups. */
-export async function readAlerts(): Promise<Alert[]> {
-  return (await readRuleGroups()).flatMap(({ rules }) => rules);
+/** All alerts of all groups of a file; by default those about the apps. */
+export async function readAlerts(file = rulesFile): Promise<Alert[]> {
+  return (await readRuleGroups(file)).flatMap(({ rules }) => rules);
 }
 
 /** The tests of the rules, by the name of their file without its ending. */
