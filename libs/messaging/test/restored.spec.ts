@@ -46,7 +46,9 @@ describe('a database that was restored from a backup', () => {
       range(0, 20).map((n) => [String(n % 3), { n }]),
     );
     await expect
-      .poll(() => database.query('SELECT count(*)::int AS effects FROM effects'), { timeout: 10_000 })
+      .poll(() => database.query('SELECT count(*)::int AS effects FROM effects'), {
+        timeout: 10_000,
+      })
       .toEqual([{ effects: 40 }]);
     await expect
       .poll(() => database.query('SELECT 1 FROM outbox WHERE published_at IS NULL'))

@@ -163,9 +163,17 @@ describe('deploy/restore', () => {
   });
 
   it('explains itself when it is used wrongly', async () => {
-    for (const parameters of [[], ['--nonsense'], [archive, archive], ['--republish-hours', '999', archive]]) {
+    for (const parameters of [
+      [],
+      ['--nonsense'],
+      [archive, archive],
+      ['--republish-hours', '999', archive],
+    ]) {
       const { code, stderr } = await restore(...parameters);
-      expect([code, stderr]).toEqual([2, expect.stringContaining('deploy/restore [OPTION]... FILE')]);
+      expect([code, stderr]).toEqual([
+        2,
+        expect.stringContaining('deploy/restore [OPTION]... FILE'),
+      ]);
     }
   });
 });
@@ -179,12 +187,18 @@ describe('deploy/backup', () => {
         attempt(join(deploy, 'backup'), parameters, { environment });
       for (const parameters of [[], ['--keep', '0', folder], ['--keep'], [folder, folder]]) {
         const { code, stderr } = await backup(...parameters);
-        expect([code, stderr]).toEqual([2, expect.stringContaining('deploy/backup [OPTION]... FOLDER')]);
+        expect([code, stderr]).toEqual([
+          2,
+          expect.stringContaining('deploy/backup [OPTION]... FOLDER'),
+        ]);
       }
       copyFileSync('/bin/sh', join(folder, 'docker'));
       environment['PATH'] = `${folder}:${process.env['PATH']}`;
       const { code, stderr } = await backup(folder);
-      expect([code, stderr]).toEqual([1, expect.stringContaining('without which a backup is worthless')]);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining('without which a backup is worthless'),
+      ]);
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
