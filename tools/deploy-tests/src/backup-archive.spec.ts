@@ -59,7 +59,7 @@ describe('deploy/restore', () => {
     });
   }
 
-  async function refuses(bytes: Buffer, why: RegExp): Promise<void> {
+  async function expectRefused(bytes: Buffer, why: RegExp): Promise<void> {
     const file = join(folder, 'other.tar');
     writeFileSync(file, bytes);
     const { code, stderr } = await restore('--yes', file);
@@ -97,15 +97,18 @@ describe('deploy/restore', () => {
   it.each([0, 0.01, 0.03, 0.5, 0.97, 0.99])(
     'refuses an archive that is cut off at %d of its length',
     (share) =>
-      refuses(
+      expectRefused(
         content.subarray(0, Math.floor(content.length * share)),
         /is no backup of MentorHub|does not say which format|is cut off or damaged/,
       ),
   );
 
   it('refuses an archive that lacks its last block, or has more behind it', async () => {
-    await refuses(content.subarray(0, -512), /cut off or damaged: it has \d+ bytes instead of/);
-    await refuses(
+    await expectRefused(
+      content.subarray(0, -512),
+      /cut off or damaged: it has \d+ bytes instead of/,
+    );
+    await expectRefused(
       Buffer.concat([content, Buffer.alloc(512)]),
       /cut off or damaged: it has \d+ bytes instead of/,
     );
@@ -116,15 +119,15 @@ describe('deploy/restore', () => {
     const manifest = content.indexOf('sha256=');
     const places = [0, 520, 1000, 1024, 1150, 1700, 2000, 20_000, 40_000, manifest - 700];
     for (const at of [...places, manifest - 20, manifest + 20, content.length - 1]) {
-      await refuses(flipped(at), /damaged|is no backup of MentorHub/);
+      await expectRefused(flipped(at), /damaged|is no backup of MentorHub/);
     }
   });
 
   it('refuses what is no archive', async () => {
-    await refuses(Buffer.from('hello'), /is no backup of MentorHub/);
+    await expectRefused(Buffer.from('hello'), /is no backup of MentorHub/);
     const other = join(folder, 'foreign.tar');
     await run('tar', ['--create', '--file', other, '--directory', folder, 'bin']);
-    await refuses(readFileSync(other), /is no backup of MentorHub/);
+    await expectRefused(readFileSync(other), /is no backup of MentorHub/);
     const { code, stderr } = await restore('--yes', join(folder, 'missing.tar'));
     expect([code, stderr]).toEqual([1, expect.stringContaining('there is no file')]);
   });
@@ -132,7 +135,7 @@ describe('deploy/restore', () => {
   it('refuses the format of a newer version and says so', async () => {
     const newer = Buffer.from(content);
     newer.write('2', 512);
-    await refuses(newer, /has the format 2 of a newer MentorHub/);
+    await expectRefused(newer, /has the format 2 of a newer MentorHub/);
   });
 
   it('refuses an encrypted archive without a key', async () => {
@@ -141,7 +144,7 @@ describe('deploy/restore', () => {
       .replace('encryption=none', 'encryption=age')
       .replaceAll('.tar.gz\n', '.tar.gz.age\n');
     await run('bash', ['-c', script, 'make', deploy, encrypted]);
-    await refuses(readFileSync(encrypted), /is encrypted: name the file of its age key/);
+    await expectRefused(readFileSync(encrypted), /is encrypted: name the file of its age key/);
   });
 
   it('refuses to run beside another backup or restore', async () => {
@@ -182,7 +185,10 @@ describe('deploy/backup', () => {
   it('explains itself when it is used wrongly, and backs up nothing without the secrets', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mentorhub-backup-'));
     try {
-      const environment = { ...process.env, MENTORHUB_SECRETS: join(folder, 'secrets') };
+      const environment = {
+        PATH: `${folder}:${process.env['PATH']}`,
+        MENTORHUB_SECRETS: join(folder, 'secrets'),
+      };
       const backup = (...parameters: string[]): Promise<Result> =>
         attempt(join(deploy, 'backup'), parameters, { environment });
       for (const parameters of [[], ['--keep', '0', folder], ['--keep'], [folder, folder]]) {
@@ -193,7 +199,6 @@ describe('deploy/backup', () => {
         ]);
       }
       copyFileSync('/bin/sh', join(folder, 'docker'));
-      environment['PATH'] = `${folder}:${process.env['PATH']}`;
       const { code, stderr } = await backup(folder);
       expect([code, stderr]).toEqual([
         1,
