@@ -18,8 +18,8 @@ describe('the time that a shutdown takes', () => {
 
   it('is refused when it exceeds SHUTDOWN_TIMEOUT_MS', () => {
     expect(() => readConfig({ ...production, WS_DRAIN_SECONDS: '30' })).toThrow(
-      'SHUTDOWN_TIMEOUT_MS is 40000, but a shutdown may take 43000 ms: SHUTDOWN_DELAY_MS (5000 ms) + ' +
-        'WS_DRAIN_SECONDS (30000 ms) + last frames and goodbyes (8000 ms). Raise SHUTDOWN_TIMEOUT_MS to at least 43000',
+      'SHUTDOWN_TIMEOUT_MS is 40000, but a shutdown may take 45500 ms: SHUTDOWN_DELAY_MS and half of it (7500 ms) + ' +
+        'WS_DRAIN_SECONDS (30000 ms) + last frames and goodbyes (8000 ms). Raise SHUTDOWN_TIMEOUT_MS to at least 45500',
     );
   });
 });

@@ -376,6 +376,25 @@ describe('an app as a process', () => {
     expect(child.stderr).toBe('');
   });
 
+  it('as a gateway serves a load balancer that learns late of a SIGTERM', async () => {
+    await started('echo.main.js');
+    const port = await freePort();
+    const { child, management } = await started('door.main.js', {
+      PORT: String(port),
+      SHUTDOWN_DELAY_MS: '2000',
+    });
+    child.kill('SIGTERM');
+    await expect.poll(() => status(`${management}/health/ready`), ready).toBe(503);
+    const answers: number[] = [];
+    // For 0.4 s beyond the delay.
+    for (const until = Date.now() + 2400; Date.now() < until;) {
+      answers.push((await fetch(`http://127.0.0.1:${port}/say/z/0`)).status);
+      await delay(20);
+    }
+    expect(answers.filter((answer) => answer !== 200)).toEqual([]);
+    expect((await child.exited).code).toBe(0);
+  });
+
   describe('with a collector for traces', () => {
     interface Span {
       name: string;

@@ -185,7 +185,7 @@ export function gatewayVariables(options: GatewayVariablesOptions = {}) {
       defaultFrom: (environment) => (isLocal(environment) ? 1000 : 5000),
       defaultText: '5000; 1000 in the local profile',
       max: 60_000,
-      desc: 'How long a stopping gateway still accepts requests after it reports not ready, in milliseconds, so that the load balancer notices',
+      desc: 'How often the load balancer looks whether a gateway is ready, in milliseconds, times the looks that it needs: a stopping one still takes requests for so long and half of it again',
     }),
   } satisfies Variables;
 }

@@ -9,6 +9,16 @@ export interface ShutdownStep {
 }
 
 /**
+ * How long a stopping gateway still takes requests, in milliseconds: for `SHUTDOWN_DELAY_MS` and half of it again. A load
+ * balancer that looks so often may have looked just before, and the answer to its next look takes time, too.
+ */
+export function servedWhileStoppingMs({
+  SHUTDOWN_DELAY_MS: delay,
+}: Pick<GatewayConfig, 'SHUTDOWN_DELAY_MS'>): number {
+  return Math.ceil(delay * 1.5);
+}
+
+/**
  * Refuses a gateway that would be cut short whenever it stops.
  * @param steps what follows the delay of `SHUTDOWN_DELAY_MS`
  * @throws ConfigurationError when all of it takes longer than `SHUTDOWN_TIMEOUT_MS`
@@ -17,11 +27,12 @@ export function checkShutdown(
   config: Pick<GatewayConfig, 'SHUTDOWN_DELAY_MS' | 'SHUTDOWN_TIMEOUT_MS'>,
   steps: readonly ShutdownStep[],
 ): void {
-  const { SHUTDOWN_DELAY_MS: delay, SHUTDOWN_TIMEOUT_MS: timeout } = config;
-  const total = steps.reduce((sum, { ms }) => sum + ms, delay);
+  const { SHUTDOWN_TIMEOUT_MS: timeout } = config;
+  const served = servedWhileStoppingMs(config);
+  const total = steps.reduce((sum, { ms }) => sum + ms, served);
   if (total <= timeout) return;
   const sum = [
-    `SHUTDOWN_DELAY_MS (${delay} ms)`,
+    `SHUTDOWN_DELAY_MS and half of it (${served} ms)`,
     ...steps.map(({ name, ms }) => `${name} (${ms} ms)`),
   ];
   throw new ConfigurationError([

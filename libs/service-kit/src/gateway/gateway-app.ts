@@ -11,6 +11,7 @@ import {
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { GatewayConfig } from '../config/common-variables.js';
+import { servedWhileStoppingMs } from '../config/shutdown.js';
 import { httpDuration, httpRequests } from '../metrics/http-metrics.js';
 import { assemble } from '../start/assemble.js';
 import type { FastifyOptions, GatewayOptions, RunningGateway } from './gateway-options.js';
@@ -84,7 +85,7 @@ export async function createGatewayApp<C extends GatewayConfig>(
     },
     drain: async () => {
       draining = true;
-      await delay(config.SHUTDOWN_DELAY_MS);
+      await delay(servedWhileStoppingMs(config));
       // Closing waits for every connection; one that was busy a moment ago is idle now.
       setInterval(() => server.server.closeIdleConnections(), 100).unref();
     },
