@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { type ServiceName, workspaceRoot } from '@mentorhub/local-system';
 
+const url = (file: string): string => JSON.stringify(pathToFileURL(file).href);
+
 /**
  * Writes a `migrate.js` of a next version of a service, whose migrations expand every table in the ways that older
  * processes can work with (CONTRIBUTING.md, “Change a table”), and make a table of their own.
@@ -10,7 +12,6 @@ import { type ServiceName, workspaceRoot } from '@mentorhub/local-system';
 export function writeNextMigrate(service: ServiceName, folder: string): string {
   const app = join(workspaceRoot, 'apps', service);
   const kit = join(workspaceRoot, 'libs', 'service-kit', 'dist', 'index.js');
-  const url = (file: string): string => JSON.stringify(pathToFileURL(file).href);
   const file = join(folder, `${service}-next-migrate.mjs`);
   writeFileSync(
     file,
