@@ -1,0 +1,132 @@
+import { type Fault, fault } from '../finding.js';
+import type { KubernetesObject } from '../objects.js';
+import { ofKind, type Workload, workloadsOf } from '../workloads.js';
+import { appOf, readConfiguration } from './configuration.js';
+import type { Rule, Subject } from './rule.js';
+
+/** Of each process, beside its pool: the lock of the leader and the sign of life. */
+const besidePool = 2;
+
+/** Of each server: migrations, backups, replication, a person with psql. */
+const ofOthers = 10;
+
+/** How many pods a workload may have, and where that is said. */
+export function mostPods(
+  objects: readonly KubernetesObject[],
+  { object }: Workload,
+): { pods: number; object: KubernetesObject; path: string[] } {
+  const scaler = [
+    ...ofKind(objects, 'HorizontalPodAutoscaler'),
+    ...ofKind(objects, 'ScaledObject'),
+  ].find((each) => {
+    const { scaleTargetRef } = each['spec'] as { scaleTargetRef: { kind?: string; name: string } };
+    return (
+      scaleTargetRef.name === object.metadata.name &&
+      (scaleTargetRef.kind ?? 'Deployment') === object.kind
+    );
+  });
+  if (!scaler) {
+    const { replicas = 1 } = object['spec'] as { replicas?: number };
+    return { pods: replicas, object, path: ['spec', 'replicas'] };
+  }
+  // What KEDA takes without a number.
+  const { maxReplicas, maxReplicaCount = 100 } = scaler['spec'] as Record<string, number>;
+  return {
+    pods: maxReplicas ?? maxReplicaCount,
+    object: scaler,
+    path: ['spec', maxReplicas === undefined ? 'maxReplicaCount' : 'maxReplicas'],
+  };
+}
+
+/** A server of PostgreSQL in an overlay. */
+export interface DatabaseServer {
+  object: KubernetesObject;
+  /** Where `max_connections` is said. */
+  path: (string | number)[];
+  maxConnections: number;
+}
+
+/** The server with the database of a service: its own cluster, or the one for all. */
+export function databaseServer(
+  overlay: readonly KubernetesObject[],
+  service: string,
+): DatabaseServer | undefined {
+  const cluster = ofKind(overlay, 'Cluster').find(
+    ({ metadata }) => metadata.name === `${service}-db`,
+  );
+  if (cluster) {
+    const { postgresql } = cluster['spec'] as {
+      postgresql?: { parameters?: Record<string, string> };
+    };
+    return {
+      object: cluster,
+      path: ['spec', 'postgresql', 'parameters', 'max_connections'],
+      // PostgreSQL's own default.
+      maxConnections: Number(postgresql?.parameters?.['max_connections'] ?? 100),
+    };
+  }
+  const server = workloadsOf(overlay).find(
+    ({ labels }) => labels['app.kubernetes.io/name'] === 'postgres',
+  );
+  const main = server?.containers.find(({ initial }) => !initial);
+  if (!server || !main) return undefined;
+  const index = main.container.args?.findIndex((each) => each.startsWith('max_connections=')) ?? -1;
+  return {
+    object: server.object,
+    path: [...main.path, 'args', ...(index === -1 ? [] : [index])],
+    maxConnections: Number(main.container.args?.[index]?.split('=')[1] ?? 100),
+  };
+}
+
+/** All processes of a service at once, with full pools, are fewer connections than its server takes. */
+export const connectionBudget: Rule = (subject) => {
+  const faults: Fault[] = [];
+  const servers = new Map<
+    string,
+    { server: DatabaseServer; wanted: { text: string; count: number }[] }
+  >();
+  for (const each of services(subject)) {
+    const { workload, app, poolSize } = each;
+    const server = databaseServer(subject.overlay, app.name);
+    if (!server) {
+      faults.push(
+        fault(
+          workload.object,
+          ['metadata', 'name'],
+          `The overlay has no PostgreSQL for ${app.name}.`,
+          `Add a Cluster ${app.name}-db, or a StatefulSet postgres.`,
+        ),
+      );
+      continue;
+    }
+    const { pods } = mostPods(subject.objects, workload);
+    const entry = servers.get(server.object.metadata.name) ?? { server, wanted: [] };
+    servers.set(server.object.metadata.name, entry);
+    entry.wanted.push({
+      text: `${app.name} ${pods} × (${poolSize} + ${besidePool})`,
+      count: pods * (poolSize + besidePool),
+    });
+  }
+  for (const { server, wanted } of servers.values()) {
+    const total = wanted.reduce((sum, { count }) => sum + count, ofOthers);
+    if (total <= server.maxConnections) continue;
+    faults.push(
+      fault(
+        server.object,
+        server.path,
+        `It takes ${server.maxConnections} connections, and ${total} may be wanted: ${wanted.map(({ text }) => text).join(' + ')} + ${ofOthers}.`,
+        `Raise max_connections to at least ${total}, or lower DATABASE_POOL_SIZE or the greatest number of replicas.`,
+      ),
+    );
+  }
+  return faults;
+};
+
+function services(subject: Subject) {
+  return workloadsOf(subject.objects).flatMap((workload) => {
+    const app = appOf(workload, subject);
+    const config = app && readConfiguration(subject, workload, app);
+    const poolSize = config?.['DATABASE_POOL_SIZE'];
+    return app && typeof poolSize === 'number' ? [{ workload, app, poolSize }] : [];
+  });
+}

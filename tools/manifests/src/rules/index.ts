@@ -1,0 +1,52 @@
+import {
+  graceCoversShutdown,
+  migrationsByOwnImage,
+  noPlainSecrets,
+  secretFilesAreMounted,
+  variablesAreRead,
+} from './configuration.js';
+import { connectionBudget } from './connections.js';
+import { destinationsAreKnown, networkPolicies } from './network.js';
+import {
+  disruptionBudget,
+  noCapabilities,
+  noHostAccess,
+  nonRoot,
+  noServiceAccountToken,
+  pinnedImages,
+  probes,
+  readOnlyRoot,
+  resources,
+  rolloutKeepsPods,
+  seccomp,
+  spread,
+} from './pods.js';
+import { referencesExist, selectorsSelect, uniqueItems } from './references.js';
+import type { Rule } from './rule.js';
+
+/** All rules, by what they are about. */
+export const rules: Readonly<Record<string, Rule>> = {
+  uniqueItems,
+  referencesExist,
+  selectorsSelect,
+  pinnedImages,
+  nonRoot,
+  readOnlyRoot,
+  seccomp,
+  noCapabilities,
+  noHostAccess,
+  noServiceAccountToken,
+  resources,
+  probes,
+  disruptionBudget,
+  spread,
+  rolloutKeepsPods,
+  networkPolicies,
+  destinationsAreKnown,
+  graceCoversShutdown,
+  connectionBudget,
+  variablesAreRead,
+  secretFilesAreMounted,
+  migrationsByOwnImage,
+  noPlainSecrets,
+};

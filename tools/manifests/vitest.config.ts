@@ -1,0 +1,6 @@
+import { defineProject } from 'vitest/config';
+
+export default defineProject({
+  ssr: { resolve: { conditions: ['@mentorhub/source'] } },
+  test: { testTimeout: 30_000, hookTimeout: 120_000 },
+});
