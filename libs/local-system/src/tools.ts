@@ -2,7 +2,7 @@ import { execFile, execFileSync } from 'node:child_process';
 import { accessSync, constants, existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { basename, delimiter, join } from 'node:path';
 import { promisify } from 'node:util';
 import { StartProblem } from './problem.js';
 
@@ -22,6 +22,8 @@ export interface Tool {
   name: string;
   /** The Debian package that has it. */
   package: string;
+  /** The folder of the package that has it; default: `bin` or `sbin`. */
+  inFolder?: string;
   /**
    * The package by Debian's name of the architecture. With it, that file is fetched and nothing else: machines with
    * different releases then run the same version.
@@ -219,9 +221,11 @@ async function ownLists(work: string): Promise<string[]> {
 }
 
 async function executableIn(unpacked: string, tool: Tool): Promise<string> {
+  // Completions for shells have the same name as the program.
+  const folders = tool.inFolder === undefined ? ['bin', 'sbin'] : [tool.inFolder];
   for (const entry of await readdir(unpacked, { recursive: true, withFileTypes: true })) {
-    // Its completions for shells have the same name.
-    if (entry.isFile() && entry.name === fileName(tool) && /\/s?bin$/.test(entry.parentPath)) {
+    const isHere = folders.includes(basename(entry.parentPath));
+    if (isHere && entry.isFile() && entry.name === fileName(tool)) {
       return join(entry.parentPath, entry.name);
     }
   }

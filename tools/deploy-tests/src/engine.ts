@@ -50,16 +50,23 @@ async function findDocker(): Promise<string> {
   throw new Error('No docker command can build with BuildKit: install docker.io or docker-buildx.');
 }
 
+async function runningEngine(): Promise<string | undefined> {
+  const host = 'unix:///var/run/docker.sock';
+  if (!existsSync('/var/run/docker.sock')) return undefined;
+  const docker = (await isInstalled('docker')) ? 'docker' : '/usr/bin/docker';
+  return (await attempt(docker, ['--host', host, 'version'])).code === 0 ? host : undefined;
+}
+
 /**
- * The engine of DOCKER_HOST, or one of our own with its data in `directory`, which outlives a run: the second one builds
- * from its cache. Ours makes no network; containers use the network of the machine.
+ * The engine of DOCKER_HOST, the one of this machine, or one of our own with its data in `directory`, which outlives a run:
+ * the second one builds from its cache. A second engine beside one that runs would replace its rules of iptables.
  *
  * @throws Error when there is none and none can be had
  */
 export async function startEngine(directory: string): Promise<Engine> {
-  const given = process.env['DOCKER_HOST'];
+  const given = process.env['DOCKER_HOST'] ?? (await runningEngine());
   if (given !== undefined) {
-    await run('docker', ['version'], { environment: process.env });
+    await run('docker', ['--host', given, 'version']);
     return { host: given, docker: await findDocker(), stop: () => Promise.resolve() };
   }
   await ensureTools(['dockerd']);
@@ -74,8 +81,6 @@ export async function startEngine(directory: string): Promise<Engine> {
       `--exec-root=${join(directory, 'exec')}`,
       `--pidfile=${join(directory, 'dockerd.pid')}`,
       `--host=${host}`,
-      '--iptables=false',
-      '--ip6tables=false',
       '--bridge=none',
     ],
     { stdio: ['ignore', log, log] },

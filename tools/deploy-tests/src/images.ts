@@ -9,7 +9,7 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { workspaceRoot } from '@mentorhub/local-system';
+import { appNames, workspaceRoot } from '@mentorhub/local-system';
 import { attempt, type Result, run } from './command.js';
 import { type Engine, ensureTools } from './engine.js';
 
@@ -144,4 +144,12 @@ export async function buildImage(docker: Docker, bases: Bases, app: string): Pro
     secrets.remove();
   }
   return performance.now() - start;
+}
+
+/** Builds the images of all apps and resolves to their tag, or to that of DEPLOY_TEST_VERSION, whose images are there. */
+export async function appImages(docker: Docker, bases: Bases): Promise<string> {
+  const given = process.env['DEPLOY_TEST_VERSION'];
+  if (given !== undefined) return given;
+  for (const app of appNames) await buildImage(docker, bases, app);
+  return 'test';
 }

@@ -3,11 +3,13 @@ import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
 import { startEngine } from './engine.js';
 import { baseImages, type Bases, Docker } from './images.js';
+import { serverImages, type ServerImages } from './servers.js';
 
 declare module 'vitest' {
   interface ProvidedContext {
     engine: { docker: string; host: string };
     bases: Bases;
+    servers: ServerImages;
   }
 }
 
@@ -18,7 +20,9 @@ export default async function setup(project: TestProject): Promise<() => Promise
   try {
     const { docker, host } = engine;
     project.provide('engine', { docker, host });
-    project.provide('bases', await baseImages(new Docker(engine), join(directory, 'bases')));
+    const images = new Docker(engine);
+    project.provide('bases', await baseImages(images, join(directory, 'bases')));
+    project.provide('servers', await serverImages(images, join(directory, 'servers')));
   } catch (error) {
     await engine.stop();
     throw error;
