@@ -58,6 +58,7 @@ export async function startWorld(name: string) {
         MANAGEMENT_PORT: '0',
         RUN_MIGRATIONS: 'true',
         DATABASE_URL_CHAT: database.url,
+        DATABASE_DIRECT_URL_CHAT: database.directUrl,
         NATS_URL: nats.url,
         NATS_USER: natsUser,
         NATS_PASSWORD: natsUser,

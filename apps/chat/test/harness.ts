@@ -71,6 +71,7 @@ export async function startChat(
         MANAGEMENT_PORT: '0',
         RUN_MIGRATIONS: 'true',
         DATABASE_URL_CHAT: database.url,
+        DATABASE_DIRECT_URL_CHAT: database.directUrl,
         NATS_URL: nats.url,
         ...extra,
       }),

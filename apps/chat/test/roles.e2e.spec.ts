@@ -15,6 +15,7 @@ describe('chat by a role that has the rows of the database alone', () => {
       roles = await testRoles(database);
       return {
         DATABASE_URL_CHAT: roles.serviceUrl,
+        DATABASE_DIRECT_URL_CHAT: roles.serviceUrl,
         MIGRATION_DATABASE_URL_CHAT: roles.ownerUrl,
       };
     });

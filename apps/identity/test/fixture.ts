@@ -58,6 +58,7 @@ export class IdentityFixture {
       RUN_MIGRATIONS: 'true',
       DATABASE_POOL_SIZE: '10',
       DATABASE_URL_IDENTITY: database.url,
+      DATABASE_DIRECT_URL_IDENTITY: database.directUrl,
       NATS_URL: nats.url,
       SECRET_KEY: 'a secret key of at least 32 characters',
       ...environment,

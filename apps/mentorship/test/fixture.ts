@@ -83,6 +83,7 @@ export class MentorshipFixture {
       MANAGEMENT_PORT: '0',
       RUN_MIGRATIONS: 'true',
       DATABASE_URL_MENTORSHIP: database.url,
+      DATABASE_DIRECT_URL_MENTORSHIP: database.directUrl,
       NATS_URL: nats.url,
       // Tests decide when time acts.
       SWEEP_INTERVAL_MS: '600000',

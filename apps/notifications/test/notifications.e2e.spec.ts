@@ -133,6 +133,7 @@ describe('notifications', () => {
         RUN_MIGRATIONS: 'true',
         PUBLIC_URL: 'https://mentorhub.example',
         DATABASE_URL_NOTIFICATIONS: database.url,
+        DATABASE_DIRECT_URL_NOTIFICATIONS: database.directUrl,
         NATS_URL: nats.url,
         MAIL_DIRECTORY: mailDirectory,
         ...settings,

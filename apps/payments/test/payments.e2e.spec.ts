@@ -124,6 +124,7 @@ describe('payments', () => {
         RUN_MIGRATIONS: 'true',
         PUBLIC_URL: 'https://mentorhub.example',
         DATABASE_URL_PAYMENTS: database.url,
+        DATABASE_DIRECT_URL_PAYMENTS: database.directUrl,
         NATS_URL: nats.url,
       }),
       module: appModule,

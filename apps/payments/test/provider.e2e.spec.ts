@@ -87,6 +87,7 @@ describe('a payment provider', () => {
         RUN_MIGRATIONS: 'true',
         PUBLIC_URL: 'https://mentorhub.example',
         DATABASE_URL_PAYMENTS: database.url,
+        DATABASE_DIRECT_URL_PAYMENTS: database.directUrl,
         DATABASE_POOL_SIZE: '4',
         NATS_URL: nats.url,
       }),
