@@ -122,6 +122,10 @@ export class ComposeProject {
     return new ComposeProject(folder, options, settings, httpPort, httpsPort);
   }
 
+  get name(): string {
+    return this.settings['COMPOSE_PROJECT_NAME'] ?? '';
+  }
+
   get url(): string {
     return `https://localhost:${this.httpsPort}`;
   }
