@@ -890,6 +890,81 @@ describe('MentorHub by Docker Compose', () => {
     await expect(playDemo()).resolves.toMatch(/Every scene passed\.\n$/);
   });
 
+  const imageOfChat = async (): Promise<string> => (await project.container('chat')).Image;
+
+  describe('in another version', () => {
+    const next = `compose${process.pid}`;
+
+    beforeAll(async () => {
+      for (const app of appNames) {
+        await project.docker('tag', `mentorhub/${app}:${version}`, `mentorhub/${app}:${next}`);
+      }
+    });
+
+    afterAll(async () => {
+      for (const app of appNames) {
+        await project.attempt('docker', ['rmi', '--no-prune', `mentorhub/${app}:${next}`]);
+      }
+    });
+
+    it('goes on in its own version when a migration of the other one fails', async () => {
+      const folder = join(project.secrets, '..');
+      const program = `console.error('planted'); process.exit(1)`;
+      const entry = JSON.stringify(['/usr/local/bin/node', '-e', program]);
+      writeFileSync(
+        join(folder, 'Dockerfile'),
+        `FROM mentorhub/chat:${version}\nENTRYPOINT ${entry}\n`,
+      );
+      const tag = ['--tag', `mentorhub/chat:${next}`];
+      await project.docker(
+        'build',
+        '--quiet',
+        ...tag,
+        '--file',
+        join(folder, 'Dockerfile'),
+        folder,
+      );
+      const before = await project.containers();
+      const { code, stderr } = await project.attempt('deploy/compose/update', [], {
+        MENTORHUB_VERSION: next,
+      });
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringContaining('the migrations of chat failed; the apps were not touched'),
+      ]);
+      const after = await allHealthy();
+      for (const app of appNames) expect(after.get(app)?.Id).toBe(before.get(app)?.Id);
+      await expect(playDemo()).resolves.toMatch(/Every scene passed\.\n$/);
+    });
+
+    it('is updated app by app, and goes back', async () => {
+      const before = await imageOfChat();
+      const folder = join(project.secrets, '..');
+      writeFileSync(
+        join(folder, 'Dockerfile'),
+        `FROM mentorhub/chat:${version}\nLABEL test=${next}\n`,
+      );
+      const tag = ['--tag', `mentorhub/chat:${next}`];
+      await project.docker(
+        'build',
+        '--quiet',
+        ...tag,
+        '--file',
+        join(folder, 'Dockerfile'),
+        folder,
+      );
+      for (const to of [next, version]) {
+        const { code, stderr } = await project.attempt('deploy/compose/update', [], {
+          MENTORHUB_VERSION: to,
+        });
+        expect([code, code === 0 || stderr]).toEqual([0, true]);
+        await allHealthy();
+        expect((await imageOfChat()) === before).toBe(to === version);
+        await expect(playDemo()).resolves.toMatch(/Every scene passed\.\n$/);
+      }
+    });
+  });
+
   it('stops in peace, and has all its data after down and up', async () => {
     const before = await counts();
     expect(before.every((count) => Number(count) > 0)).toBe(true);
