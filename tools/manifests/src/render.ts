@@ -10,9 +10,18 @@ import { readYaml } from './yaml.js';
 
 const run = promisify(execFile);
 
-/** What one folder renders to. */
-export interface Render {
+/** What kustomize makes of a folder. */
+export interface Rendering {
   /** From the root of the workspace: `k8s/overlays/production/chat`. */
+  folder: string;
+  /** Empty where it makes nothing. */
+  text: string;
+  /** Why it makes nothing: what kustomize says, warnings included. */
+  problem?: string;
+}
+
+/** The objects of a folder. */
+export interface Render {
   folder: string;
   objects: KubernetesObject[];
   /** Why it did not render, or not to what can be read strictly. */
@@ -38,64 +47,57 @@ async function foldersIn(root: string, folder: string): Promise<string[]> {
     });
 }
 
-/** What kustomize makes of a folder. @throws Error with what it says, warnings included */
-export async function renderText(kustomize: string, root: string, folder: string): Promise<string> {
+async function renderFolder(kustomize: string, root: string, folder: string): Promise<Rendering> {
   try {
     const { stdout, stderr } = await run(kustomize, ['build', join(root, folder)], {
       maxBuffer: 64 * 1024 ** 2,
     });
-    if (stderr.trim() === '') return stdout;
+    if (stderr.trim() === '') return { folder, text: stdout };
     throw Object.assign(new Error(), { stderr });
   } catch (error) {
     const { stderr = String(error) } = error as { stderr?: string };
-    throw new Error(stderr.trim().replaceAll(`${root}/`, '').replaceAll(/\s+/g, ' '), {
-      cause: error,
-    });
+    const problem = stderr.trim().replaceAll(`${root}/`, '').replaceAll(/\s+/g, ' ');
+    return { folder, text: '', problem };
   }
-}
-
-/** Renders a folder, and reads strictly what it renders to. */
-export async function render(kustomize: string, root: string, folder: string): Promise<Render> {
-  let text: string;
-  try {
-    text = await renderText(kustomize, root, folder);
-  } catch (error) {
-    return { folder, objects: [], findings: [cannotRender(folder, (error as Error).message)] };
-  }
-  const { values, faults } = readYaml(text);
-  const findings = faults.map(({ line, problem, fix }) => ({
-    where: folder,
-    object: 'the rendered text',
-    field: `line ${line}`,
-    problem,
-    fix,
-  }));
-  return { folder, objects: values as KubernetesObject[], findings };
-}
-
-function cannotRender(folder: string, problem: string): Finding {
-  return {
-    where: folder,
-    object: 'kustomization.yaml',
-    field: 'build',
-    problem: `kustomize cannot render it: ${problem}`,
-    fix: 'Correct what kustomize names.',
-  };
 }
 
 /** Renders folders, by default all that are applied. */
-export async function renderAll(
+export async function renderFolders(
   kustomize: string,
   root: string,
   folders?: readonly string[],
-): Promise<Render[]> {
-  const renders: Render[] = [];
+): Promise<Rendering[]> {
+  const renderings: Rendering[] = [];
   const waiting = [...(folders ?? (await overlayFolders(root)))];
   const worker = async (): Promise<void> => {
     for (let folder = waiting.shift(); folder !== undefined; folder = waiting.shift()) {
-      renders.push(await render(kustomize, root, folder));
+      renderings.push(await renderFolder(kustomize, root, folder));
     }
   };
   await Promise.all(Array.from({ length: availableParallelism() }, worker));
-  return renders.toSorted((one, other) => (one.folder < other.folder ? -1 : 1));
+  return renderings.toSorted((one, other) => (one.folder < other.folder ? -1 : 1));
+}
+
+/** Reads strictly what a folder renders to. */
+export function readRendering({ folder, text, problem }: Rendering): Render {
+  if (problem !== undefined) {
+    const finding = {
+      where: folder,
+      object: 'kustomization.yaml',
+      field: 'build',
+      problem: `kustomize cannot render it: ${problem}`,
+      fix: 'Correct what kustomize names.',
+    };
+    return { folder, objects: [], findings: [finding] };
+  }
+  // What the YAML versions read differently is looked for in the files; kustomize quotes it.
+  const { values, faults } = readYaml(text, { ambiguous: 'taken' });
+  const findings = faults.map(({ line, problem: fault, fix }) => ({
+    where: folder,
+    object: 'the rendered text',
+    field: `line ${line}`,
+    problem: fault,
+    fix,
+  }));
+  return { folder, objects: values as KubernetesObject[], findings };
 }

@@ -15,20 +15,29 @@ export interface YamlDocuments {
   faults: YamlFault[];
 }
 
+export interface ReadYamlOptions {
+  /** What is done about scalars that YAML 1.1 and 1.2 read differently: default `refused`, else 1.2 decides. */
+  ambiguous?: 'refused' | 'taken';
+}
+
 /**
  * Reads YAML strictly: no key twice, no unknown tag, no alias to nothing. A scalar that versions 1.1 and 1.2 read differently
  * (`on`, `0644`, `1_000`) is refused: kubectl and kustomize do not agree about them either.
  */
-export function readYaml(text: string): YamlDocuments {
-  const known = read.get(text) ?? parse(text);
-  read.set(text, known);
+export function readYaml(
+  text: string,
+  { ambiguous = 'refused' }: ReadYamlOptions = {},
+): YamlDocuments {
+  const key = `${ambiguous} ${text}`;
+  const known = read.get(key) ?? parse(text, ambiguous);
+  read.set(key, known);
   return known;
 }
 
 /** By the text: many folders render to the same, and a change in one file leaves the others as they are. */
 const read = new Map<string, YamlDocuments>();
 
-function parse(text: string): YamlDocuments {
+function parse(text: string, ambiguous: 'refused' | 'taken'): YamlDocuments {
   const lineCounter = new LineCounter();
   const documentsBy = (version: '1.1' | '1.2') =>
     parseAllDocuments(text, { version, strict: true, uniqueKeys: true, lineCounter });
@@ -45,7 +54,7 @@ function parse(text: string): YamlDocuments {
   );
   if (faults.length > 0) return { values: [], faults };
   const values = documents.map((document) => document.toJS() as unknown);
-  const older = documentsBy('1.1');
+  const older = ambiguous === 'refused' ? documentsBy('1.1') : documents;
   for (const [index, document] of documents.entries()) {
     const path = firstDifference(values[index], older[index]?.toJS());
     if (path === undefined) continue;

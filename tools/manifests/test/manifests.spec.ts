@@ -1,19 +1,14 @@
 import { workspaceRoot } from '@mentorhub/local-system';
-import { beforeAll, describe, expect, it } from 'vitest';
+import { beforeAll, describe, expect, inject, it } from 'vitest';
 import { findingText } from '../src/finding.js';
-import { findKustomize } from '../src/kustomize.js';
 import { type FieldPath, fieldName, type KubernetesObject, nameOf } from '../src/objects.js';
-import { renderAll, type Render } from '../src/render.js';
+import { readRendering } from '../src/render.js';
 import { sourceFindings } from '../src/sources.js';
 import { typeFindings } from '../src/type-findings.js';
 import { typeFaults } from '../src/typed.js';
 import { findObject, remove, set } from './mutation.js';
 
-let renders: Render[];
-
-beforeAll(async () => {
-  renders = await renderAll(await findKustomize(), workspaceRoot);
-}, 300_000);
+const renders = inject('renderings').map(readRendering);
 
 describe('the manifests', () => {
   it('are for both overlays, and for each app alone in each', () => {

@@ -1,22 +1,15 @@
-import { workspaceRoot } from '@mentorhub/local-system';
-import { beforeAll, describe, expect, it } from 'vitest';
-import { type App, readApps } from '../src/apps.js';
+import { describe, expect, inject, it } from 'vitest';
+import { readApps } from '../src/apps.js';
 import { type Fault, findingText } from '../src/finding.js';
-import { findKustomize } from '../src/kustomize.js';
 import type { KubernetesObject } from '../src/objects.js';
-import { renderAll, type Render } from '../src/render.js';
+import { readRendering } from '../src/render.js';
 import { ruleFindings } from '../src/rule-findings.js';
 import { rules } from '../src/rules/index.js';
 import { hasAddress, unknownDestinations } from '../src/rules/network.js';
 import { findObject, remove, set } from './mutation.js';
 
-let renders: Render[];
-let apps: Map<string, App>;
-
-beforeAll(async () => {
-  renders = await renderAll(await findKustomize(), workspaceRoot);
-  apps = await readApps();
-}, 300_000);
+const renders = inject('renderings').map(readRendering);
+const apps = await readApps();
 
 describe('the manifests', () => {
   it('break no rule', () => {
@@ -77,6 +70,13 @@ const breaches: Record<string, Breach> = {
     `${firstField}.image`,
     /has the tag latest, which is no version/,
     /or a digest/,
+  ),
+  'an image of whatever is the newest of a line': inChat(
+    'pinnedImages',
+    (chat) => set(chat, [...main, 'image'], 'mentorhub/chat:1-trixie'),
+    `${mainField}.image`,
+    /has the tag 1-trixie, which is no version/,
+    /Set a version/,
   ),
   'the latest PostgreSQL': {
     rule: 'pinnedImages',
@@ -196,6 +196,19 @@ const breaches: Record<string, Breach> = {
     /may use up the memory/,
     /Set a limit of memory/,
   ),
+  'a database without a limit of memory': {
+    rule: 'resources',
+    by: (objects) =>
+      remove(findObject(objects, 'Cluster', 'chat-db'), ['spec', 'resources', 'limits']),
+    faults: [
+      {
+        object: 'Cluster mentorhub/chat-db',
+        field: 'spec.resources.limits.memory',
+        problem: /may use up the memory/,
+        fix: /Set a limit of memory/,
+      },
+    ],
+  },
   'a missing probe': inChat(
     'probes',
     (chat) => remove(chat, [...main, 'startupProbe']),

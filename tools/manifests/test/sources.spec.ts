@@ -2,18 +2,13 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { appNames, workspaceRoot } from '@mentorhub/local-system';
-import { beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, inject, it } from 'vitest';
 import type { Finding } from '../src/finding.js';
-import { findKustomize } from '../src/kustomize.js';
-import { overlayFolders, renderAll, renderText } from '../src/render.js';
+import { readRendering, renderFolders } from '../src/render.js';
 import { sourceFindings } from '../src/sources.js';
 import { readYaml } from '../src/yaml.js';
 
-let kustomize: string;
-
-beforeAll(async () => {
-  kustomize = await findKustomize();
-}, 300_000);
+const kustomize = inject('kustomize');
 
 let root: string;
 
@@ -34,7 +29,7 @@ async function edit(file: string, change: (text: string) => string): Promise<voi
 /** One app will do: its folder is made from everything that the apps share. */
 async function findings(): Promise<Finding[]> {
   const folders = ['k8s/overlays/production/chat', 'k8s/overlays/small/chat'];
-  const renders = await renderAll(kustomize, root, folders);
+  const renders = (await renderFolders(kustomize, root, folders)).map(readRendering);
   return [
     ...renders.flatMap((render) => render.findings),
     ...(await sourceFindings(root, renders)),
@@ -129,18 +124,9 @@ describe('a mistake in a file', () => {
 const withoutTags = (text: string): string =>
   text.replaceAll(/( image: mentorhub\/[\w-]+):\S+$/gm, '$1');
 
-const renderTexts = async (): Promise<Map<string, string>> =>
-  new Map(
-    await Promise.all(
-      (await overlayFolders(root)).map(
-        async (folder) => [folder, await renderText(kustomize, root, folder)] as const,
-      ),
-    ),
-  );
-
 describe("changing one app's tag", () => {
   it("changes that app's render alone", async () => {
-    const before = await renderTexts();
+    const before = inject('renderings');
     // All at once: what another folder takes over from an app shows by the number, which is the app's own.
     const tags = new Map<string, string>();
     for (const overlay of ['production', 'small']) {
@@ -152,9 +138,9 @@ describe("changing one app's tag", () => {
         tags.set(tag, `k8s/overlays/${overlay}/${app}`);
       }
     }
-    const after = await renderTexts();
-    expect(after.size).toBe(before.size);
-    for (const [folder, text] of after) {
+    const after = await renderFolders(kustomize, root);
+    expect(after).toHaveLength(before.length);
+    for (const [index, { folder, text }] of after.entries()) {
       const images = [...text.matchAll(/ image: mentorhub\/([\w-]+):([89]\.0\.\d+)$/gm)];
       const expected = [...tags].filter(([, each]) => `${each}/`.startsWith(`${folder}/`));
       expect([folder, new Set(images.map(([, , tag]) => tag))]).toEqual([
@@ -162,7 +148,7 @@ describe("changing one app's tag", () => {
         new Set(expected.map(([tag]) => tag)),
       ]);
       for (const [, app, tag] of images) expect(tags.get(tag!)).toMatch(new RegExp(`/${app}$`));
-      expect(withoutTags(text)).toBe(withoutTags(before.get(folder)!));
+      expect(withoutTags(text)).toBe(withoutTags(before[index]!.text));
     }
   });
 });

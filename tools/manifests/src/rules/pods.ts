@@ -1,4 +1,5 @@
 import type { IContainer } from 'kubernetes-models/v1/Container';
+import type { IResourceRequirements } from 'kubernetes-models/v1/ResourceRequirements';
 import { type Fault, fault } from '../finding.js';
 import { ofKind, selects, type LabelSelector, workloadsOf } from '../workloads.js';
 import type { Rule } from './rule.js';
@@ -45,7 +46,7 @@ function imageFault(
   const { tag, digest } = /^[^@]*?(?::(?<tag>[\w.-]+))?(?:@(?<digest>sha256:[0-9a-f]{64}))?$/.exec(
     image,
   )?.groups ?? { tag: undefined, digest: undefined };
-  if (digest !== undefined || /\d/.test(tag ?? '')) return undefined;
+  if (digest !== undefined || /^v?\d+\.\d+/.test(tag ?? '')) return undefined;
   const problem =
     tag === undefined
       ? `The image ${image || '(none)'} has no version.`
@@ -174,8 +175,25 @@ export const noServiceAccountToken: Rule = ({ objects }) =>
         ],
   );
 
+const containerResources = overContainers(({ resources: wanted }, _place, report) =>
+  resourceFaults(wanted, report),
+);
+
 /** The scheduler knows what a container needs, and memory has an end. */
-export const resources: Rule = overContainers(({ resources: wanted }, _place, report) => {
+export const resources: Rule = (subject) => [
+  ...containerResources(subject),
+  ...ofKind(subject.objects, 'Cluster').flatMap((object) => {
+    const { resources: wanted } = (object['spec'] ?? {}) as { resources?: IResourceRequirements };
+    return resourceFaults(wanted, (field, problem, fix) =>
+      fault(object, ['spec', ...field], problem, fix),
+    ).filter((found) => found !== false);
+  }),
+];
+
+function resourceFaults(
+  wanted: IResourceRequirements | undefined,
+  report: (field: readonly string[], problem: string, fix: string) => Fault,
+): (Fault | false)[] {
   const requests = (wanted?.requests ?? {}) as Record<string, unknown>;
   const limits = (wanted?.limits ?? {}) as Record<string, unknown>;
   return [
@@ -195,7 +213,7 @@ export const resources: Rule = overContainers(({ resources: wanted }, _place, re
         'Set a limit of memory.',
       ),
   ];
-});
+}
 
 /**
  * Kubernetes knows when a container has started, is ready, and hangs. One that listens on no port serves nobody, as the one
