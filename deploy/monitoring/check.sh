@@ -9,4 +9,5 @@ if ! command -v "$promtool" >/dev/null; then
   exit 1
 fi
 "$promtool" check config prometheus.yml
+"$promtool" check rules backups.yml backups-compose.yml
 "$promtool" test rules tests/*.test.yml

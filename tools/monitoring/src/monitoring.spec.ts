@@ -6,6 +6,7 @@ import { describe, expect, it } from 'vitest';
 import { dashboardFiles } from './dashboards.js';
 import {
   backupRulesFile,
+  composeBackupRulesFile,
   dashboardsFolder,
   rulesFile,
   runbooksFolder,
@@ -22,15 +23,20 @@ interface Scraping {
   }[];
 }
 
-const ofBackups = await readAlerts(backupRulesFile);
-const alerts = [...(await readAlerts()), ...ofBackups];
+const ruleFiles = [rulesFile, backupRulesFile, composeBackupRulesFile];
+const alerts = (
+  await Promise.all(
+    ruleFiles.map(async (file) => (await readAlerts(file)).map((alert) => ({ file, ...alert }))),
+  )
+).flat();
 const names = alerts.map(({ alert }) => fileNameOf(alert)).toSorted();
 const markdown = (await readdir(runbooksFolder)).filter((file) => file.endsWith('.md'));
 
 describe('the alerting rules', () => {
   it('have names of their own, in named groups', async () => {
-    const all = [...(await readRuleGroups()), ...(await readRuleGroups(backupRulesFile))];
-    const groups = all.map(({ name }) => name);
+    const groups = (await Promise.all(ruleFiles.map((file) => readRuleGroups(file))))
+      .flat()
+      .map(({ name }) => name);
     expect(new Set(groups).size).toBe(groups.length);
     expect(new Set(names).size).toBe(names.length);
     expect(names.length).toBeGreaterThan(0);
@@ -38,7 +44,7 @@ describe('the alerting rules', () => {
 
   it.each(alerts.map((alert) => [alert.alert, alert] as const))(
     '%s has an expression, a severity and texts, and nothing else',
-    (_name, { alert, expr, labels, annotations, ...rest }) => {
+    (_name, { file: _file, alert, expr, labels, annotations, ...rest }) => {
       expect(alert).toMatch(/^[A-Z][A-Za-z]+$/);
       expect(selectorsOf(expr)).not.toEqual([]);
       expect(Object.keys(labels)).toEqual(['severity']);
@@ -76,16 +82,25 @@ describe('the alerting rules', () => {
   it('have tests each, in which they fire and in which they do not', async () => {
     const tests = await readRuleTests();
     expect([...tests.keys()].toSorted()).toEqual(names);
-    for (const each of alerts) {
-      const { alert } = each;
+    for (const { alert, file } of alerts) {
       const { rule_files, tests: cases } = tests.get(fileNameOf(alert))!;
-      const file = ofBackups.includes(each) ? backupRulesFile : rulesFile;
       expect(rule_files).toEqual([`../${basename(file)}`]);
       const checks = cases.flatMap(({ alert_rule_test }) => alert_rule_test);
       expect(checks.every(({ alertname }) => alertname === alert)).toBe(true);
       const fires = checks.map(({ exp_alerts = [] }) => exp_alerts.length > 0);
       expect(fires).toEqual(expect.arrayContaining([true, false]));
     }
+  });
+});
+
+describe('the rule about backups of Docker Compose', () => {
+  it('asks for metrics that deploy/backup writes', async () => {
+    const script = await readFile(join(workspaceRoot, 'deploy', 'backup'), 'utf8');
+    const written = [...script.matchAll(/^# TYPE (\w+) gauge$/gm)].map(([, metric]) => metric);
+    const [rule] = await readAlerts(composeBackupRulesFile);
+    const asked = new Set(selectorsOf(rule!.expr).map(({ metric }) => metric));
+    expect([...asked].filter((metric) => !written.includes(metric))).toEqual([]);
+    expect(asked.size).toBe(1);
   });
 });
 
