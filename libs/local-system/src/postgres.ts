@@ -35,6 +35,8 @@ export interface PostgresOptions {
    * `stop` removes the directory: for tests.
    */
   persistent: boolean;
+  /** PEM files with which the server encrypts connections for those who ask; default: it does not. */
+  tls?: { certFile: string; keyFile: string };
   /** Called when the server ends unexpectedly. */
   onCrash?: (reason: string) => void;
 }
@@ -83,6 +85,7 @@ export async function startPostgres(options: PostgresOptions): Promise<Postgres>
     }
     const cluster = new Cluster(binaries, options, folder);
     await cluster.initialise();
+    await cluster.takeCertificate();
     await cluster.start();
     return cluster;
   } catch (error) {
@@ -176,6 +179,14 @@ class Cluster implements Postgres {
     await writeFile(complete, '');
   }
 
+  /** Copies the files of TLS to where the server's user may read them. */
+  async takeCertificate(): Promise<void> {
+    const { tls } = this.options;
+    if (tls === undefined) return;
+    await this.writeOwn(this.certFile, await readFile(tls.certFile, 'utf8'));
+    await this.writeOwn(this.keyFile, await readFile(tls.keyFile, 'utf8'));
+  }
+
   async start(): Promise<void> {
     await this.clearLeftover();
     for (let tries = 1; ; tries += 1) {
@@ -267,6 +278,14 @@ class Cluster implements Postgres {
     this.child = undefined;
     await this.clearLeftover();
     await this.launch();
+  }
+
+  private get certFile(): string {
+    return join(this.folder, 'tls.crt');
+  }
+
+  private get keyFile(): string {
+    return join(this.folder, 'tls.key');
   }
 
   private urlOf(database: string): string {
@@ -374,6 +393,11 @@ class Cluster implements Postgres {
       wal_level: 'minimal',
       max_wal_senders: 0,
       shared_buffers: '128MB',
+      ...(this.options.tls && {
+        ssl: 'on',
+        ssl_cert_file: this.certFile,
+        ssl_key_file: this.keyFile,
+      }),
       ...(this.options.persistent
         ? {}
         : {

@@ -49,3 +49,18 @@ export function securityOptions({
   };
   return { tls, authenticator: [onlyEncrypted, ...credentials] };
 }
+
+/** Codes that Node.js has for certificates that it does not accept. */
+const REFUSED = /^(?:CERT_|DEPTH_ZERO_|SELF_SIGNED_|UNABLE_TO_|ERR_TLS_CERT_)/;
+
+/** What is wrong with the encryption of a connection, with the remedy; undefined when it failed for another reason. */
+export function encryptionProblem(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const { message } = error;
+  if (message === "server does not support 'tls'") {
+    return 'the server offers no TLS, which tls:// asks for: turn it on in its configuration, or connect to another one';
+  }
+  const { code } = error as NodeJS.ErrnoException;
+  if (typeof code !== 'string' || !REFUSED.test(code)) return undefined;
+  return `the certificate of the server is not accepted: ${message}. NATS_CA_FILE must have the authority that signed it, and NATS_URL a name that is in it`;
+}

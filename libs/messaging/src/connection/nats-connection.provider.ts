@@ -12,7 +12,7 @@ import {
 import type { MessagingOptions } from '../messaging.options.js';
 import { natsConnected } from '../metrics.js';
 import { NATS_CONNECTION } from '../tokens.js';
-import { securityOptions } from './connection-security.js';
+import { encryptionProblem, securityOptions } from './connection-security.js';
 
 const RECONNECT_WAIT_MS = 250;
 const RECONNECT_JITTER_MS = 250;
@@ -29,7 +29,7 @@ export function inboxPrefix(app: string): string {
 
 /**
  * Connects an app to NATS. The connection repairs itself for as long as the process lives.
- * @throws the last error when no server answers within `connectTimeoutMs`; wrong credentials throw at once.
+ * @throws the last reason when no server answers within `connectTimeoutMs`; wrong credentials throw at once.
  */
 export async function connectNats(options: MessagingOptions): Promise<NatsConnection> {
   const { service, connection, connectTimeoutMs = 30_000 } = options;
@@ -48,16 +48,18 @@ export async function connectNats(options: MessagingOptions): Promise<NatsConnec
     noAsyncTraces: true,
   };
   const logger = new Logger('Nats');
+  const addresses = [connection.servers].flat().map(withoutCredentials).join(', ');
   const giveUpAt = Date.now() + connectTimeoutMs;
   for (let attempt = 1; ; attempt++) {
     try {
       return await connect(settings);
     } catch (error) {
-      if (error instanceof AuthorizationError || Date.now() >= giveUpAt) throw error;
-      if (attempt === 1) {
-        const addresses = [connection.servers].flat().map(withoutCredentials).join(', ');
-        logger.warn(`waiting for NATS at ${addresses}: ${reasonOf(error)}`);
+      if (error instanceof AuthorizationError) throw error;
+      const reason = encryptionProblem(error) ?? reasonOf(error);
+      if (Date.now() >= giveUpAt) {
+        throw new Error(`NATS at ${addresses} cannot be used: ${reason}`, { cause: error });
       }
+      if (attempt === 1) logger.warn(`waiting for NATS at ${addresses}: ${reason}`);
       await delay(RECONNECT_WAIT_MS + Math.random() * RECONNECT_JITTER_MS);
     }
   }

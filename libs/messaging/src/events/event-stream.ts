@@ -148,7 +148,8 @@ export class EventStream {
 
   /** Without NATS users nothing keeps a service from it, and it need not wait for another. */
   private get mayCreate(): boolean {
-    return this.owner || this.app.connection.user === undefined;
+    const { user, nkeySeed } = this.app.connection;
+    return this.owner || (user === undefined && nkeySeed === undefined);
   }
 
   private wanted(): WantedConfig {
