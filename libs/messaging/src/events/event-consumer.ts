@@ -15,10 +15,11 @@ const PREFETCH = 256;
 /** Bytes of the events of one source that wait here; the one that exceeds them is the last. */
 const WAITING_BYTES = 8 * 1024 ** 2;
 /**
- * How often JetStream says that a pull still stands. A pull ends without a word when the server that serves it is gone, or
- * no longer leads its consumer; it is repeated when two of these are missed.
+ * A pull ends without a word when the server that serves it is gone or no longer leads its consumer. It is repeated when two
+ * heartbeats are missed; and when the new leader is not elected by then, after about as long as a pull lasts.
  */
-const HEARTBEAT_MS = 2500;
+const PULL_MS = 5000;
+const HEARTBEAT_MS = 2000;
 const RESTART_DELAY_MS = 500;
 const UUID = /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i;
 
@@ -146,6 +147,7 @@ export class EventConsumer {
         let delivered = 0;
         const messages: ConsumerMessages = await consumer.consume({
           max_messages: PREFETCH,
+          expires: PULL_MS,
           idle_heartbeat: HEARTBEAT_MS,
           abort_on_missing_resource: true,
           callback: (message) => {
