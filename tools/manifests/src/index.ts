@@ -1,1 +1,2 @@
 export { findKustomize } from './kustomize.js';
+export { readYaml } from './yaml.js';
