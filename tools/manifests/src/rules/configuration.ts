@@ -215,6 +215,9 @@ function madeSecrets(overlay: readonly KubernetesObject[]): Map<string, Set<stri
       : data.map(({ secretKey }) => secretKey);
     secrets.set(target?.name ?? object.metadata.name, new Set(keys));
   }
+  for (const object of ofKind(overlay, 'Secret')) {
+    secrets.set(object.metadata.name, new Set(Object.keys(object['data'] ?? {})));
+  }
   for (const object of ofKind(overlay, 'Certificate')) {
     const { secretName } = object['spec'] as { secretName: string };
     secrets.set(secretName, new Set(['tls.crt', 'tls.key', 'ca.crt']));
@@ -228,7 +231,7 @@ function madeSecrets(overlay: readonly KubernetesObject[]): Map<string, Set<stri
  */
 export const secretFilesAreMounted: Rule = (subject) => {
   const secrets = madeSecrets(subject.overlay);
-  const makesSecrets = ofKind(subject.overlay, 'ExternalSecret').length > 0;
+  const makesSecrets = subject.overlay.some(({ kind }) => /^(?:External)?Secret$/.test(kind));
   const faults = appContainers(subject).flatMap(({ app, workload, container, variables }) => {
     const known = knownVariables(app);
     return [...variables.values()].flatMap(({ name, value, object, path }) => {
