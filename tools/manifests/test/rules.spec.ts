@@ -473,7 +473,7 @@ const breaches: Record<string, Breach> = {
     faults: [
       {
         object: 'StatefulSet mentorhub/postgres',
-        field: 'spec.template.spec.containers[postgres].args[1]',
+        field: 'spec.template.spec.containers[postgres].args',
         problem: /takes 200 connections, and 210 may be wanted/,
         fix: /Raise max_connections to at least 210/,
       },

@@ -70,11 +70,11 @@ export function databaseServer(
   );
   const main = server?.containers.find(({ initial }) => !initial);
   if (!server || !main) return undefined;
-  const index = main.container.args?.findIndex((each) => each.startsWith('max_connections=')) ?? -1;
+  const setting = main.container.args?.find((each) => each.startsWith('max_connections='));
   return {
     object: server.object,
-    path: [...main.path, 'args', ...(index === -1 ? [] : [index])],
-    maxConnections: Number(main.container.args?.[index]?.split('=')[1] ?? 100),
+    path: [...main.path, 'args'],
+    maxConnections: Number(setting?.split('=')[1] ?? 100),
   };
 }
 
