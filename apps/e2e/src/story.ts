@@ -6,8 +6,9 @@ import {
   type Credentials,
   eventually,
   type Exchange,
+  mailTo,
+  verificationToken,
 } from '@mentorhub/testing';
-import { mailTo, verificationToken } from './mailbox.js';
 
 export interface StoryOptions {
   /** Where the edge listens, `http://localhost:8000`. */

@@ -1,7 +1,6 @@
 import type { System } from '@mentorhub/local-system';
-import { Actor, ActorSocket } from '@mentorhub/testing';
+import { Actor, ActorSocket, verificationToken } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { verificationToken } from '../src/mailbox.js';
 import { story } from '../src/story.js';
 import { admin, startedSystem } from './started-system.js';
 

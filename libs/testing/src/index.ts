@@ -13,3 +13,4 @@ export {
   type Exchange,
   type Frame,
 } from './actor.js';
+export { type CapturedMail, mailTo, verificationToken } from './mailbox.js';

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { Actor, eventually } from '@mentorhub/testing';
+import { Actor, eventually } from './actor.js';
 
 export interface CapturedMail {
   subject: string;
