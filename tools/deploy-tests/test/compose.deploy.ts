@@ -1,4 +1,12 @@
-import { readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  copyFileSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -9,7 +17,7 @@ import {
   rawRequest,
 } from '@mentorhub/http-server-testing';
 import { appNames, workspaceRoot } from '@mentorhub/local-system';
-import { eventually } from '@mentorhub/testing';
+import { eventually, testCertificates } from '@mentorhub/testing';
 import { fromSeed } from '@nats-io/nkeys';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
 import { run } from '../src/command.js';
@@ -528,6 +536,40 @@ describe('the edge', () => {
     const logs = await project.compose('logs', 'edge');
     expect(logs).toContain('/ws/chat');
     expect(logs).not.toMatch(/SECRET\d/);
+    await project.remove();
+  });
+});
+
+describe('the certificate of the edge', () => {
+  it('is one of Let’s Encrypt by default', async () => {
+    const project = await makeProject('acme', { overrides: [] });
+    await project.makeSecrets();
+    const adapt = ['caddy', 'adapt', '--config', '/etc/caddy/Caddyfile'];
+    const output = await project.compose('run', '--rm', '--no-deps', '-T', 'edge', ...adapt);
+    const { apps } = JSON.parse(output) as { apps: { tls: unknown } };
+    expect(apps.tls).toMatchObject({
+      automation: { policies: [{ subjects: ['localhost'], issuers: [{ module: 'acme' }] }] },
+    });
+    await project.remove();
+  });
+
+  it('is the own one where that is asked for', async () => {
+    const project = await makeProject('own', {
+      overrides: ['deploy/compose/own-certificate.yml'],
+      settings: { MENTORHUB_ADDRESS: '127.0.0.1' },
+    });
+    await project.makeSecrets();
+    const certificates = await testCertificates(['localhost']);
+    copyFileSync(certificates.certFile, join(project.secrets, 'tls-certificate'));
+    copyFileSync(certificates.keyFile, join(project.secrets, 'tls-key'));
+    // As somebody leaves it who is careful with keys.
+    chmodSync(join(project.secrets, 'tls-key'), 0o600);
+    await project.makeSecrets();
+    await project.compose('up', '--no-build', '--detach', '--wait', 'edge');
+    const client = new EdgeClient(project.httpsPort, certificates.caFile);
+    const { status, text } = await client.request('/api/v1/mentors');
+    expect([status, JSON.parse(text)]).toEqual([503, errorFormat(503, 'SERVICE_UNAVAILABLE')]);
+    await certificates.remove();
     await project.remove();
   });
 });
