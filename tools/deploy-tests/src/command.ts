@@ -9,20 +9,25 @@ export interface Result {
 export interface CommandOptions {
   environment?: NodeJS.ProcessEnv;
   cwd?: string;
+  /** Written to its standard input; default: nothing. */
+  input?: string;
 }
 
 /** Runs a command to its end, whatever its exit code. @throws Error when it cannot be started */
 export function attempt(
   command: string,
   parameters: readonly string[],
-  { environment = process.env, cwd }: CommandOptions = {},
+  { environment = process.env, cwd, input }: CommandOptions = {},
 ): Promise<Result> {
   return new Promise((resolve, reject) => {
     const child = spawn(command, parameters, {
       cwd,
       env: environment,
-      stdio: ['ignore', 'pipe', 'pipe'],
+      stdio: ['pipe', 'pipe', 'pipe'],
     });
+    // It may end without having read it.
+    child.stdin.on('error', () => undefined);
+    child.stdin.end(input);
     let [stdout, stderr] = ['', ''];
     child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
     child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));

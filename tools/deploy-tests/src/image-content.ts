@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process';
+import { text } from 'node:stream/consumers';
 import { createGzip } from 'node:zlib';
-import type { Engine } from './engine.js';
-import { run } from './command.js';
+import type { Docker } from './images.js';
 
 export interface FileInImage {
   path: string;
@@ -12,34 +12,21 @@ export interface FileInImage {
   owner: string;
 }
 
-type Access = Pick<Engine, 'docker' | 'host'>;
-
-function output({ docker, host }: Access, parameters: string[]) {
-  const child = spawn(docker, parameters, {
-    env: { ...process.env, DOCKER_HOST: host },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  return child.stdout;
-}
-
 /** The size of an image as a registry has it: its archive, compressed by gzip as layers are. */
-export async function compressedBytes(engine: Access, image: string): Promise<number> {
+export async function compressedBytes(docker: Docker, image: string): Promise<number> {
   let bytes = 0;
-  const packed = output(engine, ['save', image]).pipe(createGzip());
+  const packed = docker.output('save', image).pipe(createGzip());
   for await (const part of packed) bytes += (part as Buffer).length;
   return bytes;
 }
 
 /** Everything that a container of the image sees. */
-export async function filesOf(engine: Access, image: string): Promise<FileInImage[]> {
-  const environment = { ...process.env, DOCKER_HOST: engine.host };
-  const container = (await run(engine.docker, ['create', image], { environment })).trim();
+export async function filesOf(docker: Docker, image: string): Promise<FileInImage[]> {
+  const container = (await docker.run('create', image)).trim();
   try {
-    const listing = await run(
-      'sh',
-      ['-c', '"$0" export "$1" | tar --numeric-owner -tv', engine.docker, container],
-      { environment },
-    );
+    const tar = spawn('tar', ['--numeric-owner', '-tv'], { stdio: ['pipe', 'pipe', 'inherit'] });
+    docker.output('export', container).pipe(tar.stdin);
+    const listing = await text(tar.stdout);
     return listing
       .trimEnd()
       .split('\n')
@@ -53,6 +40,6 @@ export async function filesOf(engine: Access, image: string): Promise<FileInImag
         };
       });
   } finally {
-    await run(engine.docker, ['rm', container], { environment });
+    await docker.run('rm', container);
   }
 }

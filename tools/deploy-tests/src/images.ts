@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import {
   cpSync,
   existsSync,
@@ -8,6 +9,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
+import type { Readable } from 'node:stream';
 import { join } from 'node:path';
 import { appNames, workspaceRoot } from '@mentorhub/local-system';
 import { attempt, type Result, run } from './command.js';
@@ -39,6 +41,19 @@ export class Docker {
       environment: this.environment,
       cwd: workspaceRoot,
     });
+  }
+
+  /** As `attempt`, with something on the standard input. */
+  attemptWith(input: string, ...parameters: string[]): Promise<Result> {
+    return attempt(this.engine.docker, parameters, { environment: this.environment, input });
+  }
+
+  /** The standard output of a command while it runs. */
+  output(...parameters: string[]): Readable {
+    return spawn(this.engine.docker, parameters, {
+      env: this.environment,
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }).stdout;
   }
 
   async has(image: string): Promise<boolean> {

@@ -1,18 +1,20 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { freePort, workspaceRoot } from '@mentorhub/local-system';
+import { type AppName, appNames, isGateway, workspaceRoot } from '@mentorhub/local-system';
 import { eventually, type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest';
+import {
+  type AppPorts,
+  databaseSettings,
+  freePorts,
+  productionSettings,
+} from '../src/app-settings.js';
 import { compressedBytes, type FileInImage, filesOf } from '../src/image-content.js';
 import { buildImage, Docker, imageOf } from '../src/images.js';
 
-const services = ['identity', 'mentorship', 'chat', 'notifications', 'payments'];
-const gateways = ['api-gateway', 'chat-gateway'];
-const apps = [...services, ...gateways];
 const megabyte = 1_000_000;
 
-const engine = inject('engine');
-const docker = new Docker(engine);
+const docker = new Docker(inject('engine'));
 const bases = inject('bases');
 const nodeVersion = (
   JSON.parse(readFileSync(join(workspaceRoot, 'node_modules/node/package.json'), 'utf8')) as {
@@ -41,10 +43,15 @@ async function stateOf(container: string): Promise<ContainerState> {
   return JSON.parse(state) as ContainerState;
 }
 
+async function logsOf(container: string): Promise<string> {
+  const { stdout, stderr } = await docker.attempt('logs', container);
+  return `${stdout}${stderr}`;
+}
+
 const buildTimes = new Map<string, number>();
 
 beforeAll(async () => {
-  for (const app of apps) buildTimes.set(app, await buildImage(docker, bases, app));
+  for (const app of appNames) buildTimes.set(app, await buildImage(docker, bases, app));
 });
 
 describe('building', () => {
@@ -56,16 +63,18 @@ describe('building', () => {
   });
 
   it('takes at most 15 s for each app after the first', () => {
-    const later = apps.slice(1).map((app) => [app, Math.round(buildTimes.get(app) ?? Infinity)]);
+    const later = appNames
+      .slice(1)
+      .map((app) => [app, Math.round(buildTimes.get(app) ?? Infinity)]);
     expect(later.filter(([, ms]) => Number(ms) > 15_000)).toEqual([]);
   });
 });
 
-describe.each(apps)('the image of %s', (app) => {
+describe.each(appNames)('the image of %s', (app) => {
   let files: FileInImage[];
 
   beforeAll(async () => {
-    files = await filesOf(engine, imageOf(app));
+    files = await filesOf(docker, imageOf(app));
   });
 
   it('is small', async () => {
@@ -76,7 +85,7 @@ describe.each(apps)('the image of %s', (app) => {
     );
     expect(unpacked).toBeLessThanOrEqual(160 * megabyte);
     expect(ours).toBeLessThanOrEqual(15 * megabyte);
-    expect(await compressedBytes(engine, imageOf(app))).toBeLessThanOrEqual(65 * megabyte);
+    expect(await compressedBytes(docker, imageOf(app))).toBeLessThanOrEqual(65 * megabyte);
   });
 
   it('has no shell, no npm, no compiler, no tests and no secrets of the build', () => {
@@ -163,27 +172,17 @@ describe('in containers that may write nowhere and do nothing special, with 256 
     await nats.stop();
   });
 
-  async function settingsOf(
-    app: string,
-  ): Promise<{ ports: Record<string, string>; flags: string[] }> {
-    const ports = { MANAGEMENT_PORT: String(await freePort()), PORT: String(await freePort()) };
-    const settings: Record<string, string> = {
+  async function settingsOf(app: AppName): Promise<{ ports: AppPorts; flags: string[] }> {
+    const ports = await freePorts();
+    const database = isGateway(app) ? undefined : await testDatabase(app);
+    if (database) databases.push(database);
+    const settings = {
+      ...productionSettings,
       ...ports,
+      ...databaseSettings(app, database?.directUrl),
       NATS_URL: nats.url,
-      PUBLIC_URL: 'http://localhost:8000',
-      TRUSTED_PROXIES: 'loopback',
       SHUTDOWN_DELAY_MS: '0',
-      SECRET_KEY: 'a key of at least 32 characters, for tests',
-      MAIL_TRANSPORT: 'sendgrid',
-      MAIL_FROM: 'MentorHub <no-reply@mentorhub.example>',
-      SENDGRID_API_KEY: 'no key',
-      SANDBOX_PAYMENTS_IN_PRODUCTION: 'yes',
     };
-    if (services.includes(app)) {
-      const database = await testDatabase(app);
-      databases.push(database);
-      settings[`DATABASE_URL_${app.toUpperCase()}`] = database.directUrl;
-    }
     return {
       ports,
       flags: Object.entries(settings).flatMap(([name, value]) => ['--env', `${name}=${value}`]),
@@ -191,32 +190,54 @@ describe('in containers that may write nowhere and do nothing special, with 256 
   }
 
   // Identity is the first: gateways wait for its list of ended sign-ins.
-  it.each(apps)('%s migrates its database and gets healthy', async (app) => {
+  it.each(appNames)('%s migrates its database and gets healthy', async (app) => {
     const { ports, flags } = await settingsOf(app);
-    if (services.includes(app)) {
+    if (!isGateway(app)) {
       await docker.run('run', '--rm', ...confined, ...flags, imageOf(app), 'migrate.js');
     }
     const parameters = [...confined, ...flags, '--health-interval=1s', imageOf(app)];
     const container = (await docker.run('run', '--detach', ...parameters)).trim();
     started.push(container);
-    await eventually(
-      `${app} to be healthy`,
-      async () => {
-        const state = await stateOf(container);
-        if (!state.Running) {
-          const { stdout, stderr } = await docker.attempt('logs', container);
-          throw new Error(`${app} ended with ${state.ExitCode}:\n${stdout}${stderr}`);
-        }
-        return state.Health.Status === 'healthy' ? true : undefined;
-      },
-      90_000,
-    );
+    try {
+      await eventually(
+        `${app} to be healthy`,
+        async () => {
+          const state = await stateOf(container);
+          if (!state.Running) throw new Error(`${app} ended with ${state.ExitCode}`);
+          return state.Health.Status === 'healthy' ? true : undefined;
+        },
+        90_000,
+      );
+    } catch (error) {
+      throw new Error(`${String(error)}\n${await logsOf(container)}`, { cause: error });
+    }
     const check = ['node', 'health.js'];
     expect(await docker.attempt('exec', container, ...check)).toMatchObject({ code: 0 });
     expect(
       await docker.attempt('exec', '--env', 'MANAGEMENT_PORT=1', container, ...check),
     ).toMatchObject({ code: 1, stderr: expect.stringContaining('ECONNREFUSED') });
     portOf.set(app, ports['PORT']);
+  });
+
+  it('services load their demo data in the local profile, and in no other', async () => {
+    let sessions = '';
+    // Payments reads from mentorship which sessions there are.
+    for (const app of ['identity', 'mentorship', 'payments'] as const) {
+      const { flags } = await settingsOf(app);
+      await docker.run('run', '--rm', ...confined, ...flags, imageOf(app), 'migrate.js');
+      const load = (...more: string[]) => {
+        const how = ['--rm', '--interactive', ...confined, ...flags, ...more];
+        return docker.attemptWith(sessions, 'run', ...how, imageOf(app), 'demo-data.js');
+      };
+      expect(await load()).toMatchObject({
+        code: 78,
+        stderr: expect.stringContaining('PROFILE must be local'),
+      });
+      const { code, stdout, stderr } = await load('--env', 'PROFILE=local');
+      expect({ app, code, stderr: code === 0 ? '' : stderr }).toEqual({ app, code: 0, stderr: '' });
+      if (app === 'mentorship') sessions = stdout;
+    }
+    expect(sessions).toContain('"payments":[');
   });
 
   it('the API gateway serves its documentation with all files of the viewers', async () => {
@@ -228,7 +249,7 @@ describe('in containers that may write nowhere and do nothing special, with 256 
   });
 
   it('all stop in peace when they are asked to', async () => {
-    expect(started).toHaveLength(apps.length);
+    expect(started).toHaveLength(appNames.length);
     await docker.run('stop', '--time', '30', ...started.toReversed());
     const states = await Promise.all(started.map(stateOf));
     for (const state of states) expect(state).toMatchObject({ ExitCode: 0, OOMKilled: false });

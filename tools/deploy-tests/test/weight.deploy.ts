@@ -4,12 +4,17 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { bundleApp } from '@mentorhub/bundle';
-import { freePort, removeAfterwards, workspaceRoot } from '@mentorhub/local-system';
+import {
+  type AppName,
+  appNames,
+  removeAfterwards,
+  serviceNames,
+  workspaceRoot,
+} from '@mentorhub/local-system';
 import { type TestDatabase, testDatabase, testNats } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
-const services = ['identity', 'mentorship', 'chat', 'notifications', 'payments'];
-const apps = [...services, 'api-gateway', 'chat-gateway'];
+import { ownNode } from '../src/app-process.js';
+import { databaseSettings, freePorts, productionSettings } from '../src/app-settings.js';
 
 /** Most memory that an idle process may take, in MB. */
 const memoryLimits: Record<string, number> = { 'api-gateway': 150, 'chat-gateway': 120 };
@@ -33,7 +38,6 @@ interface Running {
 
 const temporary = mkdtempSync(join(tmpdir(), 'mentorhub-weight-'));
 removeAfterwards(temporary);
-const node = join(workspaceRoot, 'node_modules', 'node', 'bin', 'node');
 
 /** User and system time of a process; the kernel counts in hundredths of a second. */
 function cpuMsOf(pid: number): number {
@@ -47,7 +51,7 @@ function megabytesOf(pid: number): number {
 }
 
 function start(main: string, environment: Record<string, string>): Running {
-  const child = spawn(node, [main], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawn(ownNode, [main], { env: environment, stdio: ['ignore', 'pipe', 'pipe'] });
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   let output = '';
   const ready = new Promise<void>((resolve, reject) => {
@@ -95,32 +99,25 @@ describe('a bundle against the same app without it', () => {
   const databases = new Map<string, TestDatabase>();
   const weights = { plain: new Map<string, Weight>(), bundled: new Map<string, Weight>() };
 
-  async function environmentOf(app: string): Promise<Record<string, string>> {
+  async function environmentOf(app: AppName): Promise<Record<string, string>> {
     return {
-      PORT: String(await freePort()),
-      MANAGEMENT_PORT: String(await freePort()),
+      ...productionSettings,
+      ...(await freePorts()),
+      ...databaseSettings(app, databases.get(app)?.directUrl),
       NATS_URL: nats.url,
-      PUBLIC_URL: 'http://localhost:8000',
-      TRUSTED_PROXIES: 'loopback',
-      SECRET_KEY: 'a key of at least 32 characters, for tests',
-      MAIL_TRANSPORT: 'sendgrid',
-      MAIL_FROM: 'MentorHub <no-reply@mentorhub.example>',
-      SENDGRID_API_KEY: 'no key',
-      SANDBOX_PAYMENTS_IN_PRODUCTION: 'yes',
       RUN_MIGRATIONS: 'true',
-      [`DATABASE_URL_${app.toUpperCase()}`]: databases.get(app)?.directUrl ?? '',
     };
   }
 
   beforeAll(async () => {
     nats = await testNats();
-    for (const app of services) databases.set(app, await testDatabase(app));
-    for (const app of apps) await bundleApp({ app, folder: join(temporary, app) });
+    for (const app of serviceNames) databases.set(app, await testDatabase(app));
+    for (const app of appNames) await bundleApp({ app, folder: join(temporary, app) });
     // Gateways wait for its list of ended sign-ins.
     const identity = start(mainsOf('identity').plain, await environmentOf('identity'));
     await identity.weight;
     try {
-      for (const app of apps) {
+      for (const app of appNames) {
         const seen: Record<'plain' | 'bundled', Weight[]> = { plain: [], bundled: [] };
         for (let run = 0; run <= runs; run += 1) {
           for (const kind of ['plain', 'bundled'] as const) {
@@ -140,7 +137,7 @@ describe('a bundle against the same app without it', () => {
     } finally {
       await identity.stop();
     }
-    for (const app of apps) {
+    for (const app of appNames) {
       const [plain, bundled] = [weights.plain.get(app), weights.bundled.get(app)];
       process.stdout.write(`${JSON.stringify({ app, plain, bundled })}\n`);
     }
@@ -151,13 +148,13 @@ describe('a bundle against the same app without it', () => {
     await nats.stop();
   });
 
-  it.each(apps)('%s is ready after at most 0.65 of the CPU time', (app) => {
+  it.each(appNames)('%s is ready after at most 0.65 of the CPU time', (app) => {
     const ratio =
       (weights.bundled.get(app)?.cpuMs ?? Infinity) / (weights.plain.get(app)?.cpuMs ?? 0);
     expect(ratio).toBeLessThanOrEqual(0.65);
   });
 
-  it.each(apps)('%s rests within its memory', (app) => {
+  it.each(appNames)('%s rests within its memory', (app) => {
     expect(weights.bundled.get(app)?.megabytes).toBeLessThanOrEqual(
       memoryLimits[app] ?? serviceLimit,
     );
