@@ -296,7 +296,7 @@ export function natsServerConfig(settings: NatsServerSettings): string {
   return `${lines.join('\n')}\n`;
 }
 
-/** On `nats-server --signal ldm`, clients are sent to the other servers one by one, and the server ends within 40 s. */
+/** On `nats-server --signal ldm`, clients are sent to the other servers one by one, and the server ends within `lame_duck_duration`. */
 const lameDuckConfig = ['lame_duck_grace_period: "10s"', 'lame_duck_duration: "30s"'];
 
 function clusterConfig({ name, port, routes, tls }: NatsCluster, host: string): string[] {
