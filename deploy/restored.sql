@@ -1,4 +1,4 @@
--- What a database has to be told after it was restored from a backup, before its service starts: time has passed since,
+-- What a database needs after it was restored from a backup, before its service starts: time has passed since,
 -- and people remember more than it does. deploy/restore runs this by itself; elsewhere, for each database of MentorHub:
 --
 --   psql --set ON_ERROR_STOP=1 --command "SET mentorhub.taken_at = '2026-11-21T22:00:00Z'" --file deploy/restored.sql ADDRESS

@@ -32,22 +32,27 @@ need() {
 }
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-# As Compose finds it: the environment, then .env, both relative to the project.
-secrets=${MENTORHUB_SECRETS:-$(sed -n 's/^MENTORHUB_SECRETS=//p' "$root/.env" 2> /dev/null | tail -n 1 || true)}
-secrets=${secrets:-deploy/compose/.secrets}
-case $secrets in
-  /*) ;;
-  *) secrets=$root/${secrets#./} ;;
-esac
-secrets=${secrets%/}
-readonly root secrets
+readonly root
+
+# find_secrets: sets $secrets to the folder of secrets of the project.
+find_secrets() {
+  secrets=$("$root/deploy/compose/secrets" --folder) || die 'the folder of secrets is not known.'
+  secrets=${secrets%/}
+  readonly secrets
+}
 
 # Settings of the project (COMPOSE_FILE, .env and so on) hold as they do for `docker compose` there.
 compose() {
   (cd "$root" && exec docker compose --progress quiet "$@")
 }
 
-# Only one backup or restore at a time. The lock ends with the process, however that ends.
+# project_name CONFIGURATION: the name in what `docker compose config` prints.
+project_name() {
+  sed -n 's/^name: "\{0,1\}\([a-z0-9_-]*\)"\{0,1\}$/\1/p' <<< "$1"
+}
+
+# Only one backup or restore at a time. Commands that this one runs have the lock as well: after a kill it ends with the last
+# of them.
 take_lock() {
   mkdir -p "$(dirname "$secrets")"
   exec 9> "$(dirname "$secrets")/$lock_file"
@@ -116,6 +121,40 @@ archive_read() {
   tar --extract --to-stdout --file "$1" --occurrence=1 "$2"
 }
 
+number='(0|[1-9][0-9]{0,17})'
+hash='[0-9a-f]{64}'
+moment='[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}Z'
+# The lines of a manifest, in their order. Values go into commands and SQL, and an archive may come from anywhere.
+manifest_lines=(
+  "format=$archive_format"
+  'version=[0-9A-Za-z_][0-9A-Za-z.+_-]{0,127}'
+  "taken_at=$moment"
+  "finished_at=$moment"
+  'postgres=[0-9][0-9A-Za-z.]{0,30}'
+  'postgres_major=[1-9][0-9]{0,3}'
+  'architecture=[0-9A-Za-z_]{1,30}'
+  "system_identifier=$number[0-9]{0,2}"
+  'databases=[0-9A-Za-z_-]{1,63}(,[0-9A-Za-z_-]{1,63}){0,199}'
+  "data_bytes=$number"
+  'encryption=(none|age)'
+  "part=secrets\\.tar\\.gz(\\.age)? $number $hash"
+  "part=postgres\\.tar\\.gz(\\.age)? $number $hash"
+  "sha256=$hash"
+)
+readonly manifest_lines
+unset number hash moment
+
+# manifest_valid: whether $manifest has these lines and no others.
+manifest_valid() {
+  local line next=0
+  while IFS= read -r line; do
+    [ "$next" -lt ${#manifest_lines[@]} ] || return 1
+    [[ $line =~ ^${manifest_lines[next]}$ ]] || return 1
+    next=$((next + 1))
+  done <<< "$manifest"
+  [ "$next" -eq ${#manifest_lines[@]} ]
+}
+
 # value KEY: of the manifest that archive_verify read.
 value() {
   local line
@@ -138,14 +177,15 @@ archive_verify() {
   [ "$name" = mentorhub-backup ] || die "$file is no backup of MentorHub."
   format=$(dd if="$file" bs=512 skip=1 count=1 status=none | tr -d '\0\n')
   case $format in
-    '' | *[!0-9]*) die "$damaged: it does not say which format it has." ;;
+    '' | *[!0-9]* | ?????*) die "$damaged: it does not say which format it has." ;;
   esac
   [ "$format" -le "$archive_format" ] ||
     die "$file has the format $format of a newer MentorHub, and this one knows formats up to $archive_format: restore it with that version."
-  manifest=$(archive_read "$file" manifest 2> /dev/null) ||
+  manifest=$(archive_read "$file" manifest 2> /dev/null | head -c 65536 | tr -d '\0') ||
     die "$file is cut off or damaged: it has no end."
   sum=$(sed '$d' <<< "$manifest" | sha256sum)
   [ "$(tail -n 1 <<< "$manifest")" = "sha256=${sum%% *}" ] || die "$damaged: its manifest was changed."
+  manifest_valid || die "$damaged: its manifest has lines that no backup writes."
   expected=$((512 + $(blocks_of $((${#format} + 1))) + 512 + $(blocks_of $((${#manifest} + 1))) + 1024))
   part_names=()
   while IFS== read -r key rest; do

@@ -3,8 +3,8 @@
 # backup beside those in use, which it replaces at the very end by a rename.
 #
 #   stat      prints what is in use: none, or data
-#   platform  prints the major version of PostgreSQL, the architecture, and how many bytes are free
-#   unpack    takes the tar of a base backup from standard input, and checks every file against the backup's own list
+#   platform  prints the major version of PostgreSQL, the architecture, and how many bytes are free, with those of earlier runs
+#   unpack    removes what earlier runs left, takes the tar of a base backup from standard input, and checks every file against the backup's own list
 #   settle    starts PostgreSQL on it, and has each database run a script from standard input: a line "-- database NAME"
 #             begins that of another
 #   switch    puts it in the place of the data in use, which stay in the folder replaced
@@ -32,6 +32,9 @@ server() { # ACTION OPTION...
   pg_ctl --pgdata "$stage/data" --silent --wait --timeout 86400 --log "$stage/log" "$@"
 }
 
+# An earlier run may have been ended between two renames.
+if [ ! -e "$PGDATA" ] && [ -e "$stage/old" ]; then mv "$stage/old" "$PGDATA"; fi
+
 case $1 in
   stat)
     if [ -s "$PGDATA/PG_VERSION" ]; then echo data; else echo none; fi
@@ -40,13 +43,15 @@ case $1 in
   platform)
     postgres --version | sed 's/^[^0-9]*\([0-9]*\).*/\1/'
     uname -m
-    echo $(($(stat --file-system --format '%a * %S' "$volume")))
+    free=$(($(stat --file-system --format '%a * %S' "$volume")))
+    for left in "$stage" "$replaced"; do
+      [ ! -e "$left" ] || free=$((free + $(du --summarize --block-size 1 "$left" | cut -f 1)))
+    done
+    echo "$free"
     ;;
 
   unpack)
-    # An earlier run was ended between two renames.
-    if [ ! -e "$PGDATA" ] && [ -e "$stage/old" ]; then mv "$stage/old" "$PGDATA"; fi
-    rm -rf "$stage"
+    rm -rf "$stage" "$replaced"
     mkdir "$stage" "$stage/data"
     tar --extract --file - --directory "$stage/data" --no-same-owner
     pg_verifybackup --exit-on-error --quiet "$stage/data"

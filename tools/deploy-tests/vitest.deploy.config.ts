@@ -16,7 +16,7 @@ class ImagesFirst extends BaseSequencer {
 }
 
 /** Files that run processes alone; the others need the container engine, which is started for those. */
-const withoutEngine = ['test/{cluster,rolling,spans,weight}.deploy.ts'];
+const withoutEngine = ['test/{cluster,rolling,settings,spans,weight}.deploy.ts'];
 const postgres = '../../libs/testing/src/global-setup.ts';
 
 const shared = {

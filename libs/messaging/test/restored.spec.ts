@@ -72,7 +72,7 @@ describe('a database that was restored from a backup', () => {
     await nats.restart({ wipe: true });
   }
 
-  async function tellRestored(daysAgo: number): Promise<void> {
+  async function adjustForElapsedTime(daysAgo: number): Promise<void> {
     const [{ at }]: [{ at: string }] = await database.query(
       `SELECT (now() - $1 * interval '1 day')::text AS at`,
       [daysAgo],
@@ -90,7 +90,7 @@ describe('a database that was restored from a backup', () => {
     'handles what had been published and not handled, and nothing twice, %i days later',
     async (days) => {
       await stoppedWithLost([7, 8], days);
-      await tellRestored(days);
+      await adjustForElapsedTime(days);
       await start();
       await expect
         .poll(() => recorded(database).then((numbers) => numbers.length), { timeout: 15_000 })
@@ -119,7 +119,7 @@ describe('a database that was restored from a backup', () => {
       return Number(id);
     };
     const before = await last();
-    await tellRestored(1);
+    await adjustForElapsedTime(1);
     await addEvents(database, [['1', { n: 1 }]]);
     expect(await last()).toBe(before + 1_000_001);
   });

@@ -2,19 +2,37 @@ import {
   chmodSync,
   copyFileSync,
   existsSync,
+  linkSync,
   mkdirSync,
   mkdtempSync,
+  readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
+  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { workspaceRoot } from '@mentorhub/local-system';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { attempt, type Result, run } from './command.js';
+import { StandInEngine } from './stand-in-engine.js';
 
 const deploy = join(workspaceRoot, 'deploy');
+
+const manifest = [
+  'version=0.1.0',
+  'taken_at=2026-11-21T21:59:00Z',
+  'finished_at=2026-11-21T22:00:00Z',
+  'postgres=18.1',
+  'postgres_major=18',
+  'architecture=x86_64',
+  'system_identifier=7300000000000000001',
+  'databases=chat,identity',
+  'data_bytes=40000000',
+  'encryption=none',
+];
 
 /** Makes an archive with the functions of deploy/backup, of parts that are small. */
 const makeArchive = `
@@ -27,10 +45,13 @@ const makeArchive = `
   archive_begin "$2"
   tar --create --directory "$work" secrets | gzip | archive_part "$2" secrets.tar.gz
   head -c 50000 /dev/urandom | gzip | archive_part "$2" postgres.tar.gz
-  printf 'version=0.1.0\\nfinished_at=2026-11-21T22:00:00Z\\npostgres=18.1\\nencryption=none\\n' | archive_end "$2"
+  archive_end "$2" <<< "$3"
 `;
 
-describe('deploy/restore', () => {
+// GNU tar and stat, flock and the engine itself: both are for servers with Linux.
+const onLinux = describe.skipIf(process.platform !== 'linux');
+
+onLinux('deploy/restore, given an archive', () => {
   let folder: string;
   let archive: string;
   let content: Buffer;
@@ -44,7 +65,7 @@ describe('deploy/restore', () => {
     // Whoever calls the engine would change something.
     writeFileSync(join(folder, 'bin', 'docker'), `#!/bin/sh\necho "$@" >> '${calls}'\nexit 1\n`);
     chmodSync(join(folder, 'bin', 'docker'), 0o755);
-    await run('bash', ['-c', makeArchive, 'make', deploy, archive]);
+    await run('bash', ['-c', makeArchive, 'make', deploy, archive, manifest.join('\n')]);
     content = readFileSync(archive);
   });
 
@@ -116,9 +137,9 @@ describe('deploy/restore', () => {
 
   it('refuses an archive with a changed bit, wherever that is', async () => {
     // Each kind of place: names and sizes, parts, the blanks between them, the manifest, the end.
-    const manifest = content.indexOf('sha256=');
-    const places = [0, 520, 1000, 1024, 1150, 1700, 2000, 20_000, 40_000, manifest - 700];
-    for (const at of [...places, manifest - 20, manifest + 20, content.length - 1]) {
+    const sum = content.indexOf('sha256=');
+    const places = [0, 520, 1000, 1024, 1150, 1700, 2000, 20_000, 40_000, sum - 700];
+    for (const at of [...places, sum - 20, sum + 20, content.length - 1]) {
       await expectRefused(flipped(at), /damaged|is no backup of MentorHub/);
     }
   });
@@ -140,11 +161,51 @@ describe('deploy/restore', () => {
 
   it('refuses an encrypted archive without a key', async () => {
     const encrypted = join(folder, 'encrypted.tar');
-    const script = makeArchive
-      .replace('encryption=none', 'encryption=age')
-      .replaceAll('.tar.gz\n', '.tar.gz.age\n');
-    await run('bash', ['-c', script, 'make', deploy, encrypted]);
+    const script = makeArchive.replaceAll('.tar.gz\n', '.tar.gz.age\n');
+    const lines = manifest.join('\n').replace('encryption=none', 'encryption=age');
+    await run('bash', ['-c', script, 'make', deploy, encrypted, lines]);
     await expectRefused(readFileSync(encrypted), /is encrypted: name the file of its age key/);
+  });
+
+  it('refuses a manifest with what no backup writes, and carries nothing of it out', async () => {
+    const trap = join(folder, 'trap');
+    const sprung = join(folder, 'sprung');
+    const number = `x PATH[$(touch\${IFS}'${sprung}')] 0`;
+    const lines = manifest.join('\n');
+    for (const foreign of [
+      lines.replace('data_bytes=40000000', `data_bytes=PATH[$(touch '${sprung}')]`),
+      lines.replace('data_bytes=40000000', 'data_bytes=040000000'),
+      lines.replace('finished_at=2026-11-21T22:00:00Z', "finished_at='; DROP TABLE users; --"),
+      lines.replace('databases=chat,identity', "databases=chat dbname='identity'"),
+      lines.replace('postgres_major=18', 'postgres_major=$(id)'),
+      `${lines}\npart=${number}`,
+      `${lines}\nversion=0.2.0`,
+      lines.replace('version=0.1.0\n', ''),
+    ]) {
+      await run('bash', ['-c', makeArchive, 'make', deploy, trap, foreign]);
+      await expectRefused(readFileSync(trap), /its manifest has lines that no backup writes/);
+      expect((await restore('--check', trap)).code).toBe(1);
+      expect(existsSync(sprung)).toBe(false);
+    }
+  });
+
+  it('refuses secrets that lead elsewhere', async () => {
+    const links = join(folder, 'links.tar');
+    for (const [link, why] of [
+      ['ln -s /etc/passwd "$work/secrets/sendgrid-api-key"', /has secrets that are no files/],
+      ['ln "$work/secrets/secret-key" "$work/secrets/other"', /has secrets that are no files/],
+      ['mkfifo "$work/secrets/nats.env"', /has secrets that are no files/],
+    ] as const) {
+      const script = makeArchive.replace('archive_begin', `${link}\narchive_begin`);
+      await run('bash', ['-c', script, 'make', deploy, links, manifest.join('\n')]);
+      await expectRefused(readFileSync(links), why);
+    }
+    const outside = makeArchive.replace(
+      '--directory "$work" secrets',
+      '--directory / etc/hostname',
+    );
+    await run('bash', ['-c', outside, 'make', deploy, links, manifest.join('\n')]);
+    await expectRefused(readFileSync(links), /has secrets in unexpected places/);
   });
 
   it('refuses to run beside another backup or restore', async () => {
@@ -181,7 +242,7 @@ describe('deploy/restore', () => {
   });
 });
 
-describe('deploy/backup', () => {
+onLinux('deploy/backup, given settings', () => {
   it('explains itself when it is used wrongly, and backs up nothing without the secrets', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mentorhub-backup-'));
     try {
@@ -207,5 +268,206 @@ describe('deploy/backup', () => {
     } finally {
       rmSync(folder, { recursive: true, force: true });
     }
+  });
+});
+
+onLinux('deploy/backup and deploy/restore, with an engine', () => {
+  let engine: StandInEngine;
+
+  beforeEach(async () => {
+    engine = new StandInEngine();
+    engine.putData('the time before');
+    await engine.makeSecrets();
+  });
+
+  afterEach(() => engine.remove());
+
+  const backups = (): string => join(engine.folder, 'backups');
+  const secret = (name: string): string => join(engine.secrets, name);
+  const dataOf = (): string => readFileSync(join(engine.data, 'of'), 'utf8').trim();
+
+  async function backup(...parameters: string[]): Promise<string> {
+    const { code, stdout, stderr } = await engine.attempt('deploy/backup', [
+      ...parameters,
+      backups(),
+    ]);
+    expect([code, stderr]).toEqual([0, expect.not.stringContaining('is there and whole, but')]);
+    return stdout.trim();
+  }
+
+  const names = (): string[] => readdirSync(backups()).filter((name) => !name.startsWith('.'));
+
+  it('restores what was backed up, and keeps what was there beside it until the system is up', async () => {
+    const file = await backup();
+    const key = readFileSync(secret('secret-key'), 'utf8');
+    rmSync(engine.secrets, { recursive: true });
+    await engine.makeSecrets();
+    const { code, stderr } = await engine.attempt('deploy/restore', ['--yes', file]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('restore: done')]);
+    expect(dataOf()).toBe('the backup');
+    expect(readFileSync(secret('secret-key'), 'utf8')).toBe(key);
+    expect(engine.sql).toContain('SET mentorhub.republish_hours = 24;');
+    expect(readdirSync(join(engine.folder, 'volume'))).toEqual(['18']);
+  });
+
+  it('takes every secret along, links as what they lead to, and no drafts', async () => {
+    const elsewhere = join(engine.folder, 'elsewhere');
+    writeFileSync(elsewhere, 'a certificate');
+    symlinkSync(elsewhere, secret('tls-certificate'));
+    linkSync(secret('secret-key'), secret('secret-key.2026-11'));
+    for (const name of ['tls-key.1.pem', '.htpasswd', '.admin-password.123']) {
+      writeFileSync(secret(name), name);
+    }
+    mkdirSync(secret('more'));
+    writeFileSync(join(secret('more'), '.hidden.1'), 'hidden');
+    const expected = new Map(
+      readdirSync(engine.secrets, { recursive: true, withFileTypes: true })
+        .filter((entry) => !entry.isDirectory() && entry.name !== '.admin-password.123')
+        .map(({ parentPath, name }) => join(parentPath, name))
+        .map((path) => [path, readFileSync(path, 'utf8')]),
+    );
+    const file = await backup();
+    rmSync(engine.secrets, { recursive: true });
+    rmSync(elsewhere);
+    expect(await engine.attempt('deploy/restore', ['--yes', file])).toMatchObject({ code: 0 });
+    for (const [path, content] of expected) expect(readFileSync(path, 'utf8')).toBe(content);
+    expect(existsSync(secret('.admin-password.123'))).toBe(false);
+  });
+
+  it('leaves the backups of other projects in the same folder alone', async () => {
+    mkdirSync(backups());
+    const others = ['drill-20200101T000000Z.tar', 'mentorhub-drill-20200101T000000Z.tar'];
+    const foreign = [...others, 'drill-20200101T000000Z.tar.part', 'mentorhub-notes.tar'];
+    for (const name of foreign) writeFileSync(join(backups(), name), '');
+    for (const name of ['mentorhub-20200101T000000Z.tar', 'mentorhub-20200102T000000Z.tar.part']) {
+      writeFileSync(join(backups(), name), '');
+    }
+    const file = await backup('--keep', '1');
+    expect(names().toSorted()).toEqual([...foreign, basename(file)].toSorted());
+    expect(basename(file)).toMatch(/^mentorhub-\d{8}T\d{6}Z\.tar$/);
+    const drill = await engine.attempt('deploy/backup', [backups()], {
+      COMPOSE_PROJECT_NAME: 'drill',
+    });
+    expect(drill.stdout).toMatch(/\/drill-\d{8}T\d{6}Z\.tar\n$/);
+  });
+
+  it('refuses to write to a folder that another backup of the project writes to', async () => {
+    mkdirSync(backups());
+    const script = 'exec 7> "$1/.mentorhub-lock"; flock 7; shift; exec "$@"';
+    const { code, stderr } = await attempt(
+      'bash',
+      ['-c', script, 'busy', backups(), join(deploy, 'backup'), backups()],
+      { environment: engine.environment() },
+    );
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining('another backup of mentorhub is writing to'),
+    ]);
+    expect(names()).toEqual([]);
+  });
+
+  it('has an exit code of its own for a whole backup with something else undone', async () => {
+    mkdirSync(join(engine.folder, 'metrics'));
+    const old = join(backups(), 'mentorhub-20200101T000000Z.tar');
+    mkdirSync(backups());
+    writeFileSync(old, '');
+    engine.addTool('chmod', 'exit 1');
+    engine.addTool('rm', 'case $* in *2020*) exit 1 ;; *) exec /bin/rm "$@" ;; esac');
+    const parameters = ['--keep', '1', '--metrics', join(engine.folder, 'metrics'), backups()];
+    const { code, stdout, stderr } = await engine.attempt('deploy/backup', parameters);
+    expect(code).toBe(3);
+    expect(stderr).toContain('is there and whole, but older backups could not be removed');
+    expect(stderr).toContain('is there and whole, but the metrics could not be written');
+    expect(readdirSync(join(engine.folder, 'metrics'))).toEqual([]);
+    engine.removeTool('chmod');
+    engine.removeTool('rm');
+    expect(await engine.attempt('deploy/restore', ['--check', stdout.trim()])).toMatchObject({
+      code: 0,
+    });
+    expect(await backup('--keep', '1', '--metrics', join(engine.folder, 'metrics'))).not.toBe('');
+    expect(existsSync(old)).toBe(false);
+    expect(readdirSync(join(engine.folder, 'metrics'))).toEqual(['mentorhub_backup.prom']);
+  });
+
+  it('takes what an interrupted restore left on the volume for free, as the next one removes it', async () => {
+    const file = await backup();
+    const volume = join(engine.folder, 'volume');
+    for (const left of ['.replaced', '.restoring']) {
+      mkdirSync(join(volume, left, 'data'), { recursive: true });
+      writeFileSync(join(volume, left, 'data', 'rest'), Buffer.alloc(64 << 20, 1));
+    }
+    const wanted = 1000 * 1.25 + (256 << 20);
+    engine.freeBytes = wanted - (130 << 20);
+    const refused = await engine.attempt('deploy/restore', ['--yes', file]);
+    expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('bytes free')]);
+    expect(dataOf()).toBe('the time before');
+    expect(existsSync(join(volume, '.replaced/data/rest'))).toBe(true);
+    engine.freeBytes = wanted - (120 << 20);
+    const { code, stderr } = await engine.attempt('deploy/restore', ['--yes', file]);
+    expect([code, stderr]).toEqual([0, expect.stringContaining('restore: done')]);
+    expect(dataOf()).toBe('the backup');
+    expect(readdirSync(volume)).toEqual(['18']);
+  });
+
+  it('finds data that an interrupted restore had put aside, and asks before it replaces them', async () => {
+    const file = await backup();
+    mkdirSync(join(engine.folder, 'volume/.restoring'));
+    renameSync(engine.data, join(engine.folder, 'volume/.restoring/old'));
+    const { code, stderr } = await engine.attempt('deploy/restore', [file]);
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining('there are data, and nobody to ask'),
+    ]);
+    expect(dataOf()).toBe('the time before');
+  });
+
+  it.each([[[]], [['--keep-secrets']]])(
+    'changes nothing when a tool for the secrets is missing (%j)',
+    async (options) => {
+      const file = await backup();
+      // A version later than that of the backup has secrets more.
+      rmSync(secret('nats-nkey-seed-chat'));
+      const before = readdirSync(engine.secrets);
+      engine.forgetCalls();
+      engine.addTool('openssl', 'exit 127');
+      const { code, stderr } = await engine.attempt('deploy/restore', ['--yes', ...options, file]);
+      expect([code, stderr]).toEqual([
+        1,
+        expect.stringMatching(/the secrets could not be completed\.\n.*nothing was changed/),
+      ]);
+      expect(engine.calls).not.toMatch(/ down$/m);
+      expect(dataOf()).toBe('the time before');
+      expect(readdirSync(engine.secrets)).toEqual(before);
+    },
+  );
+
+  it('completes the secrets that it keeps', async () => {
+    const file = await backup();
+    rmSync(secret('nats-nkey-seed-chat'));
+    rmSync(secret('secret-key'));
+    await engine.makeSecrets();
+    const key = readFileSync(secret('secret-key'), 'utf8');
+    rmSync(secret('admin-password'));
+    const parameters = ['--yes', '--keep-secrets', file];
+    expect(await engine.attempt('deploy/restore', parameters)).toMatchObject({ code: 0 });
+    expect(readFileSync(secret('secret-key'), 'utf8')).toBe(key);
+    expect(existsSync(secret('admin-password'))).toBe(true);
+    expect(existsSync(`${engine.secrets}.restoring`)).toBe(false);
+    expect(engine.sql).toContain('UPDATE signing_keys');
+  });
+});
+
+onLinux('deploy/compose/secrets', () => {
+  it.each([
+    ['/some/where', '/some/where'],
+    ['./beside', join(workspaceRoot, 'beside')],
+    ['', join(deploy, 'compose/.secrets')],
+  ])('takes the folder %j of the environment as Compose does', async (setting, folder) => {
+    expect(
+      await run(join(deploy, 'compose/secrets'), ['--folder'], {
+        environment: { PATH: process.env['PATH'], MENTORHUB_SECRETS: setting },
+        cwd: tmpdir(),
+      }),
+    ).toBe(`${folder}\n`);
   });
 });

@@ -7,7 +7,7 @@ import type { Engine } from './engine.js';
 import type { ServerImages } from './servers.js';
 
 /** The path of Docker's Compose plug-in. @throws {StartProblem} with the command to install it when it is nowhere */
-function findCompose(): Promise<string> {
+export function findCompose(): Promise<string> {
   return findTool({
     name: 'docker-compose',
     package: 'docker-compose',
