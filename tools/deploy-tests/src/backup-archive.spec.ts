@@ -48,10 +48,11 @@ const makeArchive = `
   archive_end "$2" <<< "$3"
 `;
 
-// GNU tar and stat, flock and the engine itself: both are for servers with Linux.
-const onLinux = describe.skipIf(process.platform !== 'linux');
+// GNU tar and stat, flock and the engine itself: both are for servers with Linux. They start hundreds of processes, which on a
+// busy machine takes longer than the time for a test.
+const onLinux = { skip: process.platform !== 'linux', timeout: 60_000 };
 
-onLinux('deploy/restore, given an archive', () => {
+describe('deploy/restore, given an archive', onLinux, () => {
   let folder: string;
   let archive: string;
   let content: Buffer;
@@ -242,7 +243,7 @@ onLinux('deploy/restore, given an archive', () => {
   });
 });
 
-onLinux('deploy/backup, given settings', () => {
+describe('deploy/backup, given settings', onLinux, () => {
   it('explains itself when it is used wrongly, and backs up nothing without the secrets', async () => {
     const folder = mkdtempSync(join(tmpdir(), 'mentorhub-backup-'));
     try {
@@ -271,7 +272,7 @@ onLinux('deploy/backup, given settings', () => {
   });
 });
 
-onLinux('deploy/backup and deploy/restore, with an engine', () => {
+describe('deploy/backup and deploy/restore, with an engine', onLinux, () => {
   let engine: StandInEngine;
 
   beforeEach(async () => {
@@ -457,7 +458,7 @@ onLinux('deploy/backup and deploy/restore, with an engine', () => {
   });
 });
 
-onLinux('deploy/compose/secrets', () => {
+describe('deploy/compose/secrets', onLinux, () => {
   it.each([
     ['/some/where', '/some/where'],
     ['./beside', join(workspaceRoot, 'beside')],

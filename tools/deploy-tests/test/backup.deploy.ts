@@ -56,6 +56,9 @@ describe('backup and restore', () => {
 
   const backup = (...parameters: string[]): Promise<Result> =>
     project.attempt('deploy/backup', [...parameters, join(folder, 'backups')], settings);
+  /** In the folder of backups, without the lock. */
+  const files = (): string[] =>
+    readdirSync(join(folder, 'backups')).filter((name) => name !== `.${project.name}-lock`);
   const restore = (...parameters: string[]): Promise<Result> =>
     project.attempt('deploy/restore', parameters, settings);
   const key = (): string => join(folder, 'key.txt');
@@ -221,9 +224,8 @@ describe('backup and restore', () => {
     expect(after.messages.size).toBeGreaterThan(before.messages.size);
     expect(after.accounts.length).toBeGreaterThan(before.accounts.length);
 
-    const folderOfBackups = join(folder, 'backups');
-    expect(readdirSync(folderOfBackups)).toEqual([
-      expect.stringMatching(/^mentorhub-\d{8}T\d{6}Z\.tar$/),
+    expect(files()).toEqual([
+      expect.stringMatching(new RegExp(`^${project.name}-\\d{8}T\\d{6}Z\\.tar$`)),
     ]);
     expect(statSync(encrypted).mode & 0o777).toBe(0o600);
     const bytes = readFileSync(encrypted);
@@ -402,7 +404,7 @@ describe('backup and restore', () => {
       stderr: expect.stringContaining('not encrypted, as no --recipient is given'),
     });
     const file = plain.stdout.trim();
-    expect(readdirSync(join(folder, 'backups'))).toEqual([file.split('/').at(-1)]);
+    expect(files()).toEqual([file.split('/').at(-1)]);
     const visitor = await Actor.signedIn(baseUrl, 'veteran', credentials);
     await visitor.post('/api/v1/messages', {
       recipient_id: load.mentor.userId,
