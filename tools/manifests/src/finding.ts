@@ -32,6 +32,11 @@ export function findingText({ where, object, field, problem, fix }: Finding): st
   return `${where}: ${object}, ${field}: ${problem} ${fix}`;
 }
 
+/** The same fault once, though several containers have the same variables. */
+export function distinctFaults(faults: readonly Fault[]): Fault[] {
+  return [...new Map(faults.map((each) => [JSON.stringify(each), each])).values()];
+}
+
 /** The same fault of the same object once, though a folder for one app and the one for all render it. */
 export function distinct(findings: readonly Finding[]): Finding[] {
   const seen = new Set<string>();

@@ -6,14 +6,16 @@ import { readRendering } from '../src/render.js';
 import { ruleFindings } from '../src/rule-findings.js';
 import { rules } from '../src/rules/index.js';
 import { hasAddress, unknownDestinations } from '../src/rules/network.js';
+import { appliedBeside, readSecrets } from '../src/secrets.js';
 import { findObject, remove, set } from './mutation.js';
 
 const renders = inject('renderings').map(readRendering);
 const apps = await readApps();
+const secrets = readSecrets(inject('secrets'));
 
 describe('the manifests', () => {
   it('break no rule', () => {
-    expect(ruleFindings(renders, apps).map(findingText)).toEqual([]);
+    expect(ruleFindings(renders, apps, secrets).map(findingText)).toEqual([]);
   });
 });
 
@@ -46,6 +48,33 @@ function inChat(
     rule,
     by: (objects) => by(findObject(objects, 'Deployment', 'chat')),
     faults: [{ object: 'Deployment mentorhub/chat', field, problem, fix }],
+  };
+}
+
+const chatAddress = ['spec', 'target', 'template', 'data', 'database-url'] as const;
+
+/** Changes the address that chat reads. */
+function setAddress(objects: Objects, from: string, to: string): void {
+  const secret = findObject(objects, 'ExternalSecret', 'chat');
+  const { spec } = secret as unknown as {
+    spec: { target: { template: { data: Record<'database-url', string> } } };
+  };
+  const before = spec.target.template.data['database-url'];
+  if (!before.includes(from)) throw new Error(`${from} is not in ${before}`);
+  set(secret, chatAddress, before.replace(from, to));
+}
+
+/** A breach in the address that chat reads. */
+function inAddress(from: string, to: string, problems: RegExp[], fix: RegExp): Breach {
+  return {
+    rule: 'databasesAreThere',
+    by: (objects) => setAddress(objects, from, to),
+    faults: problems.map((problem) => ({
+      object: 'ExternalSecret mentorhub/chat',
+      field: chatAddress.join('.'),
+      problem,
+      fix,
+    })),
   };
 }
 
@@ -419,6 +448,92 @@ const breaches: Record<string, Breach> = {
       },
     ],
   },
+  'the database of another service': {
+    rule: 'networkPolicies',
+    by: (objects) => setAddress(objects, 'chat-db-rw:5432/chat', 'payments-db-rw:5432/payments'),
+    faults: [
+      {
+        object: 'NetworkPolicy mentorhub/chat',
+        field: 'spec.egress',
+        problem: /pods of chat go to pods of payments-db, TCP 5432, and are not allowed/,
+        fix: /Allow egress to there/,
+      },
+      {
+        object: 'NetworkPolicy mentorhub/payments-db',
+        field: 'spec.ingress',
+        problem: /pods of payments-db come from pods of chat, TCP 5432, and are not allowed/,
+        fix: /Allow ingress from there/,
+      },
+    ],
+  },
+  'a database that is not on the server of its address': inAddress(
+    'chat-db-rw',
+    'payments-db-rw',
+    [/payments-db has the database payments, not chat/, /payments-db has no role chat/],
+    /Correct the database|Use payments or payments_owner/,
+  ),
+  'a host of a database that is not there': inAddress(
+    'chat-db-rw',
+    'chat-db-wr',
+    [/No PostgreSQL of the overlay takes writes at chat-db-wr/],
+    /CLUSTER-rw/,
+  ),
+  'the copies of a database, which take no writes': inAddress(
+    'chat-db-rw',
+    'chat-db-ro',
+    [/takes writes at chat-db-ro/],
+    /CLUSTER-rw/,
+  ),
+  'a port of a database that is not there': inAddress(
+    ':5432',
+    ':5433',
+    [/chat-db-rw has no port 5433/],
+    /Use 5432/,
+  ),
+  'a database without a check of its certificate': inAddress(
+    'sslmode=verify-full',
+    'sslmode=require',
+    [/With sslmode=require it does not check/],
+    /sslmode=verify-full/,
+  ),
+  'a certificate of the authority that is not where an address says': inAddress(
+    'sslrootcert=/etc/mentorhub/ca/',
+    'sslrootcert=/etc/mentorhub/',
+    [
+      /The container migrate of chat has no \/etc\/mentorhub\/ca\.crt/,
+      /The container app of chat has no \/etc\/mentorhub\/ca\.crt/,
+    ],
+    /Correct sslrootcert/,
+  ),
+  'something else than an address of a database': inAddress(
+    'postgres://',
+    'mysql://',
+    [/chat takes it for the address of a database, which it is not/],
+    /postgres:\/\/ROLE/,
+  ),
+  'a wildcard for the names of the servers of NATS': {
+    rule: 'certificatesNameHosts',
+    by: (objects) =>
+      set(findObject(objects, 'Certificate', 'nats'), ['spec', 'dnsNames'], ['*.nats-headless']),
+    faults: ['nats-0', 'nats-1', 'nats-2'].map((server) => ({
+      object: 'Certificate mentorhub/nats',
+      field: 'spec.dnsNames',
+      problem: new RegExp(`Apps connect to ${server}\\.nats-headless, and Node\\.js takes none`),
+      fix: new RegExp(`Add ${server}\\.nats-headless`),
+    })),
+  },
+  'a certificate of a database without its name': {
+    rule: 'certificatesNameHosts',
+    by: (objects) => remove(findObject(objects, 'Certificate', 'chat-db'), ['spec', 'dnsNames', 0]),
+    faults: [
+      {
+        object: 'Certificate mentorhub/chat-db',
+        field: 'spec.dnsNames',
+        problem: /Apps connect to chat-db-rw/,
+        fix: /Add chat-db-rw/,
+      },
+    ],
+  },
   'less grace than a shutdown may take': {
     rule: 'graceCoversShutdown',
     by: (objects) =>
@@ -589,7 +704,7 @@ const breaches: Record<string, Breach> = {
       {
         object: 'Deployment mentorhub/chat',
         field: `${firstField}.env[MIGRATION_DATABASE_URL_CHAT_FILE]`,
-        problem: /No Secret chat or chat-migration with the key migration-database-url/,
+        problem: /No Secret chat or chat-migration with the key migration-database-url is made/,
         fix: /ExternalSecret/,
       },
     ],
@@ -772,7 +887,8 @@ describe('a breach of a rule', () => {
     const folder = `k8s/overlays/${overlay ?? 'production'}`;
     const objects = structuredClone(renders.find((each) => each.folder === folder)!.objects);
     by(objects);
-    const found = rules[rule]!({ objects, overlay: objects, apps });
+    const beside = appliedBeside(objects, secrets);
+    const found = rules[rule]!({ objects, overlay: objects, beside, apps });
     // The names of generated ConfigMaps end with a hash.
     const shown = found.map((each) => ({
       ...each,
@@ -824,6 +940,7 @@ describe('an address that an app reads', () => {
     const found = rules['destinationsAreKnown']!({
       objects,
       overlay: objects,
+      beside: [],
       apps: new Map([['identity', app]]),
     });
     expect(found).toEqual([

@@ -57,7 +57,7 @@ describe('k8s/secrets', () => {
   });
 
   it('makes every key that the apps of the overlay mount, with values that they take', async () => {
-    const subject = { objects: small, overlay: [...small, ...made], apps: await apps };
+    const subject = { objects: small, overlay: small, beside: made, apps: await apps };
     expect(secretFilesAreMounted(subject)).toEqual([]);
 
     const read: string[] = [];
@@ -91,12 +91,13 @@ describe('k8s/secrets', () => {
     remove(findObject(spoilt, 'Secret', 'identity'), ['data', 'secret-key']);
     const faults = secretFilesAreMounted({
       objects: small,
-      overlay: [...small, ...spoilt],
+      overlay: small,
+      beside: spoilt,
       apps: await apps,
     });
     expect(faults.map(({ problem }) => problem)).toEqual([
-      'No Secret identity or identity-migration with the key secret-key is made in this overlay.',
-      'No Secret identity with the key secret-key is made in this overlay.',
+      'No Secret identity or identity-migration with the key secret-key is made for this overlay.',
+      'No Secret identity with the key secret-key is made for this overlay.',
     ]);
   });
 

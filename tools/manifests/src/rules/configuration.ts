@@ -1,7 +1,8 @@
 import { type App, knownVariables } from '../apps.js';
 import { configurationOf, mountedFile, type SetVariable, variablesOf } from '../environment.js';
-import { type Fault, fault } from '../finding.js';
+import { distinctFaults, type Fault, fault } from '../finding.js';
 import type { FieldPath, KubernetesObject } from '../objects.js';
+import { secretsOf } from '../secrets.js';
 import { ofKind, type Workload, workloadsOf } from '../workloads.js';
 import type { Rule, Subject } from './rule.js';
 
@@ -111,11 +112,6 @@ function upperFirst(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
-/** A container for migrations has the same variables as that of the app. */
-function distinctFaults(faults: readonly Fault[]): Fault[] {
-  return [...new Map(faults.map((each) => [JSON.stringify(each), each])).values()];
-}
-
 /** What looks like a secret, wherever it stands. */
 const secretTexts: [RegExp, string][] = [
   [/-----BEGIN [A-Z ]*PRIVATE KEY-----/, 'a private key'],
@@ -202,36 +198,9 @@ function textsOf(value: unknown, path: FieldPath = []): [FieldPath, string][] {
   return Object.entries(value).flatMap(([key, item]) => textsOf(item, [...path, key]));
 }
 
-/** The keys of the Secrets that an overlay makes, by name. */
-function madeSecrets(overlay: readonly KubernetesObject[]): Map<string, Set<string>> {
-  const secrets = new Map<string, Set<string>>();
-  for (const object of ofKind(overlay, 'ExternalSecret')) {
-    const { target, data = [] } = object['spec'] as {
-      target?: { name?: string; template?: { data?: Record<string, string> } };
-      data?: { secretKey: string }[];
-    };
-    const keys = target?.template?.data
-      ? Object.keys(target.template.data)
-      : data.map(({ secretKey }) => secretKey);
-    secrets.set(target?.name ?? object.metadata.name, new Set(keys));
-  }
-  for (const object of ofKind(overlay, 'Secret')) {
-    secrets.set(object.metadata.name, new Set(Object.keys(object['data'] ?? {})));
-  }
-  for (const object of ofKind(overlay, 'Certificate')) {
-    const { secretName } = object['spec'] as { secretName: string };
-    secrets.set(secretName, new Set(['tls.crt', 'tls.key', 'ca.crt']));
-  }
-  return secrets;
-}
-
-/**
- * Every file that a variable names is mounted from a Secret; where the overlay makes its Secrets, by one that it makes, with
- * that key.
- */
+/** Every file that a variable names is mounted from a Secret that the overlay has, with that key. */
 export const secretFilesAreMounted: Rule = (subject) => {
-  const secrets = madeSecrets(subject.overlay);
-  const makesSecrets = subject.overlay.some(({ kind }) => /^(?:External)?Secret$/.test(kind));
+  const secrets = secretsOf(subject.overlay, subject.beside);
   const faults = appContainers(subject).flatMap(({ app, workload, container, variables }) => {
     const known = knownVariables(app);
     return [...variables.values()].flatMap(({ name, value, object, path }) => {
@@ -249,14 +218,14 @@ export const secretFilesAreMounted: Rule = (subject) => {
         ];
       }
       const has = mounted.secrets.some((secret) => secrets.get(secret)?.has(mounted.key));
-      return !makesSecrets || has
+      return has
         ? []
         : [
             fault(
               object,
               path,
-              `No Secret ${mounted.secrets.join(' or ')} with the key ${mounted.key} is made in this overlay.`,
-              'Correct the path, or add the key to the ExternalSecret.',
+              `No Secret ${mounted.secrets.join(' or ')} with the key ${mounted.key} is made for this overlay.`,
+              'Correct the path, or add the key to the ExternalSecret; in small, to k8s/secrets.',
             ),
           ];
     });

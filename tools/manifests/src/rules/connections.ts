@@ -1,3 +1,4 @@
+import { databaseAddresses, databaseServer, type DatabaseServer } from '../databases.js';
 import { type Fault, fault } from '../finding.js';
 import type { KubernetesObject } from '../objects.js';
 import { ofKind, type Workload, workloadsOf } from '../workloads.js';
@@ -38,46 +39,6 @@ export function mostPods(
   };
 }
 
-/** A server of PostgreSQL in an overlay. */
-export interface DatabaseServer {
-  object: KubernetesObject;
-  /** Where `max_connections` is said. */
-  path: (string | number)[];
-  maxConnections: number;
-}
-
-/** The server with the database of a service: its own cluster, or the one for all. */
-export function databaseServer(
-  overlay: readonly KubernetesObject[],
-  service: string,
-): DatabaseServer | undefined {
-  const cluster = ofKind(overlay, 'Cluster').find(
-    ({ metadata }) => metadata.name === `${service}-db`,
-  );
-  if (cluster) {
-    const { postgresql } = cluster['spec'] as {
-      postgresql?: { parameters?: Record<string, string> };
-    };
-    return {
-      object: cluster,
-      path: ['spec', 'postgresql', 'parameters', 'max_connections'],
-      // PostgreSQL's own default.
-      maxConnections: Number(postgresql?.parameters?.['max_connections'] ?? 100),
-    };
-  }
-  const server = workloadsOf(overlay).find(
-    ({ labels }) => labels['app.kubernetes.io/name'] === 'postgres',
-  );
-  const main = server?.containers.find(({ initial }) => !initial);
-  if (!server || !main) return undefined;
-  const setting = main.container.args?.find((each) => each.startsWith('max_connections='));
-  return {
-    object: server.object,
-    path: [...main.path, 'args'],
-    maxConnections: Number(setting?.split('=')[1] ?? 100),
-  };
-}
-
 /** All processes of a service at once, with full pools, are fewer connections than its server takes. */
 export const connectionBudget: Rule = (subject) => {
   const faults: Fault[] = [];
@@ -87,18 +48,12 @@ export const connectionBudget: Rule = (subject) => {
   >();
   for (const each of services(subject)) {
     const { workload, app, poolSize } = each;
-    const server = databaseServer(subject.overlay, app.name);
-    if (!server) {
-      faults.push(
-        fault(
-          workload.object,
-          ['metadata', 'name'],
-          `The overlay has no PostgreSQL for ${app.name}.`,
-          `Add a Cluster ${app.name}-db, or a StatefulSet postgres.`,
-        ),
-      );
-      continue;
-    }
+    // What cannot be resolved is what another rule is about.
+    const address = databaseAddresses(subject, workload, app).find(
+      ({ variable, initial }) => variable === 'DATABASE_URL' && !initial,
+    );
+    const server = databaseServer(subject.overlay, URL.parse(address?.text ?? '')?.hostname ?? '');
+    if (!server) continue;
     const { pods } = mostPods(subject.objects, workload);
     const entry = servers.get(server.object.metadata.name) ?? { server, wanted: [] };
     servers.set(server.object.metadata.name, entry);

@@ -6,6 +6,7 @@ import {
   variablesAreRead,
 } from './configuration.js';
 import { connectionBudget } from './connections.js';
+import { certificatesNameHosts, databasesAreThere } from './databases.js';
 import { destinationsAreKnown, networkPolicies } from './network.js';
 import {
   disruptionBudget,
@@ -43,6 +44,8 @@ export const rules: Readonly<Record<string, Rule>> = {
   rolloutKeepsPods,
   networkPolicies,
   destinationsAreKnown,
+  databasesAreThere,
+  certificatesNameHosts,
   graceCoversShutdown,
   connectionBudget,
   variablesAreRead,

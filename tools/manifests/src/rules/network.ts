@@ -3,11 +3,11 @@ import type { INetworkPolicyPort } from 'kubernetes-models/networking.k8s.io/v1/
 import type { INetworkPolicySpec } from 'kubernetes-models/networking.k8s.io/v1/NetworkPolicySpec';
 import type { IServiceSpec } from 'kubernetes-models/v1/ServiceSpec';
 import type { App } from '../apps.js';
+import { databaseAddresses, databaseServer, databaseVariables } from '../databases.js';
 import { type Fault, fault } from '../finding.js';
 import type { FieldPath, KubernetesObject } from '../objects.js';
-import { type LabelSelector, ofKind, selects, workloadsOf } from '../workloads.js';
+import { type LabelSelector, ofKind, selects, type Workload, workloadsOf } from '../workloads.js';
 import { appOf, readConfiguration } from './configuration.js';
-import { databaseServer } from './connections.js';
 import type { Rule, Subject } from './rule.js';
 
 type Direction = 'ingress' | 'egress';
@@ -186,18 +186,12 @@ const shownOnly = new Set(['PUBLIC_URL']);
  * What an app connects to, by the variables that have an address. A variable that is not here is reported: somebody has to say
  * where it leads.
  */
-const destinations: Record<
-  string,
-  (value: string, app: App, subject: Subject) => Edge[] | undefined
-> = {
-  NATS_URL: (value, _app, { overlay }) =>
+const destinations: Record<string, (value: string, { overlay }: Subject) => Edge[] | undefined> = {
+  NATS_URL: (value, { overlay }) =>
     value.split(',').flatMap((each) => {
       const { hostname, port } = new URL(each.trim());
       return serviceEdges(overlay, hostname, Number(port || 4222));
     }),
-  DATABASE_URL: (_value, app, { overlay }) => databaseEdges(overlay, app),
-  DATABASE_DIRECT_URL: (_value, app, { overlay }) => databaseEdges(overlay, app),
-  MIGRATION_DATABASE_URL: (_value, app, { overlay }) => databaseEdges(overlay, app),
   SENDGRID_API_URL: (value) => [
     edge(outside.internet, new URL(value).protocol === 'https:' ? 443 : 80),
   ],
@@ -207,9 +201,15 @@ const destinations: Record<
   },
 };
 
-function databaseEdges(overlay: readonly KubernetesObject[], app: App): Edge[] {
-  const server = databaseServer(overlay, app.name);
-  return [edge(`pods of ${server?.object.metadata.name ?? `${app.name}-db`}`, 5432)];
+/** By the addresses that the containers read from their Secrets. */
+function databaseEdges(app: App, workload: Workload, subject: Subject): Edge[] {
+  return databaseAddresses(subject, workload, app).flatMap(({ text }) => {
+    const { hostname, port } = URL.parse(text) ?? { hostname: text, port: '' };
+    const server = databaseServer(subject.overlay, hostname);
+    return server?.cluster
+      ? [edge(`pods of ${server.object.metadata.name}`, Number(port || 5432))]
+      : serviceEdges(subject.overlay, hostname, Number(port || 5432));
+  });
 }
 
 /** The pods behind a Service: `nats-0.nats-headless` is a name that the Service `nats-headless` gives. */
@@ -243,22 +243,27 @@ export function unknownDestinations({ variables }: App): string[] {
   return Object.entries(variables)
     .filter(([name, variable]) => hasAddress(variable) && !shownOnly.has(name))
     .map(([name]) => name)
-    .filter((name) => !(name in destinations));
+    .filter((name) => !(name in destinations || databaseVariables.includes(name)));
 }
 
 /** The connections of an app, by its configuration. */
-function appEdges(app: App, config: Record<string, unknown>, subject: Subject): Edges {
+function appEdges(
+  app: App,
+  workload: Workload,
+  config: Record<string, unknown>,
+  subject: Subject,
+): Edges {
   const ingress = new Set<Edge>([
     edge(outside.monitoring, Number(config['MANAGEMENT_PORT'])),
     ...('PORT' in config ? [edge(outside.inFront, Number(config['PORT']))] : []),
   ]);
-  const egress = new Set<Edge>(dns);
+  const egress = new Set<Edge>([...dns, ...databaseEdges(app, workload, subject)]);
   for (const [name, destination] of Object.entries(destinations)) {
     const value = config[name];
     if (typeof value !== 'string') continue;
     // An app that keeps its mails in files sends none.
     if (name === 'SENDGRID_API_URL' && config['MAIL_TRANSPORT'] !== 'sendgrid') continue;
-    for (const each of destination(value, app, subject) ?? []) egress.add(each);
+    for (const each of destination(value, subject) ?? []) egress.add(each);
   }
   return { ingress, egress };
 }
@@ -273,7 +278,7 @@ function allAppEdges(subject: Subject): { name: string; edges: Edges }[] {
       ? [
           {
             name: `pods of ${workload.object.metadata.name}`,
-            edges: appEdges(app, config, subject),
+            edges: appEdges(app, workload, config, whole),
           },
         ]
       : [];
@@ -286,7 +291,7 @@ function realEdges(pods: PodSet, subject: Subject): Edges | undefined {
   const app = workload && appOf(workload, subject);
   if (workload && app) {
     const config = readConfiguration(subject, workload, app);
-    return config && appEdges(app, config, subject);
+    return config && appEdges(app, workload, config, subject);
   }
   // What the apps want of these pods.
   const clients = allAppEdges(subject).flatMap(({ name, edges }) =>

@@ -8,6 +8,8 @@ export interface Subject {
   objects: readonly KubernetesObject[];
   /** What the whole overlay renders to: the others that these objects refer to. */
   overlay: readonly KubernetesObject[];
+  /** What is applied beside the overlay: what `k8s/secrets` prints for it. */
+  beside: readonly KubernetesObject[];
   /** What the code of the apps says, by name. */
   apps: ReadonlyMap<string, App>;
 }
