@@ -1,5 +1,5 @@
 import { tmpdir } from 'node:os';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { rootCertificates } from 'node:tls';
 import { pathToFileURL } from 'node:url';
@@ -16,18 +16,31 @@ export interface App {
   variables: Variables;
   /** Reads an environment as the app does. @throws ConfigurationError that lists what is wrong */
   readConfig: (environment: Record<string, string>) => Record<string, unknown>;
+  /** The names of the metrics that are its own. */
+  metrics: ReadonlySet<string>;
 }
 
 /** The built apps, by name. */
 export async function readApps(): Promise<Map<string, App>> {
   const apps = await Promise.all(
     appNames.map(async (name) => {
-      const file = pathToFileURL(join(workspaceRoot, 'apps', name, 'dist', 'config.js'));
-      const { variables, readConfig } = (await import(file.href)) as Omit<App, 'name'>;
-      return { name, variables, readConfig };
+      const built = join(workspaceRoot, 'apps', name, 'dist');
+      const config = pathToFileURL(join(built, 'config.js'));
+      const { variables, readConfig } = (await import(config.href)) as Pick<
+        App,
+        'variables' | 'readConfig'
+      >;
+      return { name, variables, readConfig, metrics: await readMetrics(join(built, 'metrics.js')) };
     }),
   );
   return new Map(apps.map((app) => [app.name, app]));
+}
+
+/** What a module exports are metrics of prom-client, which have their name. */
+async function readMetrics(file: string): Promise<Set<string>> {
+  if (!existsSync(file)) return new Set();
+  const exported = (await import(pathToFileURL(file).href)) as Record<string, { name?: string }>;
+  return new Set(Object.values(exported).flatMap(({ name }) => name ?? []));
 }
 
 /** A variable as it may stand in an environment. */

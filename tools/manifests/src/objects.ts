@@ -20,6 +20,14 @@ export function nameOf({ kind, metadata }: KubernetesObject): string {
   return `${kind} ${namespace === undefined ? '' : `${namespace}/`}${name}`;
 }
 
+/** What is at a path. Undefined where the way ends before. */
+export function valueAt(object: unknown, path: FieldPath): unknown {
+  return path.reduce<unknown>(
+    (value, part) => (value as Record<string | number, unknown> | undefined)?.[part],
+    object,
+  );
+}
+
 /** `spec.template.spec.containers[chat].image`: an item of a list by its name where it has one. */
 export function fieldName(object: unknown, path: FieldPath): string {
   let [text, value] = ['', object];

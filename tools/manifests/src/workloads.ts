@@ -1,6 +1,6 @@
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { IPodSpec } from 'kubernetes-models/v1/PodSpec';
-import type { FieldPath, KubernetesObject } from './objects.js';
+import { type FieldPath, type KubernetesObject, valueAt } from './objects.js';
 
 /** A container of a workload. */
 export interface ContainerPlace {
@@ -34,13 +34,6 @@ const templatePaths: Record<string, FieldPath> = {
   Job: ['spec', 'template'],
   CronJob: ['spec', 'jobTemplate', 'spec', 'template'],
 };
-
-function valueAt(object: unknown, path: FieldPath): unknown {
-  return path.reduce<unknown>(
-    (value, part) => (value as Record<string | number, unknown> | undefined)?.[part],
-    object,
-  );
-}
 
 /** All workloads of a render. */
 export function workloadsOf(objects: readonly KubernetesObject[]): Workload[] {

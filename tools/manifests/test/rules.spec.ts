@@ -1,7 +1,7 @@
 import { describe, expect, inject, it } from 'vitest';
 import { readApps } from '../src/apps.js';
 import { type Fault, findingText } from '../src/finding.js';
-import type { KubernetesObject } from '../src/objects.js';
+import type { FieldPath, KubernetesObject } from '../src/objects.js';
 import { readRendering } from '../src/render.js';
 import { ruleFindings } from '../src/rule-findings.js';
 import { rules } from '../src/rules/index.js';
@@ -75,6 +75,51 @@ function inAddress(from: string, to: string, problems: RegExp[], fix: RegExp): B
       problem,
       fix,
     })),
+  };
+}
+
+/** A breach in what an object of production names. */
+function inReference(
+  place: [kind: string, name: string],
+  path: FieldPath,
+  value: string,
+  field: string,
+  problem: RegExp,
+): Breach {
+  return {
+    rule: 'referencesExist',
+    by: (objects) => set(findObject(objects, ...place), path, value),
+    faults: [
+      {
+        object: `${place[0]} mentorhub/${place[1]}`,
+        field,
+        problem,
+        fix: /Correct the (?:name|key), or add/,
+      },
+    ],
+  };
+}
+
+const kedaBehavior = ['spec', 'advanced', 'horizontalPodAutoscalerConfig', 'behavior'] as const;
+
+/** A breach in what KEDA asks Prometheus for. */
+function inTrigger(field: string, value: string, problem: RegExp, fix: RegExp): Breach {
+  return {
+    rule: 'triggersAreMeasured',
+    by: (objects) =>
+      set(
+        findObject(objects, 'ScaledObject', 'chat-gateway'),
+        ['spec', 'triggers', 0, 'metadata', field],
+        value,
+      ),
+    faults: [
+      {
+        object: 'ScaledObject mentorhub/chat-gateway',
+        field: `spec.triggers[0].metadata.${field}`,
+        problem,
+        fix,
+      },
+    ],
   };
 }
 
@@ -233,6 +278,24 @@ const breaches: Record<string, Breach> = {
       {
         object: 'Cluster mentorhub/chat-db',
         field: 'spec.resources.limits.memory',
+        problem: /may use up the memory/,
+        fix: /Set a limit of memory/,
+      },
+    ],
+  },
+  'a sidecar for backups without a limit of memory': {
+    rule: 'resources',
+    by: (objects) =>
+      remove(findObject(objects, 'ObjectStore', 'chat-db'), [
+        'spec',
+        'instanceSidecarConfiguration',
+        'resources',
+        'limits',
+      ]),
+    faults: [
+      {
+        object: 'ObjectStore mentorhub/chat-db',
+        field: 'spec.instanceSidecarConfiguration.resources.limits.memory',
         problem: /may use up the memory/,
         fix: /Set a limit of memory/,
       },
@@ -534,6 +597,283 @@ const breaches: Record<string, Breach> = {
       },
     ],
   },
+  'metrics that clients reach': {
+    rule: 'clientsReachTheirPaths',
+    by: (objects) =>
+      set(
+        findObject(objects, 'HTTPRoute', 'mentorhub'),
+        ['spec', 'rules', 1, 'matches', 1, 'path', 'value'],
+        '/metrics',
+      ),
+    faults: [
+      {
+        object: 'HTTPRoute mentorhub/mentorhub',
+        field: 'spec.rules[1].matches[1].path',
+        problem: /Clients reach \/metrics of api-gateway, which is for operators/,
+        fix: /Remove it/,
+      },
+      {
+        object: 'HTTPRoute mentorhub/mentorhub',
+        field: 'spec.rules',
+        problem: /No client reaches \/avatars and what is below it/,
+        fix: /Lead it to api-gateway/,
+      },
+    ],
+  },
+  'the health of all services below a path of clients': {
+    overlay: 'small',
+    rule: 'clientsReachTheirPaths',
+    by: (objects) =>
+      set(findObject(objects, 'Ingress', 'mentorhub'), ['spec', 'rules', 0, 'http', 'paths', 8], {
+        path: '/health',
+        pathType: 'Prefix',
+        backend: { service: { name: 'api-gateway', port: { name: 'http' } } },
+      }),
+    faults: [
+      {
+        object: 'Ingress mentorhub/mentorhub',
+        field: 'spec.rules[0].http.paths[8]',
+        problem: /Clients reach \/health, \/health\/live, \/health\/detailed of api-gateway/,
+        fix: /name the paths that clients use/,
+      },
+      {
+        object: 'Ingress mentorhub/mentorhub',
+        field: 'spec.rules',
+        problem: /No client reaches \/health\/ready\./,
+        fix: /Lead it to api-gateway/,
+      },
+    ],
+  },
+  'everything else to one app': {
+    overlay: 'small',
+    rule: 'clientsReachTheirPaths',
+    by: (objects) =>
+      set(findObject(objects, 'Ingress', 'mentorhub'), ['spec', 'defaultBackend'], {
+        service: { name: 'api-gateway', port: { name: 'http' } },
+      }),
+    faults: [
+      {
+        object: 'Ingress mentorhub/mentorhub',
+        field: 'spec.defaultBackend',
+        problem: /Clients reach \/metrics, .*\/health\/detailed/,
+        fix: /Remove it/,
+      },
+    ],
+  },
+  'WebSockets that lead to the other gateway': {
+    rule: 'clientsReachTheirPaths',
+    by: (objects) =>
+      set(findObject(objects, 'HTTPRoute', 'mentorhub'), ['spec', 'rules', 0, 'backendRefs', 0], {
+        name: 'api-gateway',
+        port: 8001,
+      }),
+    faults: [
+      {
+        object: 'HTTPRoute mentorhub/mentorhub',
+        field: 'spec.rules[0].matches[0].path',
+        problem: /\/ws leads to api-gateway/,
+        fix: /Lead it to chat-gateway/,
+      },
+    ],
+  },
+  'a path that one overlay alone has': {
+    overlay: 'small',
+    rule: 'clientsReachTheirPaths',
+    by: (objects) =>
+      (
+        findObject(objects, 'Ingress', 'mentorhub') as unknown as {
+          spec: { rules: { http: { paths: object[] } }[] };
+        }
+      ).spec.rules[0]!.http.paths.push({
+        path: '/admin',
+        pathType: 'Prefix',
+        backend: { service: { name: 'api-gateway', port: { name: 'http' } } },
+      }),
+    faults: [
+      {
+        object: 'Ingress mentorhub/mentorhub',
+        field: 'spec.rules[0].http.paths[9]',
+        problem: /\/admin and all below it is no path of clients/,
+        fix: /clientPaths/,
+      },
+    ],
+  },
+  'an edge for another host': {
+    rule: 'clientsReachTheirPaths',
+    by: (objects) =>
+      set(
+        findObject(objects, 'Gateway', 'edge'),
+        ['spec', 'listeners', 0, 'hostname'],
+        'www.mentorhub.example',
+      ),
+    faults: [
+      {
+        object: 'Gateway mentorhub/edge',
+        field: 'spec.listeners[https].hostname',
+        problem: /It is for www\.mentorhub\.example, and PUBLIC_URL is for mentorhub\.example/,
+        fix: /Set the host of PUBLIC_URL/,
+      },
+    ],
+  },
+  'an Ingress for every host': {
+    overlay: 'small',
+    rule: 'clientsReachTheirPaths',
+    by: (objects) =>
+      remove(findObject(objects, 'Ingress', 'mentorhub'), ['spec', 'rules', 0, 'host']),
+    faults: [
+      {
+        object: 'Ingress mentorhub/mentorhub',
+        field: 'spec.rules[0].host',
+        problem: /It is for every host/,
+        fix: /Set the host/,
+      },
+    ],
+  },
+  'two autoscalers of one app': {
+    rule: 'oneAutoscaler',
+    by: (objects) => {
+      const second = structuredClone(findObject(objects, 'HorizontalPodAutoscaler', 'chat'));
+      second.metadata.name = 'chat-gateway';
+      set(second, ['spec', 'scaleTargetRef', 'name'], 'chat-gateway');
+      objects.push(second);
+    },
+    faults: [
+      {
+        object: 'ScaledObject mentorhub/chat-gateway',
+        field: 'spec.scaleTargetRef.name',
+        problem: /HorizontalPodAutoscaler chat-gateway scales chat-gateway as well/,
+        fix: /Remove one of the two/,
+      },
+    ],
+  },
+  'a number of pods beside an autoscaler': inChat(
+    'oneAutoscaler',
+    (chat) => set(chat, ['spec', 'replicas'], 2),
+    'spec.replicas',
+    /Each apply sets what HorizontalPodAutoscaler chat has changed/,
+    /Remove it/,
+  ),
+  'an app whose number of pods is not said': {
+    rule: 'oneAutoscaler',
+    by: (objects) =>
+      objects.splice(objects.indexOf(findObject(objects, 'HorizontalPodAutoscaler', 'chat')), 1),
+    faults: [
+      {
+        object: 'Deployment mentorhub/chat',
+        field: 'spec.replicas',
+        problem: /Nothing says how many pods/,
+        fix: /Add a HorizontalPodAutoscaler/,
+      },
+    ],
+  },
+  'two pods with WebSockets that go at once': {
+    rule: 'socketsGoSlowly',
+    by: (objects) =>
+      set(
+        findObject(objects, 'ScaledObject', 'chat-gateway'),
+        [...kedaBehavior, 'scaleDown', 'policies', 0, 'value'],
+        2,
+      ),
+    faults: [
+      {
+        object: 'ScaledObject mentorhub/chat-gateway',
+        field: [...kedaBehavior, 'scaleDown', 'policies'].join('.'),
+        problem: /More than one pod of chat-gateway may go in 300 s/,
+        fix: /type Pods, value 1, periodSeconds 300/,
+      },
+    ],
+  },
+  'pods with WebSockets that go as Kubernetes has it': {
+    overlay: 'small',
+    rule: 'socketsGoSlowly',
+    by: (objects) =>
+      remove(findObject(objects, 'HorizontalPodAutoscaler', 'chat-gateway'), ['spec', 'behavior']),
+    faults: [
+      {
+        object: 'HorizontalPodAutoscaler mentorhub/chat-gateway',
+        field: 'spec.behavior.scaleDown.policies',
+        problem: /More than one pod/,
+        fix: /Set one policy/,
+      },
+    ],
+  },
+  'a metric that the app does not have': inTrigger(
+    'query',
+    'sum(ws_conections{namespace="mentorhub", job="mentorhub", app="chat-gateway"})',
+    /chat-gateway has no metric ws_conections/,
+    /apps\/chat-gateway\/src\/metrics\.ts/,
+  ),
+  'a metric of another installation': inTrigger(
+    'query',
+    'sum(ws_connections{job="mentorhub", app="chat-gateway"})',
+    /does not ask for the namespace mentorhub/,
+    /Add namespace="mentorhub"/,
+  ),
+  'a query that Prometheus does not understand': inTrigger(
+    'query',
+    'sum(ws_connections{',
+    /No PromQL/,
+    /Correct the query/,
+  ),
+  'a threshold that is never reached': inTrigger(
+    'threshold',
+    '10000',
+    /A pod takes 10000 WebSockets/,
+    /for example 5000/,
+  ),
+  'more servers of NATS than the others know': {
+    rule: 'natsServersAgree',
+    by: (objects) => set(findObject(objects, 'StatefulSet', 'nats'), ['spec', 'replicas'], 5),
+    faults: [
+      {
+        object: 'ConfigMap',
+        field: 'data["nats.conf"]',
+        problem: /There are 5 servers, and the routes are to nats-0\.nats-headless, /,
+        fix: /nats-4\.nats-headless: in libs\/messaging/,
+      },
+      ...[
+        'api-gateway',
+        'chat',
+        'chat-gateway',
+        'identity',
+        'mentorship',
+        'notifications',
+        'payments',
+      ].map((app) => ({
+        object: 'ConfigMap',
+        field: 'data.NATS_URL',
+        problem: new RegExp(`There are 5 servers, and ${app} connects to nats-0`),
+        fix: /Name .*nats-4\.nats-headless/,
+      })),
+    ],
+  },
+  'more copies of the event stream than servers': {
+    overlay: 'small',
+    rule: 'natsServersAgree',
+    by: (objects) =>
+      set(findObject(objects, 'ConfigMap', 'identity'), ['data', 'EVENT_STREAM_REPLICAS'], '3'),
+    faults: [
+      {
+        object: 'ConfigMap',
+        field: 'data.EVENT_STREAM_REPLICAS',
+        problem: /cannot have 3 copies on 1 server/,
+        fix: /Set 1/,
+      },
+    ],
+  },
+  'one copy of the event stream on three servers': {
+    rule: 'natsServersAgree',
+    by: (objects) =>
+      remove(findObject(objects, 'ConfigMap', 'identity'), ['data', 'EVENT_STREAM_REPLICAS']),
+    faults: [
+      {
+        object: 'Deployment mentorhub/identity',
+        field: `${mainField}.env.EVENT_STREAM_REPLICAS`,
+        problem: /1 copy on 3 servers/,
+        fix: /Set 3/,
+      },
+    ],
+  },
   'less grace than a shutdown may take': {
     rule: 'graceCoversShutdown',
     by: (objects) =>
@@ -830,6 +1170,83 @@ const breaches: Record<string, Breach> = {
       },
     ],
   },
+  'backups to a store that is not there': inReference(
+    ['Cluster', 'chat-db'],
+    ['spec', 'plugins', 0, 'parameters', 'barmanObjectName'],
+    'chats-db',
+    'spec.plugins[barman-cloud.cloudnative-pg.io].parameters.barmanObjectName',
+    /no ObjectStore chats-db/,
+  ),
+  'backups of a cluster that is not there': inReference(
+    ['ScheduledBackup', 'chat-db'],
+    ['spec', 'cluster', 'name'],
+    'chats-db',
+    'spec.cluster.name',
+    /no Cluster chats-db/,
+  ),
+  'a certificate of a database that nobody makes': inReference(
+    ['Cluster', 'chat-db'],
+    ['spec', 'certificates', 'serverTLSSecret'],
+    'chats-db-tls',
+    'spec.certificates.serverTLSSecret',
+    /no Secret chats-db-tls/,
+  ),
+  'a password of a role that nobody makes': inReference(
+    ['Cluster', 'chat-db'],
+    ['spec', 'managed', 'roles', 0, 'passwordSecret', 'name'],
+    'chats-db-role',
+    'spec.managed.roles[chat].passwordSecret.name',
+    /no Secret chats-db-role/,
+  ),
+  'a password of an owner that nobody makes': inReference(
+    ['Cluster', 'chat-db'],
+    ['spec', 'bootstrap', 'initdb', 'secret', 'name'],
+    'chats-db-owner',
+    'spec.bootstrap.initdb.secret.name',
+    /no Secret chats-db-owner/,
+  ),
+  'keys of the bucket that nobody makes': inReference(
+    ['ObjectStore', 'chat-db'],
+    ['spec', 'configuration', 's3Credentials', 'accessKeyId', 'key'],
+    'access-key',
+    'spec.configuration.s3Credentials.accessKeyId',
+    /The Secret backup has no key access-key/,
+  ),
+  'an issuer that is not there': inReference(
+    ['Certificate', 'nats'],
+    ['spec', 'issuerRef', 'name'],
+    'mentorhub',
+    'spec.issuerRef.name',
+    /no Issuer mentorhub/,
+  ),
+  'an authority without a certificate': inReference(
+    ['Issuer', 'mentorhub-ca'],
+    ['spec', 'ca', 'secretName'],
+    'authority',
+    'spec.ca.secretName',
+    /no Secret authority/,
+  ),
+  'a route of a gateway that is not there': inReference(
+    ['HTTPRoute', 'mentorhub'],
+    ['spec', 'parentRefs', 0, 'name'],
+    'edges',
+    'spec.parentRefs[edges].name',
+    /no Gateway edges/,
+  ),
+  'a volume with a Secret that nobody makes': inReference(
+    ['StatefulSet', 'nats'],
+    [...pod, 'volumes', 2, 'secret', 'secretName'],
+    'nats-cert',
+    'spec.template.spec.volumes[tls].secret.secretName',
+    /no Secret nats-cert/,
+  ),
+  'a volume with a key that its Secret does not have': inReference(
+    ['Deployment', 'chat'],
+    [...pod, 'volumes', 0, 'secret', 'items', 0, 'key'],
+    'root.crt',
+    'spec.template.spec.volumes[ca].secret.items[0].key',
+    /The Secret nats-tls has no key root\.crt/,
+  ),
   'a route to a port that is not there': {
     rule: 'referencesExist',
     by: (objects) =>

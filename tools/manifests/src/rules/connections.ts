@@ -1,7 +1,8 @@
 import { databaseAddresses, databaseServer, type DatabaseServer } from '../databases.js';
 import { type Fault, fault } from '../finding.js';
 import type { KubernetesObject } from '../objects.js';
-import { ofKind, type Workload, workloadsOf } from '../workloads.js';
+import { type Workload, workloadsOf } from '../workloads.js';
+import { autoscalersOf } from './autoscaling.js';
 import { appOf, readConfiguration } from './configuration.js';
 import type { Rule, Subject } from './rule.js';
 
@@ -16,16 +17,7 @@ export function mostPods(
   objects: readonly KubernetesObject[],
   { object }: Workload,
 ): { pods: number; object: KubernetesObject; path: string[] } {
-  const scaler = [
-    ...ofKind(objects, 'HorizontalPodAutoscaler'),
-    ...ofKind(objects, 'ScaledObject'),
-  ].find((each) => {
-    const { scaleTargetRef } = each['spec'] as { scaleTargetRef: { kind?: string; name: string } };
-    return (
-      scaleTargetRef.name === object.metadata.name &&
-      (scaleTargetRef.kind ?? 'Deployment') === object.kind
-    );
-  });
+  const [scaler] = autoscalersOf(objects, object);
   if (!scaler) {
     const { replicas = 1 } = object['spec'] as { replicas?: number };
     return { pods: replicas, object, path: ['spec', 'replicas'] };

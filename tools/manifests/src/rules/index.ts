@@ -1,3 +1,4 @@
+import { oneAutoscaler, socketsGoSlowly, triggersAreMeasured } from './autoscaling.js';
 import {
   graceCoversShutdown,
   migrationsByOwnImage,
@@ -7,6 +8,8 @@ import {
 } from './configuration.js';
 import { connectionBudget } from './connections.js';
 import { certificatesNameHosts, databasesAreThere } from './databases.js';
+import { clientsReachTheirPaths } from './edge.js';
+import { natsServersAgree } from './nats.js';
 import { destinationsAreKnown, networkPolicies } from './network.js';
 import {
   disruptionBudget,
@@ -44,8 +47,13 @@ export const rules: Readonly<Record<string, Rule>> = {
   rolloutKeepsPods,
   networkPolicies,
   destinationsAreKnown,
+  clientsReachTheirPaths,
   databasesAreThere,
   certificatesNameHosts,
+  natsServersAgree,
+  oneAutoscaler,
+  socketsGoSlowly,
+  triggersAreMeasured,
   graceCoversShutdown,
   connectionBudget,
   variablesAreRead,

@@ -1,8 +1,9 @@
 import type { IContainer } from 'kubernetes-models/v1/Container';
 import type { IResourceRequirements } from 'kubernetes-models/v1/ResourceRequirements';
 import { type Fault, fault } from '../finding.js';
+import { type FieldPath, valueAt } from '../objects.js';
 import { ofKind, selects, type LabelSelector, workloadsOf } from '../workloads.js';
-import type { Rule } from './rule.js';
+import type { Rule, Subject } from './rule.js';
 
 /** A rule over every container of every workload. */
 function overContainers(
@@ -182,13 +183,22 @@ const containerResources = overContainers(({ resources: wanted }, _place, report
 /** The scheduler knows what a container needs, and memory has an end. */
 export const resources: Rule = (subject) => [
   ...containerResources(subject),
-  ...ofKind(subject.objects, 'Cluster').flatMap((object) => {
-    const { resources: wanted } = (object['spec'] ?? {}) as { resources?: IResourceRequirements };
-    return resourceFaults(wanted, (field, problem, fix) =>
-      fault(object, ['spec', ...field], problem, fix),
-    ).filter((found) => found !== false);
-  }),
+  ...operatorResources(subject, 'Cluster', ['spec']),
+  // The sidecar of the instances that writes the backups.
+  ...operatorResources(subject, 'ObjectStore', ['spec', 'instanceSidecarConfiguration']),
 ];
+
+/** Of containers that an operator makes. */
+function operatorResources({ objects }: Subject, kind: string, place: FieldPath): Fault[] {
+  return ofKind(objects, kind).flatMap((object) => {
+    const { resources: wanted } = (valueAt(object, place) ?? {}) as {
+      resources?: IResourceRequirements;
+    };
+    return resourceFaults(wanted, (field, problem, fix) =>
+      fault(object, [...place, ...field], problem, fix),
+    ).filter((found) => found !== false);
+  });
+}
 
 function resourceFaults(
   wanted: IResourceRequirements | undefined,

@@ -1,6 +1,8 @@
 import { type Fault, fault } from '../finding.js';
 import type { FieldPath, KubernetesObject } from '../objects.js';
+import { secretsOf } from '../secrets.js';
 import { type LabelSelector, ofKind, selects, workloadsOf } from '../workloads.js';
+import { operatorReferences } from './operators.js';
 import type { Rule } from './rule.js';
 
 /** Lists whose items Kubernetes knows by a key: of two with the same it keeps one, or refuses both. */
@@ -48,9 +50,11 @@ function duplicates(object: KubernetesObject, value: unknown, path: FieldPath): 
 }
 
 /** What objects name is there. */
-export const referencesExist: Rule = ({ objects, overlay }) => {
+export const referencesExist: Rule = ({ objects, overlay, beside }) => {
+  const secrets = secretsOf(overlay, beside);
   const has = (kind: string, name: string): boolean =>
-    ofKind(overlay, kind).some(({ metadata }) => metadata.name === name);
+    (kind === 'Secret' && secrets.has(name)) ||
+    ofKind([...overlay, ...beside], kind).some(({ metadata }) => metadata.name === name);
   const missing = (
     object: KubernetesObject,
     path: FieldPath,
@@ -67,8 +71,51 @@ export const referencesExist: Rule = ({ objects, overlay }) => {
             'Correct the name, or add the object.',
           ),
         ];
+  const missingKey = (
+    object: KubernetesObject,
+    path: FieldPath,
+    name: string,
+    key: string,
+  ): Fault[] =>
+    (secrets.get(name)?.has(key) ?? true)
+      ? []
+      : [
+          fault(
+            object,
+            path,
+            `The Secret ${name} has no key ${key}.`,
+            'Correct the key, or add it to what makes the Secret.',
+          ),
+        ];
   const ofPods = workloadsOf(objects).flatMap(({ object, pod, path }) => [
     ...missing(object, [...path, 'serviceAccountName'], 'ServiceAccount', pod.serviceAccountName),
+    ...(pod.volumes ?? []).flatMap(({ secret, projected }, index) => {
+      const place = [...path, 'volumes', index];
+      return [
+        ...secretFaults(secret?.secretName, secret?.items, [...place, 'secret'], 'secretName'),
+        ...(projected?.sources ?? []).flatMap((source, item) =>
+          secretFaults(
+            source.secret?.name,
+            source.secret?.items,
+            [...place, 'projected', 'sources', item, 'secret'],
+            'name',
+          ),
+        ),
+      ];
+      function secretFaults(
+        name: string | undefined,
+        items: readonly { key: string }[] | undefined,
+        at: FieldPath,
+        field: string,
+      ): Fault[] {
+        return [
+          ...missing(object, [...at, field], 'Secret', name),
+          ...(items ?? []).flatMap(({ key }, item) =>
+            missingKey(object, [...at, 'items', item, 'key'], name ?? '', key),
+          ),
+        ];
+      }
+    }),
     ...(pod.volumes ?? []).flatMap(({ configMap, persistentVolumeClaim }, index) => [
       ...missing(
         object,
@@ -93,7 +140,13 @@ export const referencesExist: Rule = ({ objects, overlay }) => {
     ).scaleTargetRef;
     return missing(object, ['spec', 'scaleTargetRef', 'name'], kind, name);
   });
-  return [...ofPods, ...ofScalers, ...ofRoutes(objects, overlay)];
+  const ofOperators = operatorReferences(objects).flatMap(
+    ({ object, path, kind, name, keys = [] }) => [
+      ...missing(object, path, kind, name),
+      ...keys.flatMap((key) => missingKey(object, path, name, key)),
+    ],
+  );
+  return [...ofPods, ...ofScalers, ...ofOperators, ...ofRoutes(objects, overlay)];
 };
 
 /** A port of a Service that a route leads to. */
