@@ -41,8 +41,11 @@ export async function printSecrets(root: string): Promise<PrintedSecrets> {
 
 /** The objects of what `k8s/secrets` prints. */
 export function readSecrets({ all, keys }: PrintedSecrets): AppliedSecrets {
-  const read = (text: string): KubernetesObject[] => readYaml(text).values as KubernetesObject[];
-  return { all: read(all), keys: read(keys) };
+  return { all: objectsOf(all), keys: objectsOf(keys) };
+}
+
+function objectsOf(text: string): KubernetesObject[] {
+  return readYaml(text).values as KubernetesObject[];
 }
 
 /** What is applied beside this overlay: one that makes its Secrets needs the public keys alone. */

@@ -39,7 +39,8 @@ describe('the manifests', () => {
   });
 
   it('have no field that their kinds do not have, and none missing or of another type', async () => {
-    expect((await typeFindings(renders)).map(findingText)).toEqual([]);
+    const restored = readRendering(inject('restored'));
+    expect((await typeFindings([...renders, restored])).map(findingText)).toEqual([]);
   });
 });
 

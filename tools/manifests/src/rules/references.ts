@@ -1,3 +1,4 @@
+import type { IPodSpec } from 'kubernetes-models/v1/PodSpec';
 import { type Fault, fault } from '../finding.js';
 import type { FieldPath, KubernetesObject } from '../objects.js';
 import { secretsOf } from '../secrets.js';
@@ -89,33 +90,12 @@ export const referencesExist: Rule = ({ objects, overlay, beside }) => {
         ];
   const ofPods = workloadsOf(objects).flatMap(({ object, pod, path }) => [
     ...missing(object, [...path, 'serviceAccountName'], 'ServiceAccount', pod.serviceAccountName),
-    ...(pod.volumes ?? []).flatMap(({ secret, projected }, index) => {
-      const place = [...path, 'volumes', index];
-      return [
-        ...secretFaults(secret?.secretName, secret?.items, [...place, 'secret'], 'secretName'),
-        ...(projected?.sources ?? []).flatMap((source, item) =>
-          secretFaults(
-            source.secret?.name,
-            source.secret?.items,
-            [...place, 'projected', 'sources', item, 'secret'],
-            'name',
-          ),
-        ),
-      ];
-      function secretFaults(
-        name: string | undefined,
-        items: readonly { key: string }[] | undefined,
-        at: FieldPath,
-        field: string,
-      ): Fault[] {
-        return [
-          ...missing(object, [...at, field], 'Secret', name),
-          ...(items ?? []).flatMap(({ key }, item) =>
-            missingKey(object, [...at, 'items', item, 'key'], name ?? '', key),
-          ),
-        ];
-      }
-    }),
+    ...mountedSecrets(pod, path).flatMap(({ name, path: place, field, keys }) => [
+      ...missing(object, [...place, field], 'Secret', name),
+      ...keys.flatMap((key, item) =>
+        missingKey(object, [...place, 'items', item, 'key'], name ?? '', key),
+      ),
+    ]),
     ...(pod.volumes ?? []).flatMap(({ configMap, persistentVolumeClaim }, index) => [
       ...missing(
         object,
@@ -148,6 +128,45 @@ export const referencesExist: Rule = ({ objects, overlay, beside }) => {
   );
   return [...ofPods, ...ofScalers, ...ofOperators, ...ofRoutes(objects, overlay)];
 };
+
+/** A Secret in a volume. */
+interface MountedSecret {
+  name: string | undefined;
+  path: FieldPath;
+  /** The field with the name of the Secret. */
+  field: string;
+  /** The keys that are mounted; none where all are. */
+  keys: string[];
+}
+
+function mountedSecrets({ volumes = [] }: IPodSpec, path: FieldPath): MountedSecret[] {
+  return volumes.flatMap(({ secret, projected }, index) => {
+    const place = [...path, 'volumes', index];
+    const own = secret
+      ? [
+          {
+            name: secret.secretName,
+            path: [...place, 'secret'],
+            field: 'secretName',
+            keys: (secret.items ?? []).map(({ key }) => key),
+          },
+        ]
+      : [];
+    const parts = (projected?.sources ?? []).flatMap((source, part) =>
+      source.secret
+        ? [
+            {
+              name: source.secret.name,
+              path: [...place, 'projected', 'sources', part, 'secret'],
+              field: 'name',
+              keys: (source.secret.items ?? []).map(({ key }) => key),
+            },
+          ]
+        : [],
+    );
+    return [...own, ...parts];
+  });
+}
 
 /** A port of a Service that a route leads to. */
 interface Backend {
