@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { run } from './command.js';
@@ -32,14 +33,18 @@ const packages = [
   'tar',
 ];
 
-/** As the official image does it, for what docker-compose.yml relies on. */
+/**
+ * As the official image does it, for what docker-compose.yml relies on. Its rules trust 127.0.0.1 unless
+ * `POSTGRES_INITDB_ARGS` says otherwise.
+ */
 const postgresEntrypoint = `#!/bin/sh
 set -eu
+[ "\${1#-}" = "$1" ] || set -- postgres "$@"
 [ "$1" = postgres ] || exec "$@"
 if [ ! -s "$PGDATA/PG_VERSION" ]; then
   mkdir -p "$PGDATA"
   chmod 700 "$PGDATA"
-  initdb --username=postgres --pwfile="$POSTGRES_PASSWORD_FILE" --auth-local=trust --auth-host=scram-sha-256
+  eval "initdb --username=postgres --pwfile=\\"$POSTGRES_PASSWORD_FILE\\" \${POSTGRES_INITDB_ARGS-}"
   echo 'host all all all scram-sha-256' >> "$PGDATA/pg_hba.conf"
 fi
 exec "$@" -c listen_addresses='*'
@@ -83,12 +88,13 @@ CMD ["caddy", "run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile
  * machines that reach no image registry. POSTGRES_IMAGE, NATS_IMAGE and CADDY_IMAGE choose others.
  */
 export async function serverImages(docker: Docker, directory: string): Promise<ServerImages> {
-  const made: ServerImages = {
-    postgres: `mentorhub-standin/postgres:${suite}`,
-    nats: `mentorhub-standin/nats:${suite}`,
-    caddy: `mentorhub-standin/caddy:${suite}`,
-  };
   const base = `mentorhub-standin/servers:${suite}`;
+  const recipes = dockerfiles(base);
+  const made: ServerImages = {
+    postgres: standIn('postgres', recipes.postgres),
+    nats: standIn('nats', recipes.nats),
+    caddy: standIn('caddy', recipes.caddy),
+  };
   const context = join(directory, 'servers');
   const names = Object.keys(made) as (keyof ServerImages)[];
   for (const name of names) {
@@ -101,13 +107,20 @@ export async function serverImages(docker: Docker, directory: string): Promise<S
     rmSync(context, { recursive: true, force: true });
     mkdirSync(context, { recursive: true });
     if (!(await docker.has(base))) await bootstrap(docker, base, context);
-    writeFileSync(join(context, 'Dockerfile'), dockerfiles(base)[name]);
+    writeFileSync(join(context, 'Dockerfile'), recipes[name]);
     writeFileSync(join(context, 'postgres.sh'), postgresEntrypoint);
     writeFileSync(join(context, 'nats.sh'), natsEntrypoint);
     await docker.run('build', '--quiet', '--network', 'host', '--tag', made[name], context);
     rmSync(context, { recursive: true });
   }
   return made;
+}
+
+/** The tag changes with what the image is made from, so that none of before is used. */
+function standIn(name: keyof ServerImages, recipe: string): string {
+  const made = [recipe, postgresEntrypoint, natsEntrypoint].join('\0');
+  const hash = createHash('sha256').update(made).digest('hex').slice(0, 12);
+  return `mentorhub-standin/${name}:${suite}-${hash}`;
 }
 
 async function bootstrap(docker: Docker, image: string, directory: string): Promise<void> {

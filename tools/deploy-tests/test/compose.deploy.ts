@@ -897,7 +897,35 @@ describe('MentorHub by Docker Compose', () => {
     }
   });
 
-  it.each(lasting)('comes back and plays the demo after %s was killed', async (service) => {
+  it('sorts and compares text as databases elsewhere do', async () => {
+    const sql = `SELECT datlocprovider, datlocale, datcollate, datctype, pg_encoding_to_char(encoding)
+      FROM pg_database WHERE datname = current_database()`;
+    for (const service of services) {
+      const { stdout, stderr } = await inDatabase(service, 'postgres', sql);
+      expect([service, stdout.trim(), stderr]).toEqual([service, 'b|C.UTF-8|C|C.UTF-8|UTF8', '']);
+    }
+    const { stdout } = await inDatabase('chat', 'chat', `SELECT lower('ÉЖ'), 'b' > 'É', 'a' > 'B'`);
+    expect(stdout.trim()).toBe('éж|f|t');
+  });
+
+  it('asks every other container for the password of a role', async () => {
+    const ask = (password: string) =>
+      project.attemptCompose([
+        ...['run', '--rm', '--no-deps', '-T', '--env', `PGPASSWORD=${password}`],
+        ...['--entrypoint', 'psql', 'databases', '--no-psqlrc', '-qAtX', '-h', 'postgres'],
+        ...['-U', 'chat', '-d', 'chat', '-c', 'SELECT current_user'],
+      ]);
+    const url = readFileSync(join(project.secrets, 'database-url-chat'), 'utf8');
+    expect((await ask(/:(\w+)@/.exec(url)?.[1] ?? '')).stdout.trim()).toBe('chat');
+    const { code, stderr } = await ask('wrong');
+    expect([code, stderr]).toEqual([
+      2,
+      expect.stringContaining('password authentication failed for user "chat"'),
+    ]);
+  });
+
+  /** Kills the process of a service, and waits until it has another one. */
+  const crash = async (service: string): Promise<void> => {
     const { State } = await project.container(service);
     process.kill(State.Pid, 'SIGKILL');
     await eventually(
@@ -908,6 +936,10 @@ describe('MentorHub by Docker Compose', () => {
       },
       60_000,
     );
+  };
+
+  it.each(lasting)('comes back and plays the demo after %s was killed', async (service) => {
+    await crash(service);
     await allHealthy();
     await expect(playDemo()).resolves.toMatch(/Every scene passed\.\n$/);
   });
@@ -1000,7 +1032,27 @@ describe('MentorHub by Docker Compose', () => {
         expect((await project.container('chat')).Id).toBe(Id);
         await expect(playDemo()).resolves.toMatch(/Every scene passed\.\n$/);
       }
+      expect(await project.compose('logs', 'nats')).toMatch(/Reloaded server configuration/);
+      // What an update does to NATS must not keep it from coming back.
+      await crash('nats');
+      await allHealthy();
     }, 900_000);
+  });
+
+  it('stops a gateway without waiting for a balancer that looks', async () => {
+    const containers = await project.containers();
+    for (const gateway of ['api-gateway', 'chat-gateway']) {
+      expect(containers.get(gateway)?.Config.Env).toContain('SHUTDOWN_DELAY_MS=0');
+    }
+    expect(containers.get('chat-gateway')?.Config.Env).toContain('WS_DRAIN_SECONDS=0');
+    await project.compose('stop', 'chat-gateway');
+    const { Id } = await project.container('chat-gateway');
+    const logs = await project.docker('logs', '--timestamps', Id);
+    const [from, to] = [/^(\S+) .*SIGTERM: finishing/m, /^(\S+) .*Stopped\./m].map((line) =>
+      Date.parse(line.exec(logs)?.[1] ?? 'no such line'),
+    );
+    expect(to! - from!).toBeLessThan(5000);
+    await up();
   });
 
   it('stops in peace, and has all its data after down and up', async () => {
