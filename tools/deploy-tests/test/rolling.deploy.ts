@@ -299,6 +299,8 @@ describe('restarting every app with two replicas behind a balancer, one after th
       process.stdout.write(`${name}: ${JSON.stringify([...seconds])}\n`);
       expect(closes.length).toBeGreaterThanOrEqual(peopleCount / 2);
       expect(Math.max(...seconds.values())).toBeLessThanOrEqual((3 * closes.length) / drainSeconds);
+      const apart = Math.max(...closes) - Math.min(...closes);
+      expect(apart).toBeGreaterThanOrEqual(0.8 * drainSeconds * 1000);
     }
   });
 
