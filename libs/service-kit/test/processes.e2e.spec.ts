@@ -386,17 +386,17 @@ describe('an app as a process', () => {
     const asked = performance.now();
     child.kill('SIGTERM');
     await expect.poll(() => status(`${management}/health/ready`), ready).toBe(503);
-    const say = async (): Promise<number | 'refused'> => {
+    const call = async (): Promise<number | 'refused'> => {
       const answer = fetch(`http://127.0.0.1:${port}/say/z/0`);
       return answer.then(
         ({ status: code }) => code,
         () => 'refused' as const,
       );
     };
-    let answer = await say();
+    let answer = await call();
     while (answer === 200) {
       await delay(20);
-      answer = await say();
+      answer = await call();
     }
     expect(answer).toBe('refused');
     // The delay and half of it again; timers may be a moment early.

@@ -916,9 +916,25 @@ describe('MentorHub by Docker Compose', () => {
   it('asks every other container for the password of a role', async () => {
     const ask = (password: string) =>
       project.attemptCompose([
-        ...['run', '--rm', '--no-deps', '-T', '--env', `PGPASSWORD=${password}`],
-        ...['--entrypoint', 'psql', 'databases', '--no-psqlrc', '-qAtX', '-h', 'postgres'],
-        ...['-U', 'chat', '-d', 'chat', '-c', 'SELECT current_user'],
+        'run',
+        '--rm',
+        '--no-deps',
+        '-T',
+        '--env',
+        `PGPASSWORD=${password}`,
+        '--entrypoint',
+        'psql',
+        'databases',
+        '--no-psqlrc',
+        '-qAtX',
+        '-h',
+        'postgres',
+        '-U',
+        'chat',
+        '-d',
+        'chat',
+        '-c',
+        'SELECT current_user',
       ]);
     const url = readFileSync(join(project.secrets, 'database-url-chat'), 'utf8');
     expect((await ask(/:(\w+)@/.exec(url)?.[1] ?? '')).stdout.trim()).toBe('chat');
