@@ -1012,23 +1012,18 @@ describe('MentorHub by Docker Compose', () => {
       }
     });
 
-    it('goes on in its own version when a migration of the other one fails', async () => {
+    /** Chat of the other version: that of this one with one more instruction of a Dockerfile. */
+    async function buildNextChat(instruction: string): Promise<void> {
       const folder = join(project.secrets, '..');
-      const program = `console.error('planted'); process.exit(1)`;
-      const entry = JSON.stringify(['/usr/local/bin/node', '-e', program]);
-      writeFileSync(
-        join(folder, 'Dockerfile'),
-        `FROM mentorhub/chat:${version}\nENTRYPOINT ${entry}\n`,
-      );
+      const file = join(folder, 'Dockerfile');
+      writeFileSync(file, `FROM mentorhub/chat:${version}\n${instruction}\n`);
       const tag = ['--tag', `mentorhub/chat:${next}`];
-      await project.docker(
-        'build',
-        '--quiet',
-        ...tag,
-        '--file',
-        join(folder, 'Dockerfile'),
-        folder,
-      );
+      await project.docker('build', '--quiet', ...tag, '--file', file, folder);
+    }
+
+    it('goes on in its own version when a migration of the other one fails', async () => {
+      const program = `console.error('planted'); process.exit(1)`;
+      await buildNextChat(`ENTRYPOINT ${JSON.stringify(['/usr/local/bin/node', '-e', program])}`);
       const before = await project.containers();
       const { code, stderr } = await project.attempt('deploy/compose/update', [], {
         MENTORHUB_VERSION: next,
@@ -1044,20 +1039,7 @@ describe('MentorHub by Docker Compose', () => {
 
     it('is updated app by app, and goes back', async () => {
       const before = await imageOfChat();
-      const folder = join(project.secrets, '..');
-      writeFileSync(
-        join(folder, 'Dockerfile'),
-        `FROM mentorhub/chat:${version}\nLABEL test=${next}\n`,
-      );
-      const tag = ['--tag', `mentorhub/chat:${next}`];
-      await project.docker(
-        'build',
-        '--quiet',
-        ...tag,
-        '--file',
-        join(folder, 'Dockerfile'),
-        folder,
-      );
+      await buildNextChat(`LABEL test=${next}`);
       for (const to of [next, version]) {
         const { code, stderr } = await project.attempt('deploy/compose/update', [], {
           MENTORHUB_VERSION: to,
