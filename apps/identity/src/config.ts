@@ -63,6 +63,12 @@ export const variables = {
     min: 1,
     desc: 'Most accounts that may be registered from one network (an IPv4 address, an IPv6 /64) within an hour',
   }),
+  AUDIT_RETENTION_DAYS: integer({
+    default: 730,
+    min: 366,
+    max: 3650,
+    desc: 'After how many days entries of the audit trail are deleted',
+  }),
   EVENT_STREAM_REPLICAS: replicas,
   EVENT_STREAM_MAX_BYTES: integer({
     default: 8 * 1024 ** 3,

@@ -4,6 +4,7 @@ import { CreateIdentity1795230000000 } from './migrations/1795230000000-create-i
 import { RenameRequestedRole1796000000000 } from './migrations/1796000000000-rename-requested-role.js';
 import { RefreshSuccessorsAndKeyLead1796000000001 } from './migrations/1796000000001-refresh-successors-and-key-lead.js';
 import { UnverifiedAccountsAndLimits1796000000003 } from './migrations/1796000000003-unverified-accounts-and-limits.js';
+import { WhatSignInsShare1796000000040 } from './migrations/1796000000040-what-sign-ins-share.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -16,5 +17,6 @@ export const schema: DatabaseSchema = {
     RenameRequestedRole1796000000000,
     RefreshSuccessorsAndKeyLead1796000000001,
     UnverifiedAccountsAndLimits1796000000003,
+    WhatSignInsShare1796000000040,
   ],
 };

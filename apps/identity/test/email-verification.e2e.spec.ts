@@ -10,10 +10,11 @@ beforeAll(async () => {
 });
 afterAll(() => identity.stop());
 
-const requested = 'identity.user.verification_requested';
+const requested = 'identity.user.mail_requested';
 
-function mint(user_id: number) {
-  return identity.request(EmailVerification.mint, undefined, { user_id });
+async function mint(user_id: number) {
+  const { token = '', ...contact } = await identity.mintMail(user_id, 'verify_email');
+  return { token, ...contact };
 }
 
 /** With the session of `actor`; without one, with the password that every account of these tests has. */
@@ -45,6 +46,8 @@ describe('verifying the email address', () => {
     const user = await identity.register({ locale: 'ru' });
     const { token, ...contact } = await mint(user.id);
     expect(contact).toMatchObject({ user_id: user.id, email: user.email, locale: 'ru' });
+    // The name may be that of anybody: the address is not proven yet.
+    expect(contact).not.toHaveProperty('full_name');
     expect(Buffer.from(token, 'base64url')).toHaveLength(32);
     expect(await verify(token)).toEqual({
       message: 'The email address is verified.',
@@ -135,7 +138,7 @@ describe('verifying the email address', () => {
     const { id } = await identity.register();
     const { token } = await mint(id);
     const [row] = await identity.dataSource.query<{ token_hash: Buffer }[]>(
-      'SELECT token_hash FROM email_verifications WHERE user_id = $1',
+      'SELECT token_hash FROM mail_tokens WHERE user_id = $1',
       [id],
     );
     expect(row?.token_hash).toHaveLength(32);
@@ -157,7 +160,10 @@ describe('asking for the verification mail again', () => {
     expect(answers[0]).toEqual({ message: expect.any(String), expires_in_hours: 24 });
     expect(answers[1]).toEqual(answers[0]);
     expect(answers[2]).toEqual(answers[0]);
-    expect(await identity.events(requested)).toEqual([...before, { user_id: known.id }]);
+    expect(await identity.events(requested)).toEqual([
+      ...before,
+      { user_id: known.id, mail: 'verify_email', ref: null },
+    ]);
   });
 
   it('writes at most one mail an address and minute', async () => {

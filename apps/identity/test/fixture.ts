@@ -1,10 +1,14 @@
 import {
   type Access,
+  type AccountMail,
+  AccountMails,
   type ActorOf,
   type Caller,
   type ApplicationError,
+  type AuditAction,
   type Device,
   EmailVerification,
+  type MintedMail,
   type RegisterUser,
   Auth,
   type RequestContract,
@@ -138,10 +142,22 @@ export class IdentityFixture {
 
   /** Verifies the address of a signed-in user. */
   async verify({ actor }: { actor: Caller }): Promise<void> {
-    const { token } = await this.request(EmailVerification.mint, undefined, {
-      user_id: actor.user_id,
-    });
+    const { token = '' } = await this.mintMail(actor.user_id, 'verify_email');
     await this.request(EmailVerification.verify, actor, { token, device: laptop });
+  }
+
+  /** What identity makes when the mailer is about to send a mail. */
+  mintMail(user_id: number, mail: AccountMail, ref: number | null = null): Promise<MintedMail> {
+    return this.request(AccountMails.mint, undefined, { user_id, mail, ref });
+  }
+
+  /** The audit trail, oldest first, of an action. */
+  auditOf(action: AuditAction): Promise<Record<string, unknown>[]> {
+    return this.dataSource.query(
+      `SELECT outcome, actor_id, user_id, session_id, ip, user_agent, detail FROM audit_log
+       WHERE action = $1 ORDER BY id`,
+      [action],
+    );
   }
 
   async signIn(email: string, device = laptop): Promise<SignedIn & { actor: Caller }> {

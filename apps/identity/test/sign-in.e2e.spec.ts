@@ -329,7 +329,7 @@ describe('refreshing', () => {
   it('does not repeat the pair of a session that has ended', async () => {
     const { refresh_token, actor } = await identity.signUp();
     await refresh(refresh_token);
-    await identity.request(Auth.logout, actor, {});
+    await identity.request(Auth.logout, actor, { device: laptop });
     expect(await refreshFailure(refresh_token)).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
   });
 
@@ -393,7 +393,7 @@ describe('signing out', () => {
     const subscription = identity.signals.subscribe(sessionRevokedSignal, received);
     await identity.request(Keys.list, undefined, {});
 
-    await identity.request(Auth.logout, one.actor, {});
+    await identity.request(Auth.logout, one.actor, { device: laptop });
     await expect.poll(() => received.mock.calls.length).toBe(1);
     expect(received.mock.calls[0]?.[0]).toMatchObject({ session_id: one.actor.session_id });
     expect(await revokedIds()).toContain(one.actor.session_id);
@@ -406,15 +406,15 @@ describe('signing out', () => {
 
   it('twice does no harm', async () => {
     const { actor } = await identity.signUp();
-    await identity.request(Auth.logout, actor, {});
-    await identity.request(Auth.logout, actor, {});
+    await identity.request(Auth.logout, actor, { device: laptop });
+    await identity.request(Auth.logout, actor, { device: laptop });
     expect(await identity.events('identity.session.revoked', actor.session_id)).toHaveLength(1);
   });
 
   it('of all devices ends all of them', async () => {
     const one = await identity.signUp(laptop);
     const two = await identity.signIn(one.user.email, phone);
-    await identity.request(Auth.logoutAll, one.actor, {});
+    await identity.request(Auth.logoutAll, one.actor, { device: laptop });
     expect(await revokedIds()).toEqual(
       expect.arrayContaining([one.actor.session_id, two.actor.session_id]),
     );
@@ -425,7 +425,7 @@ describe('signing out', () => {
 
   it('is remembered only until the access tokens would have expired', async () => {
     const { actor } = await identity.signUp();
-    await identity.request(Auth.logout, actor, {});
+    await identity.request(Auth.logout, actor, { device: laptop });
     expect(await revokedIds()).toContain(actor.session_id);
     identity.clock.advance(30 * minute);
     expect(await revokedIds()).not.toContain(actor.session_id);
@@ -448,7 +448,10 @@ describe('signed-in devices', () => {
   it('can be signed out one by one', async () => {
     const one = await identity.signUp(laptop);
     const two = await identity.signIn(one.user.email, phone);
-    await identity.request(Sessions.revoke, one.actor, { id: two.actor.session_id });
+    await identity.request(Sessions.revoke, one.actor, {
+      id: two.actor.session_id,
+      device: laptop,
+    });
     const { items } = await identity.request(Sessions.list, one.actor, {});
     expect(items.map(({ id }) => id)).toEqual([one.actor.session_id]);
     expect(await revokedIds()).toContain(two.actor.session_id);
@@ -459,8 +462,12 @@ describe('signed-in devices', () => {
     const theirs = await identity.signUp();
     const foreign = await identity.failure(Sessions.revoke, mine.actor, {
       id: theirs.actor.session_id,
+      device: laptop,
     });
-    const unknown = await identity.failure(Sessions.revoke, mine.actor, { id: 999_999 });
+    const unknown = await identity.failure(Sessions.revoke, mine.actor, {
+      id: 999_999,
+      device: laptop,
+    });
     expect(foreign.code).toBe('NOT_FOUND');
     expect(foreign.toProblem()).toEqual(unknown.toProblem());
     await refresh(theirs.refresh_token);
@@ -510,7 +517,7 @@ describe('a WebSocket ticket', () => {
   it('is void once its session has ended', async () => {
     const { actor } = await identity.signUp();
     const { ticket } = await identity.request(SocketTickets.issue, actor, {});
-    await identity.request(Auth.logout, actor, {});
+    await identity.request(Auth.logout, actor, { device: laptop });
     expect(await identity.failure(SocketTickets.redeem, undefined, { ticket })).toMatchObject({
       code: 'UNAUTHENTICATED',
     });

@@ -41,8 +41,8 @@ describe('registering', () => {
         timezone: 'America/New_York',
       },
     ]);
-    expect(await identity.events('identity.user.verification_requested', user.id)).toEqual([
-      { user_id: user.id },
+    expect(await identity.events('identity.user.mail_requested', user.id)).toEqual([
+      { user_id: user.id, mail: 'verify_email', ref: null },
     ]);
   });
 

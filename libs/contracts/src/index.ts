@@ -1,6 +1,8 @@
 export * from './core/index.js';
 export * from './identity/identity.requests.js';
 export * from './identity/identity.events.js';
+export * from './identity/account-mails.js';
+export { type AuditAction, auditActions } from './identity/audit.dto.js';
 export * from './mentorship/mentorship.requests.js';
 export * from './mentorship/mentorship.events.js';
 export * from './mentorship/mentor-currency.js';

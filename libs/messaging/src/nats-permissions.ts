@@ -40,6 +40,7 @@ const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
       'auth.login',
       'auth.logout',
       'auth.logout_all',
+      'auth.reauthenticate',
       'auth.refresh',
       'email_verification.send',
       'email_verification.verify',
@@ -126,7 +127,7 @@ const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
     payments: ['amounts_due.close'],
   },
   chat: { identity: ['users.people'] },
-  notifications: { identity: ['email_verification.mint', 'users.contact'] },
+  notifications: { identity: ['account_mails.mint', 'users.contact'] },
   payments: { mentorship: ['bookings.amount_due'] },
 };
 

@@ -1,6 +1,7 @@
 import { Auth, type Caller, Users } from '@mentorhub/contracts';
 import {
   Login,
+  Reauthenticate,
   RefreshTokens,
   RegisterUser,
   SignedIn,
@@ -67,15 +68,31 @@ export class AuthController {
   @Sends(Auth.logout)
   @Summary('Sign out of this device', 'Its tokens stop working at once, on every gateway.')
   @Answers(204)
-  logout(@Actor() actor: Caller): Promise<RawReply> {
-    return this.requests.forward(Auth.logout, actor, {});
+  logout(@Actor() actor: Caller, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(Auth.logout, actor, { device });
   }
 
   @Post('logout-all')
   @Sends(Auth.logoutAll)
   @Summary('Sign out of every device', 'All tokens stop working at once, on every gateway.')
   @Answers(204)
-  logoutAll(@Actor() actor: Caller): Promise<RawReply> {
-    return this.requests.forward(Auth.logoutAll, actor, {});
+  logoutAll(@Actor() actor: Caller, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(Auth.logoutAll, actor, { device });
+  }
+
+  @Post('reauthenticate')
+  @Sends(Auth.reauthenticate)
+  @Summary(
+    'Prove again who you are',
+    'Sensitive acts answer `REAUTHENTICATION_REQUIRED` unless this, or the sign-in, happened within the last ten minutes.',
+  )
+  @Answers(204)
+  @Fails('INVALID_CREDENTIALS', 'RATE_LIMITED')
+  reauthenticate(
+    @Actor() actor: Caller,
+    @Body() request: Reauthenticate,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(Auth.reauthenticate, actor, Object.assign(request, { device }));
   }
 }

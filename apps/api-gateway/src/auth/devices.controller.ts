@@ -6,8 +6,11 @@ import { ApiTags } from '@nestjs/swagger';
 import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
 import { Answers } from '../routing/answers.decorator.js';
+import { Device } from '../routing/device.decorator.js';
 import { Id } from '../routing/id.decorator.js';
 import { Summary } from '../routing/summary.decorator.js';
+
+type DeviceFacts = import('@mentorhub/contracts').Device;
 
 /** Signed-in devices. */
 @ApiTags('Sign-in')
@@ -27,7 +30,11 @@ export class DevicesController {
   @Sends(Sessions.revoke)
   @Summary('Sign out one device')
   @Answers(204)
-  revoke(@Actor() actor: Caller, @Id() id: number): Promise<RawReply> {
-    return this.requests.forward(Sessions.revoke, actor, { id });
+  revoke(
+    @Actor() actor: Caller,
+    @Id() id: number,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(Sessions.revoke, actor, { id, device });
   }
 }

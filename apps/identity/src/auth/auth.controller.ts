@@ -1,4 +1,10 @@
-import { Auth, type Caller, type Device, type Login } from '@mentorhub/contracts';
+import {
+  Auth,
+  type Caller,
+  type Device,
+  type Login,
+  type Reauthenticate,
+} from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import { AuthService } from './auth.service.js';
@@ -18,12 +24,17 @@ export class AuthController {
   }
 
   @Handle(Auth.logout)
-  logout(actor: Caller) {
-    return this.auth.logout(actor);
+  logout(actor: Caller, { device }: { device: Device }) {
+    return this.auth.logout(actor, device);
   }
 
   @Handle(Auth.logoutAll)
-  logoutAll(actor: Caller) {
-    return this.auth.logoutAll(actor);
+  logoutAll(actor: Caller, { device }: { device: Device }) {
+    return this.auth.logoutAll(actor, device);
+  }
+
+  @Handle(Auth.reauthenticate)
+  reauthenticate(actor: Caller, request: Reauthenticate & { device: Device }) {
+    return this.auth.reauthenticate(actor, request);
   }
 }

@@ -1,4 +1,5 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.js';
 import { KeysModule } from '../keys/keys.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -7,11 +8,13 @@ import { AuthService } from './auth.service.js';
 import { Credentials } from './credentials.js';
 import { LoginThrottle } from './login-throttle.js';
 import { RefreshTokens } from './refresh-tokens.js';
+import { SignIns } from './sign-ins.js';
+import { StepUp } from './step-up.js';
 
 @Module({
-  imports: [KeysModule, SessionsModule, UsersModule],
+  imports: [AuditModule, KeysModule, SessionsModule, UsersModule],
   controllers: [AuthController],
-  providers: [AuthService, Credentials, LoginThrottle, RefreshTokens],
-  exports: [Credentials],
+  providers: [AuthService, Credentials, LoginThrottle, RefreshTokens, SignIns, StepUp],
+  exports: [Credentials, SignIns, StepUp],
 })
 export class AuthModule {}

@@ -3,46 +3,41 @@ import {
   ApplicationError,
   type Device,
   type Login,
+  type Reauthenticate,
   type SignedIn,
   type TokenPair,
 } from '@mentorhub/contracts';
 import { Transactions } from '@mentorhub/persistence';
-import { Clock, CONFIG } from '@mentorhub/service-kit';
-import { Inject, Injectable, Logger } from '@nestjs/common';
+import { Clock } from '@mentorhub/service-kit';
+import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
-import type { IdentityConfig } from '../config.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { AccessTokenSigner } from '../keys/access-token-signer.js';
 import { Passwords } from '../passwords/passwords.js';
 import { Revocation } from '../sessions/revocation.js';
-import { SessionsRepository } from '../sessions/sessions.repository.js';
+import { type EndedSession, SessionsRepository } from '../sessions/sessions.repository.js';
 import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
-import { rolesOf, toUserView } from '../users/user.views.js';
 import { Credentials } from './credentials.js';
 import { RefreshTokens, type Successor } from './refresh-tokens.js';
-
-const dayMs = 86_400_000;
-
-/** What a transaction hands out to be signed once it has committed. */
-interface Grant {
-  caller: Caller;
-  refreshToken: string;
-  issuedAt: Date;
-}
+import { callerOf, type Grant, SignIns } from './sign-ins.js';
+import { StepUp } from './step-up.js';
 
 @Injectable()
 export class AuthService {
   private readonly logger = new Logger(AuthService.name);
 
   constructor(
-    @Inject(CONFIG) private readonly config: IdentityConfig,
     private readonly users: UsersRepository,
     private readonly passwords: Passwords,
     private readonly credentials: Credentials,
     private readonly sessions: SessionsRepository,
     private readonly refreshTokens: RefreshTokens,
+    private readonly signIns: SignIns,
+    private readonly stepUp: StepUp,
     private readonly revocation: Revocation,
     private readonly signer: AccessTokenSigner,
+    private readonly audit: AuditTrail,
     private readonly transactions: Transactions,
     private readonly clock: Clock,
   ) {}
@@ -52,13 +47,12 @@ export class AuthService {
    * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED, FORBIDDEN for a deactivated account
    */
   async login({ email, password, device }: Login & { device: Device }): Promise<SignedIn> {
-    const user = await this.credentials.check(email, password, device.ip);
-    if (!user.isActive) {
-      throw new ApplicationError('FORBIDDEN', 'This account is deactivated: write to the support.');
-    }
+    const user = await this.credentials.check(email, password, device);
     await this.renewHash(user, password);
-    const grant = await this.transactions.run((tx) => this.open(tx, user, device));
-    return { ...(await this.toTokenPair(grant)), user: toUserView(user) };
+    const opened = await this.transactions.run((tx) =>
+      this.signIns.open(tx, user, { method: 'password', device }),
+    );
+    return this.signIns.answer(opened);
   }
 
   /**
@@ -77,7 +71,7 @@ export class AuthService {
           return { grant: await this.repeat(tx, redemption), ended: [] };
         case 'reused':
           // No error here, which would undo the end of the session.
-          return { ended: await this.revocation.endIn(tx, { id: redemption.sessionId }) };
+          return { ended: await this.endReused(tx, redemption.sessionId, device) };
         case 'unknown':
           break;
       }
@@ -93,34 +87,63 @@ export class AuthService {
         'The refresh token is unknown, expired or used up: sign in again.',
       );
     }
-    return this.toTokenPair(grant);
+    return this.signIns.tokens(grant);
   }
 
   /** Signs the actor's device out. */
-  async logout(actor: Caller): Promise<void> {
-    await this.revocation.end({ id: actor.session_id, userId: actor.user_id });
+  async logout(actor: Caller, device: Device): Promise<void> {
+    const { user_id: userId, session_id: sessionId } = actor;
+    await this.revocation.end({ id: sessionId, userId }, (tx) =>
+      this.audit.record(tx, { action: 'session.end', actorId: userId, sessionId, device }),
+    );
   }
 
   /** Signs all of the actor's devices out. */
-  async logoutAll(actor: Caller): Promise<void> {
-    await this.revocation.end({ userIds: [actor.user_id] });
+  async logoutAll(actor: Caller, device: Device): Promise<void> {
+    const { user_id: userId, session_id: sessionId } = actor;
+    await this.revocation.end({ userIds: [userId] }, (tx) =>
+      this.audit.record(tx, { action: 'session.end_all', actorId: userId, sessionId, device }),
+    );
   }
 
-  private async open(tx: EntityManager, user: User, device: Device): Promise<Grant> {
-    const issuedAt = this.clock.now();
-    const expiresAt = new Date(issuedAt.getTime() + this.config.REFRESH_TOKEN_TTL_DAYS * dayMs);
-    const session = await this.sessions.insert(
-      tx,
-      {
-        userId: user.id,
-        createdAt: issuedAt,
-        expiresAt,
-        accessExpiresAt: this.signer.expiry(issuedAt),
-      },
-      device,
-    );
-    const refreshToken = await this.refreshTokens.issue(tx, session.id, issuedAt);
-    return { caller: callerOf(user, session.id), refreshToken, issuedAt };
+  /**
+   * Takes the password as a proof that the one who holds the session is its user still.
+   * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED
+   */
+  async reauthenticate(
+    actor: Caller,
+    { password, device }: Reauthenticate & { device: Device },
+  ): Promise<void> {
+    const { user_id: userId, session_id: sessionId } = actor;
+    await this.credentials.checkOwn(userId, password, device);
+    await this.transactions.run(async (tx) => {
+      await this.stepUp.renew(tx, sessionId);
+      await this.audit.record(tx, {
+        action: 'reauthentication.password',
+        actorId: userId,
+        sessionId,
+        device,
+      });
+    });
+  }
+
+  private async endReused(
+    tx: EntityManager,
+    sessionId: number,
+    device: Device,
+  ): Promise<EndedSession[]> {
+    const ended = await this.revocation.endIn(tx, { id: sessionId });
+    for (const { userId } of ended) {
+      await this.audit.record(tx, {
+        action: 'session.refresh_reuse',
+        outcome: 'failure',
+        actorId: null,
+        userId,
+        sessionId,
+        device,
+      });
+    }
+    return ended;
   }
 
   /** Nothing, when the session has ended or its user may not sign in any more. */
@@ -154,22 +177,9 @@ export class AuthService {
     return { caller: callerOf(user, sessionId), refreshToken, issuedAt };
   }
 
-  private async toTokenPair({ caller, refreshToken, issuedAt }: Grant) {
-    const now = Math.floor(this.clock.now().getTime() / 1000);
-    return {
-      access_token: await this.signer.sign(caller, issuedAt),
-      refresh_token: refreshToken,
-      token_type: 'bearer' as const,
-      expires_in: this.signer.expiry(issuedAt).getTime() / 1000 - now,
-    };
-  }
-
   private async renewHash(user: User, password: string): Promise<void> {
+    if (user.passwordHash === null) return;
     const renewed = await this.passwords.rehash(password, user.passwordHash);
     if (renewed !== undefined) await this.users.replaceHash(user.id, user.passwordHash, renewed);
   }
-}
-
-function callerOf(user: User, sessionId: number): Caller {
-  return { user_id: user.id, roles: rolesOf(user), session_id: sessionId };
 }

@@ -1,6 +1,7 @@
-import { ApplicationError } from '@mentorhub/contracts';
+import { ApplicationError, type Device } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { Passwords } from '../passwords/passwords.js';
 import type { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
@@ -13,6 +14,7 @@ export class Credentials {
     private readonly users: UsersRepository,
     private readonly passwords: Passwords,
     private readonly throttle: LoginThrottle,
+    private readonly audit: AuditTrail,
     private readonly clock: Clock,
   ) {}
 
@@ -21,9 +23,9 @@ export class Credentials {
    * (ASVS 6.3.8).
    * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED
    */
-  async check(address: string, password: string, ip: string): Promise<User> {
+  async check(address: string, password: string, device: Device): Promise<User> {
     const email = address.toLowerCase();
-    const attempt = await this.throttle.admit(email, ip);
+    const attempt = await this.throttle.admit(email, device.ip);
     let user: User | null;
     let matches: boolean;
     try {
@@ -35,6 +37,13 @@ export class Credentials {
       throw error;
     }
     if (!user || !matches) {
+      await this.audit.note({
+        action: 'password.check',
+        outcome: 'failure',
+        actorId: null,
+        userId: user?.id ?? null,
+        device,
+      });
       throw new ApplicationError(
         'INVALID_CREDENTIALS',
         'The email address or the password is wrong: check both.',
@@ -42,5 +51,14 @@ export class Credentials {
     }
     await this.throttle.clear(attempt);
     return user;
+  }
+
+  /**
+   * Checks the password of a signed-in user, as `check` does.
+   * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED
+   */
+  async checkOwn(userId: number, password: string, device: Device): Promise<User> {
+    const { email } = await this.users.byId(userId);
+    return this.check(email, password, device);
   }
 }

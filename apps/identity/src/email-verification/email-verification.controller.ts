@@ -22,9 +22,4 @@ export class EmailVerificationController {
   verify(actor: Caller | undefined, request: VerifyEmail & { device: Device }) {
     return this.verification.verify(actor, request);
   }
-
-  @Handle(EmailVerification.mint)
-  mint(_: Caller | undefined, request: { user_id: number }) {
-    return this.verification.mint(request.user_id);
-  }
 }

@@ -1,13 +1,14 @@
 import { Module } from '@nestjs/common';
+import { AccountMailsModule } from '../account-mails/account-mails.module.js';
+import { AuditModule } from '../audit/audit.module.js';
 import { AuthModule } from '../auth/auth.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { EmailVerificationController } from './email-verification.controller.js';
 import { EmailVerificationService } from './email-verification.service.js';
-import { VerificationTokens } from './verification-tokens.js';
 
 @Module({
-  imports: [AuthModule, UsersModule],
+  imports: [AccountMailsModule, AuditModule, AuthModule, UsersModule],
   controllers: [EmailVerificationController],
-  providers: [EmailVerificationService, VerificationTokens],
+  providers: [EmailVerificationService],
 })
 export class EmailVerificationModule {}

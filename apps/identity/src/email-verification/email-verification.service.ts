@@ -1,59 +1,57 @@
 import {
   ApplicationError,
   type Caller,
-  type Contact,
   type Device,
   type EmailVerified,
+  type MintedMail,
   userEmailVerified,
-  userVerificationRequested,
   type VerificationSent,
   type VerifyEmail,
 } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
-import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { Injectable, type OnModuleInit } from '@nestjs/common';
+import { AccountMailRegistry } from '../account-mails/account-mail-registry.js';
+import { AccountMails } from '../account-mails/account-mails.js';
+import { MailPauses } from '../account-mails/mail-pauses.js';
+import { invalidLink, MailTokens } from '../account-mails/mail-tokens.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { Credentials } from '../auth/credentials.js';
-import { hashOf } from '../secrets/secret-token.js';
 import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
 import { toContact } from '../users/user.views.js';
-import { invalidLink, verificationHours, VerificationTokens } from './verification-tokens.js';
 
-/** At most one mail an address and minute, so that nobody floods a mailbox. */
-const pauseMs = 60_000;
-
-class NothingToSend extends Error {}
+const verificationHours = 24;
+const lifetimeMs = verificationHours * 3_600_000;
 
 @Injectable()
-export class EmailVerificationService {
+export class EmailVerificationService implements OnModuleInit {
   constructor(
     private readonly users: UsersRepository,
-    private readonly tokens: VerificationTokens,
+    private readonly mails: AccountMails,
+    private readonly registry: AccountMailRegistry,
+    private readonly pauses: MailPauses,
+    private readonly tokens: MailTokens,
     private readonly credentials: Credentials,
+    private readonly audit: AuditTrail,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
   ) {}
 
+  onModuleInit(): void {
+    this.registry.add('verify_email', ({ user_id }) => this.mint(user_id));
+  }
+
   /** Answers the same, after the same work, whether or not there is anybody to write to. */
   async send(address: string): Promise<VerificationSent> {
     const email = address.toLowerCase();
     await this.transactions.run(async (tx) => {
-      const due = await this.isDue(tx, email);
+      const due = await this.pauses.admit(tx, 'verify_email', email, this.clock.now());
       const user = await this.users.byEmail(tx, email);
       const addressee = due && user?.isActive && !user.emailVerifiedAt ? user : undefined;
-      try {
-        // Where there is nobody to write to, the event is written all the same and taken back.
-        await tx.transaction(async (savepoint) => {
-          const id = addressee?.id ?? 0;
-          await this.outbox.add(savepoint, userVerificationRequested, id, { user_id: id });
-          if (!addressee) throw new NothingToSend();
-        });
-      } catch (error) {
-        if (!(error instanceof NothingToSend)) throw error;
-      }
+      await this.mails.requestIfAny(tx, addressee?.id, 'verify_email');
     });
     return {
       message: 'If this address has an account that is not verified yet, a mail is on its way.',
@@ -70,15 +68,15 @@ export class EmailVerificationService {
     actor: Caller | undefined,
     { token, password, device }: VerifyEmail & { device: Device },
   ): Promise<EmailVerified> {
-    const proof = await this.tokens.find(token, this.clock.now());
+    const proof = await this.tokens.find('verify_email', token, this.clock.now());
     if (actor?.user_id !== proof.userId) {
       if (password === undefined) throw accountNotProven();
-      const { id } = await this.credentials.check(proof.email, password, device.ip);
+      const { id } = await this.credentials.check(proof.email, password, device);
       if (id !== proof.userId) throw invalidLink();
     }
     return this.transactions.run(async (tx) => {
       const now = this.clock.now();
-      const { userId, email } = await this.tokens.redeem(tx, token, now);
+      const { userId, email } = await this.tokens.redeem(tx, 'verify_email', token, now);
       const { affected } = await tx
         .createQueryBuilder()
         .update(User)
@@ -88,31 +86,19 @@ export class EmailVerificationService {
         .execute();
       if (!affected) throw invalidLink();
       await this.outbox.add(tx, userEmailVerified, userId, { user_id: userId });
+      await this.audit.record(tx, { action: 'email.verify', actorId: userId, device });
       return { message: 'The email address is verified.', email };
     });
   }
 
-  /**
-   * Makes the token that goes into the mail, as late as possible: when the mail is sent.
-   * @throws ApplicationError NOT_FOUND
-   */
-  async mint(userId: number): Promise<Contact & { token: string }> {
+  /** Without the name, which may be the text of somebody who registered the address of another. */
+  private async mint(userId: number): Promise<MintedMail> {
     const user = await this.users.byId(userId);
-    const token = await this.transactions.run((tx) => this.tokens.mint(tx, user, this.clock.now()));
-    return { ...toContact(user), token };
-  }
-
-  /** Whether the last mail to an address lies long enough back; if so, this one counts. */
-  private async isDue(tx: EntityManager, email: string): Promise<boolean> {
-    const now = this.clock.now();
-    const rows = await tx.query<unknown[]>(
-      `INSERT INTO verification_requests AS last (email_hash, sent_at) VALUES ($1, $2)
-       ON CONFLICT ON CONSTRAINT verification_requests_pkey
-       DO UPDATE SET sent_at = $2 WHERE last.sent_at <= $3
-       RETURNING sent_at`,
-      [hashOf(email), now, new Date(now.getTime() - pauseMs)],
+    const token = await this.transactions.run((tx) =>
+      this.tokens.mint(tx, 'verify_email', user, { lifetimeMs, now: this.clock.now() }),
     );
-    return rows.length > 0;
+    const { full_name: _, ...contact } = toContact(user);
+    return { ...contact, token };
   }
 }
 

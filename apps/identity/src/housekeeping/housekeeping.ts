@@ -52,6 +52,11 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
     await this.dataSource.query(`DELETE FROM verification_requests WHERE sent_at < $1`, [
       before(dayMs),
     ]);
+    await this.dataSource.query(`DELETE FROM mail_tokens WHERE expires_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM mail_pauses WHERE sent_at < $1`, [before(dayMs)]);
+    await this.dataSource.query(`DELETE FROM audit_log WHERE occurred_at < $1`, [
+      before(this.config.AUDIT_RETENTION_DAYS * dayMs),
+    ]);
     await this.dataSource.query(`DELETE FROM network_counters WHERE window_ends_at < $1`, [now]);
     // Counters that nobody came back to; known and unknown accounts alike.
     await this.dataSource.query(`DELETE FROM sign_in_failures WHERE last_failed_at < $1`, [

@@ -43,10 +43,10 @@ export class Passwords {
    * Takes as long when there is no hash to compare with as when there is, so that the time reveals nothing.
    * @throws ApplicationError OVERLOADED
    */
-  async matches(password: string, passwordHash: string | undefined): Promise<boolean> {
+  async matches(password: string, passwordHash: string | null | undefined): Promise<boolean> {
     const known = passwordHash ?? (await this.nobodysHash);
     const matches = await this.signIns.run(() => verify(known, password));
-    return matches && passwordHash !== undefined;
+    return matches && known === passwordHash;
   }
 
   /** A new hash of a password that was just found right, when the stored one was made at other costs. */

@@ -21,9 +21,19 @@ export class Revocation {
     private readonly clock: Clock,
   ) {}
 
-  /** Ends the chosen sessions; resolves to how many there were left to end. */
-  async end(choice: SessionChoice): Promise<number> {
-    const ended = await this.transactions.run((tx) => this.endIn(tx, choice));
+  /**
+   * Ends the chosen sessions; resolves to how many there were left to end.
+   * @param alongside done in the same transaction, when there were any
+   */
+  async end(
+    choice: SessionChoice,
+    alongside?: (tx: EntityManager) => Promise<void>,
+  ): Promise<number> {
+    const ended = await this.transactions.run(async (tx) => {
+      const sessions = await this.endIn(tx, choice);
+      if (sessions.length > 0) await alongside?.(tx);
+      return sessions;
+    });
     this.announce(ended);
     return ended.length;
   }

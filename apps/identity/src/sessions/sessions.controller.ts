@@ -1,4 +1,4 @@
-import { type ById, type Caller, Sessions } from '@mentorhub/contracts';
+import { type ById, type Caller, type Device, Sessions } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import { SessionsService } from './sessions.service.js';
@@ -13,8 +13,8 @@ export class SessionsController {
   }
 
   @Handle(Sessions.revoke)
-  revoke(actor: Caller, { id }: ById) {
-    return this.sessions.revoke(actor, id);
+  revoke(actor: Caller, request: ById & { device: Device }) {
+    return this.sessions.revoke(actor, request);
   }
 
   @Handle(Sessions.revoked)

@@ -1,10 +1,12 @@
 import { Module } from '@nestjs/common';
+import { AuditModule } from '../audit/audit.module.js';
 import { Revocation } from './revocation.js';
 import { SessionsController } from './sessions.controller.js';
 import { SessionsRepository } from './sessions.repository.js';
 import { SessionsService } from './sessions.service.js';
 
 @Module({
+  imports: [AuditModule],
   controllers: [SessionsController],
   providers: [SessionsService, SessionsRepository, Revocation],
   exports: [SessionsRepository, Revocation],

@@ -27,7 +27,10 @@ export class SessionsRepository {
 
   insert(
     tx: EntityManager,
-    session: Pick<Session, 'userId' | 'createdAt' | 'expiresAt' | 'accessExpiresAt'>,
+    session: Pick<
+      Session,
+      'userId' | 'createdAt' | 'expiresAt' | 'accessExpiresAt' | 'method' | 'authenticatedAt'
+    >,
     device: Device,
   ): Promise<Session> {
     return tx.save(Session, {

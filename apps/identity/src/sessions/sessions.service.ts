@@ -1,11 +1,14 @@
 import {
+  type ById,
   type Caller,
   ApplicationError,
+  type Device,
   type RevokedSession,
   type SessionDevices,
 } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { Revocation, toRevoked } from './revocation.js';
 import { SessionsRepository } from './sessions.repository.js';
 
@@ -14,6 +17,7 @@ export class SessionsService {
   constructor(
     private readonly sessions: SessionsRepository,
     private readonly revocation: Revocation,
+    private readonly audit: AuditTrail,
     private readonly clock: Clock,
   ) {}
 
@@ -36,8 +40,16 @@ export class SessionsService {
    * Signs one of the actor's devices out.
    * @throws ApplicationError NOT_FOUND for what is not the actor's, or not signed in
    */
-  async revoke(actor: Caller, id: number): Promise<void> {
-    const ended = await this.revocation.end({ id, userId: actor.user_id });
+  async revoke(actor: Caller, { id, device }: ById & { device: Device }): Promise<void> {
+    const ended = await this.revocation.end({ id, userId: actor.user_id }, (tx) =>
+      this.audit.record(tx, {
+        action: 'session.end',
+        actorId: actor.user_id,
+        sessionId: actor.session_id,
+        device,
+        detail: { ended_session_id: id },
+      }),
+    );
     if (ended === 0) throw ApplicationError.notFound('The signed-in device');
   }
 

@@ -16,9 +16,9 @@ export class User {
   @Column('text')
   fullName: string;
 
-  /** PHC string; only selected explicitly. */
-  @Column('text', { select: false })
-  passwordHash: string;
+  /** PHC string; null for an account without a password. Only selected explicitly. */
+  @Column('text', { select: false, nullable: true })
+  passwordHash: string | null;
 
   /** What the user registered to be. Grants nothing. */
   @Column('text')

@@ -1,4 +1,6 @@
 import { Module } from '@nestjs/common';
+import { AccountMailsModule } from '../account-mails/account-mails.module.js';
+import { AuditModule } from '../audit/audit.module.js';
 import { NetworkCounters } from '../limits/network-counters.js';
 import { Passwords } from '../passwords/passwords.js';
 import { Administrator } from './administrator.js';
@@ -8,8 +10,9 @@ import { UsersRepository } from './users.repository.js';
 import { UsersService } from './users.service.js';
 
 @Module({
+  imports: [AccountMailsModule, AuditModule],
   controllers: [UsersController, UsersEvents],
   providers: [UsersService, UsersRepository, Passwords, NetworkCounters, Administrator],
-  exports: [UsersRepository, Passwords, NetworkCounters],
+  exports: [UsersService, UsersRepository, Passwords, NetworkCounters],
 })
 export class UsersModule {}

@@ -61,7 +61,7 @@ export class UsersRepository {
     return tx.findOneBy(User, { email });
   }
 
-  /** A user together with the hash of the password; none for an account that was not verified in time. */
+  /** A user together with the hash of the password, if there is one; none for an account that was not verified in time. */
   credentialsOf(email: string, now: Date): Promise<User | null> {
     return this.dataSource.manager
       .createQueryBuilder(User, 'user')

@@ -10,7 +10,6 @@ import {
   type UserCard,
   userRegistered,
   userUpdated,
-  userVerificationRequested,
   type UserView,
 } from '@mentorhub/contracts';
 import { Outbox, requestContext } from '@mentorhub/messaging';
@@ -18,6 +17,8 @@ import { isUniqueViolation, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { AccountMails } from '../account-mails/account-mails.js';
+import { AuditTrail } from '../audit/audit-trail.js';
 import type { IdentityConfig } from '../config.js';
 import { NetworkCounters, type NetworkLimit } from '../limits/network-counters.js';
 import { sourceOf } from '../limits/source.js';
@@ -44,6 +45,8 @@ export class UsersService {
     private readonly passwords: Passwords,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
+    private readonly mails: AccountMails,
+    private readonly audit: AuditTrail,
     private readonly networks: NetworkCounters,
     private readonly clock: Clock,
     @Inject(CONFIG) private readonly config: IdentityConfig,
@@ -77,8 +80,11 @@ export class UsersService {
         createdAt,
         verifyBy: new Date(createdAt.getTime() + verificationWeekMs),
       });
-      await this.outbox.add(tx, userVerificationRequested, registered.id, {
-        user_id: registered.id,
+      await this.mails.request(tx, registered.id, 'verify_email');
+      await this.audit.record(tx, {
+        action: 'user.register',
+        actorId: registered.id,
+        device: request.device,
       });
       return registered;
     });

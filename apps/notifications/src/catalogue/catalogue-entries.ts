@@ -1,4 +1,4 @@
-import type { NotificationType } from '@mentorhub/contracts';
+import type { AccountMail, MintedMail, NotificationType } from '@mentorhub/contracts';
 import type { NotificationParams } from '../notifications/notification-params.js';
 import type { Formats } from './formats.js';
 
@@ -26,7 +26,10 @@ export interface Catalogue {
     ) => NotificationText;
   };
   mails: {
-    verifyEmail: (formats: Formats) => Letter;
+    /** Mails about the account itself; what identity made for them is at hand. */
+    account: {
+      readonly [Mail in AccountMail]: (formats: Formats, minted: MintedMail) => Letter;
+    };
     greeting: (name: string | undefined) => string;
     /** The button of a notification's mail. */
     open: string;

@@ -95,14 +95,16 @@ export const en: Catalogue = {
     }),
   },
   mails: {
-    verifyEmail: (formats) => ({
-      subject: 'Confirm your email address',
-      paragraphs: [
-        'Please confirm that this email address is yours.',
-        `The link works once, for ${formats.count(24, { one: 'hour', other: 'hours' })}. If you did not sign up at MentorHub, ignore this mail.`,
-      ],
-      action: 'Confirm email address',
-    }),
+    account: {
+      verify_email: (formats) => ({
+        subject: 'Confirm your email address',
+        paragraphs: [
+          'Please confirm that this email address is yours.',
+          `The link works once, for ${formats.count(24, { one: 'hour', other: 'hours' })}. If you did not sign up at MentorHub, ignore this mail.`,
+        ],
+        action: 'Confirm email address',
+      }),
+    },
     greeting: (name) => (name === undefined ? 'Hello,' : `Hello ${name},`),
     open: 'Open MentorHub',
     orCopy: 'Or copy this address into your browser:',

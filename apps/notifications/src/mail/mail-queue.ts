@@ -1,4 +1,4 @@
-import type { NotificationType } from '@mentorhub/contracts';
+import type { AccountMailRequest, NotificationType } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
@@ -46,9 +46,10 @@ export class MailQueue {
     return this.insert(tx, userId, type, params);
   }
 
-  /** Queues the mail with the link that proves the user's address. */
-  addVerification(tx: EntityManager, userId: number): Promise<void> {
-    return this.insert(tx, userId, 'verify_email', {});
+  /** Queues a mail about the account itself; its secret is made when it is sent. */
+  addAccountMail(tx: EntityManager, request: AccountMailRequest): Promise<void> {
+    const { user_id, mail, ref } = request;
+    return this.insert(tx, user_id, mail, { ref });
   }
 
   /** Calls back after every commit that queued a mail in this process. Other processes find it when they poll. */

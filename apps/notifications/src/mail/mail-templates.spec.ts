@@ -2,7 +2,7 @@ import { locales, type NotificationType } from '@mentorhub/contracts';
 import { describe, expect, it } from 'vitest';
 import { channels } from '../notifications/channels.js';
 import type { NotificationParams } from '../notifications/notification-params.js';
-import { notificationMail, verificationMail } from './mail-templates.js';
+import { accountMail, notificationMail } from './mail-templates.js';
 
 const url = 'https://mentorhub.example';
 const session = { topic: 'Interview', starts_at: '2026-11-25T15:00:00Z' };
@@ -49,6 +49,15 @@ const addressee = (locale: 'en' | 'ru') => ({
   timezone: 'Europe/Berlin',
 });
 
+const minted = (locale: 'en' | 'ru', token: string) => ({
+  user_id: 1,
+  email: 'ada@example.com',
+  email_verified: false,
+  locale,
+  timezone: 'Europe/Berlin',
+  token,
+});
+
 describe('mails', () => {
   it('exist for exactly the types that the table of channels names', () => {
     const named = (Object.keys(channels) as NotificationType[]).filter((type) =>
@@ -75,8 +84,8 @@ describe('mails', () => {
     ['en', 'Confirm your email address', 'once, for 24 hours'],
     ['ru', 'Подтвердите адрес почты', 'действует 24 часа'],
   ] as const)('the verification mail in %s carries the link', (locale, subject, validity) => {
-    const link = `${url}/verify-email#token=abc`;
-    const mail = verificationMail(addressee(locale), link);
+    const link = `${url}/verify-email#token=a%2Fbc`;
+    const mail = accountMail('verify_email', minted(locale, 'a/bc'), url);
     expect(mail.subject).toBe(subject);
     expect(mail.text).toContain(validity);
     expect(mail.text).toContain(link);

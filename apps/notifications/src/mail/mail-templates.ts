@@ -1,11 +1,11 @@
-import type { Locale, NotificationType } from '@mentorhub/contracts';
+import type { AccountMail, Locale, MintedMail, NotificationType } from '@mentorhub/contracts';
 import type { Letter } from '../catalogue/catalogue-entries.js';
 import { catalogues, notificationText } from '../catalogue/catalogue.js';
 import { Formats } from '../catalogue/formats.js';
 import type { NotificationParams } from '../notifications/notification-params.js';
 
 /** What each template is made of. A mail of a notification's type says what the notification says. */
-export type MailParams = NotificationParams & { verify_email: Record<string, never> };
+export type MailParams = NotificationParams & Record<AccountMail, { ref: number | null }>;
 export type MailTemplate = keyof MailParams;
 
 /** Who reads it, as identity says when it is sent. */
@@ -34,14 +34,18 @@ export function notificationMail<T extends NotificationType>(
   return layOut({ subject: title, paragraphs: [body], action }, addressee, url);
 }
 
-/** The mail with the link that proves the address. */
-export function verificationMail(addressee: Addressee, url: string): MailContent {
-  const { mails } = catalogues[addressee.locale];
-  return layOut(
-    mails.verifyEmail(new Formats(addressee.locale, addressee.timezone)),
-    addressee,
-    url,
-  );
+/** Where in the app the button of each account mail leads. */
+const accountMailPaths: Record<AccountMail, string> = {
+  verify_email: '/verify-email',
+};
+
+/** A mail about the account itself, with what identity made for it. */
+export function accountMail(mail: AccountMail, minted: MintedMail, appUrl: string): MailContent {
+  const { locale, timezone, token } = minted;
+  const letter = catalogues[locale].mails.account[mail](new Formats(locale, timezone), minted);
+  // In the fragment, which browsers keep to themselves: no server or proxy logs the token.
+  const fragment = token === undefined ? '' : `#token=${encodeURIComponent(token)}`;
+  return layOut(letter, minted, `${appUrl}${accountMailPaths[mail]}${fragment}`);
 }
 
 function layOut(

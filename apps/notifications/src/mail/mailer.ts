@@ -1,9 +1,11 @@
 import {
+  type AccountMail,
+  accountMails,
+  AccountMails,
   ApplicationError,
   type Contact,
   deliveryFailed,
   deliverySent,
-  EmailVerification,
   Users,
 } from '@mentorhub/contracts';
 import { Outbox, RequestClient } from '@mentorhub/messaging';
@@ -19,10 +21,10 @@ import {
 import type { NotificationsConfig } from '../config.js';
 import { type ClaimedMail, MailQueue } from './mail-queue.js';
 import {
+  accountMail,
   type Addressee,
   type MailContent,
   notificationMail,
-  verificationMail,
 } from './mail-templates.js';
 import { retryDelayMs } from './retry-delays.js';
 import { MailRefused, MailTransport } from './transports/mail-transport.js';
@@ -113,15 +115,14 @@ export class Mailer implements OnApplicationBootstrap, OnModuleDestroy {
   /** Requests how to reach the user, and a token where the mail has one: neither is stored. */
   private async compose(mail: ClaimedMail): Promise<{ contact: Reader; content: MailContent }> {
     const who = { user_id: mail.user_id };
-    if (isVerification(mail)) {
-      const { full_name: _, ...contact } = await this.requests.request(
-        EmailVerification.mint,
-        undefined,
-        who,
-      );
-      // In the fragment, which browsers keep to themselves: no server or proxy logs the token.
-      const url = `${this.config.PUBLIC_URL}/verify-email#token=${encodeURIComponent(contact.token)}`;
-      return { contact, content: verificationMail(contact, url) };
+    if (isAccountMail(mail)) {
+      const { template, params } = mail;
+      const minted = await this.requests.request(AccountMails.mint, undefined, {
+        ...who,
+        mail: template,
+        ref: params.ref ?? null,
+      });
+      return { contact: minted, content: accountMail(template, minted, this.config.PUBLIC_URL) };
     }
     const contact = await this.requests.request(Users.contact, undefined, who);
     if (!contact.email_verified) throw new AddressNotVerified();
@@ -165,10 +166,10 @@ class AddressNotVerified extends Error {
   override readonly name = 'AddressNotVerified';
 }
 
-type ClaimedNotificationMail = ClaimedMail<Exclude<ClaimedMail['template'], 'verify_email'>>;
+type ClaimedNotificationMail = ClaimedMail<Exclude<ClaimedMail['template'], AccountMail>>;
 
-function isVerification(mail: ClaimedMail): mail is ClaimedMail<'verify_email'> {
-  return mail.template === 'verify_email';
+function isAccountMail(mail: ClaimedMail): mail is ClaimedMail<AccountMail> {
+  return (accountMails as readonly string[]).includes(mail.template);
 }
 
 /** Whether no fault is behind it: the address is not verified, or the account was deleted before its mail was sent. */

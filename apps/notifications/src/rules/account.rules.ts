@@ -1,10 +1,11 @@
 import {
+  type AccountMailRequest,
   type EventEnvelope,
   userEmailVerified,
   userExpired,
+  userMailRequested,
   type UserRegistered,
   userRegistered,
-  userVerificationRequested,
 } from '@mentorhub/contracts';
 import { OnEvent } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
@@ -36,12 +37,12 @@ export class AccountRules {
     });
   }
 
-  @OnEvent(userVerificationRequested)
-  async mailVerificationLink(
-    { data }: EventEnvelope<{ user_id: number }>,
+  @OnEvent(userMailRequested)
+  async queueAccountMail(
+    { data }: EventEnvelope<AccountMailRequest>,
     tx: EntityManager,
   ): Promise<void> {
-    await this.mails.addVerification(tx, data.user_id);
+    await this.mails.addAccountMail(tx, data);
   }
 
   /** A mail that is still queued is given up by itself: identity does not know its reader any more. */

@@ -17,10 +17,6 @@ export const userUpdated = event<UserSummary & { locale: Locale; timezone: strin
 /** The account was deleted because its address was not verified in time. */
 export const userExpired = event<{ user_id: number }>('identity.user.expired');
 export const userEmailVerified = event<{ user_id: number }>('identity.user.email_verified');
-/** A verification mail is due; the mailer asks identity for the token when it sends. */
-export const userVerificationRequested = event<{ user_id: number }>(
-  'identity.user.verification_requested',
-);
 export const sessionRevoked = event<RevokedSession & { user_id: number }>(
   'identity.session.revoked',
 );

@@ -7,6 +7,7 @@ import type {
   EmailVerified,
   Login,
   ProfileView,
+  Reauthenticate,
   RegisterUser,
   SendVerification,
   SessionDevices,
@@ -76,13 +77,16 @@ export const Auth = {
   refresh: request.public<{ refresh_token: string; device: Device }, TokenPair>(
     'identity.auth.refresh',
   ),
-  logout: request.user<Record<string, never>, void>('identity.auth.logout'),
-  logoutAll: request.user<Record<string, never>, void>('identity.auth.logout_all'),
+  logout: request.user<{ device: Device }, void>('identity.auth.logout'),
+  logoutAll: request.user<{ device: Device }, void>('identity.auth.logout_all'),
+  reauthenticate: request.user<Reauthenticate & { device: Device }, void>(
+    'identity.auth.reauthenticate',
+  ),
 };
 
 export const Sessions = {
   list: request.user<Record<string, never>, SessionDevices>('identity.sessions.list'),
-  revoke: request.user<ById, void>('identity.sessions.revoke'),
+  revoke: request.user<ById & { device: Device }, void>('identity.sessions.revoke'),
   /** What a gateway must know when it starts or reconnects. */
   revoked: request.service<Record<string, never>, { sessions: RevokedSession[] }>(
     'identity.sessions.revoked',
@@ -93,11 +97,6 @@ export const EmailVerification = {
   send: request.public<SendVerification, VerificationSent>('identity.email_verification.send'),
   verify: request.public<VerifyEmail & { device: Device }, EmailVerified>(
     'identity.email_verification.verify',
-  ),
-  /** Makes the token when the mail is about to be sent, so that no event carries it. */
-  mint: request.service<{ user_id: number }, Contact & { token: string }>(
-    'identity.email_verification.mint',
-    { fields: { user_id: idField } },
   ),
 };
 

@@ -1,0 +1,107 @@
+import {
+  ApplicationError,
+  type Caller,
+  type Device,
+  type SignedIn,
+  type TokenPair,
+} from '@mentorhub/contracts';
+import { Clock, CONFIG } from '@mentorhub/service-kit';
+import { Inject, Injectable } from '@nestjs/common';
+import type { EntityManager } from 'typeorm';
+import { AuditTrail } from '../audit/audit-trail.js';
+import type { IdentityConfig } from '../config.js';
+import { AccessTokenSigner } from '../keys/access-token-signer.js';
+import type { SignInMethod } from '../sessions/session.entity.js';
+import { SessionsRepository } from '../sessions/sessions.repository.js';
+import type { User } from '../users/user.entity.js';
+import { rolesOf, toUserView } from '../users/user.views.js';
+import { RefreshTokens } from './refresh-tokens.js';
+
+const dayMs = 86_400_000;
+
+/** What a transaction hands out to be signed once it has committed. */
+export interface Grant {
+  caller: Caller;
+  refreshToken: string;
+  issuedAt: Date;
+}
+
+/** A session that was opened, for `answer`. */
+export interface OpenedSession {
+  grant: Grant;
+  user: User;
+}
+
+export interface SignInProof {
+  method: SignInMethod;
+  device: Device;
+  /** The user named an address and proved nothing, as in `EMAIL_LOGIN=trusted`. */
+  unproven?: boolean;
+}
+
+/** The one way to a session, however its user proved who they are. */
+@Injectable()
+export class SignIns {
+  constructor(
+    @Inject(CONFIG) private readonly config: IdentityConfig,
+    private readonly sessions: SessionsRepository,
+    private readonly refreshTokens: RefreshTokens,
+    private readonly signer: AccessTokenSigner,
+    private readonly audit: AuditTrail,
+    private readonly clock: Clock,
+  ) {}
+
+  /**
+   * Opens a session, in the transaction that accepts the proof; `answer` it once that has committed.
+   * @throws ApplicationError FORBIDDEN for a deactivated account
+   */
+  async open(tx: EntityManager, user: User, proof: SignInProof): Promise<OpenedSession> {
+    if (!user.isActive) {
+      throw new ApplicationError('FORBIDDEN', 'This account is deactivated: write to the support.');
+    }
+    const { method, device, unproven = false } = proof;
+    const issuedAt = this.clock.now();
+    const session = await this.sessions.insert(
+      tx,
+      {
+        userId: user.id,
+        createdAt: issuedAt,
+        expiresAt: new Date(issuedAt.getTime() + this.config.REFRESH_TOKEN_TTL_DAYS * dayMs),
+        accessExpiresAt: this.signer.expiry(issuedAt),
+        method,
+        authenticatedAt: unproven ? null : issuedAt,
+      },
+      device,
+    );
+    const refreshToken = await this.refreshTokens.issue(tx, session.id, issuedAt);
+    await this.audit.record(tx, {
+      action: 'session.open',
+      actorId: user.id,
+      sessionId: session.id,
+      device,
+      detail: { method },
+    });
+    return { grant: { caller: callerOf(user, session.id), refreshToken, issuedAt }, user };
+  }
+
+  /** The tokens of a session that was opened, and its user. */
+  async answer({ grant, user }: OpenedSession): Promise<SignedIn> {
+    return Object.assign(await this.tokens(grant), { user: toUserView(user) });
+  }
+
+  /** Signs what was granted. */
+  async tokens({ caller, refreshToken, issuedAt }: Grant): Promise<TokenPair> {
+    const now = Math.floor(this.clock.now().getTime() / 1000);
+    return {
+      access_token: await this.signer.sign(caller, issuedAt),
+      refresh_token: refreshToken,
+      token_type: 'bearer',
+      expires_in: this.signer.expiry(issuedAt).getTime() / 1000 - now,
+    };
+  }
+}
+
+/** Who the access tokens of a session speak for. */
+export function callerOf(user: User, sessionId: number): Caller {
+  return { user_id: user.id, roles: rolesOf(user), session_id: sessionId };
+}
