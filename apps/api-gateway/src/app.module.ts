@@ -7,6 +7,8 @@ import { AdminMentorsController } from './admin/mentors.controller.js';
 import { AdminServicesController } from './admin/services.controller.js';
 import { AuthController } from './auth/auth.controller.js';
 import { DevicesController } from './auth/devices.controller.js';
+import { ProvidersController } from './auth/providers.controller.js';
+import { VisitCookie } from './auth/visit-cookie.js';
 import { AccessGuard } from './authentication/access.guard.js';
 import { JwtStrategy } from './authentication/jwt.strategy.js';
 import { AvatarsController } from './avatars/avatars.controller.js';
@@ -54,6 +56,7 @@ const controllers = [
   MessagesController,
   NotificationsController,
   PaymentsController,
+  ProvidersController,
   SessionsController,
   UsersController,
   WsController,
@@ -77,6 +80,7 @@ export const appModule = (config: ApiGatewayConfig): DynamicModule => ({
     ApiDocument,
     JwtStrategy,
     SystemHealth,
+    VisitCookie,
     { provide: APP_FILTER, useClass: ErrorFilter },
     { provide: APP_GUARD, useClass: AccessGuard },
     { provide: APP_PIPE, useClass: DtoPipe },

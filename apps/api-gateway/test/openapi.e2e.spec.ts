@@ -105,6 +105,8 @@ describe('the OpenAPI document', () => {
     [
       'EMAIL_NOT_VERIFIED',
       [
+        'POST /api/v1/auth/providers/{provider}/callback',
+        'POST /api/v1/auth/providers/{provider}/link/callback',
         'POST /api/v1/mentors/apply',
         'POST /api/v1/mentorship/bookings',
         'POST /api/v1/messages',
@@ -123,6 +125,7 @@ describe('the OpenAPI document', () => {
         'PATCH /api/v1/mentorship/bookings/{id}/add_meeting_link',
         'PATCH /api/v1/mentorship/bookings/{id}/update_status',
         'POST /api/v1/auth/login',
+        'POST /api/v1/auth/providers/{provider}/callback',
         'POST /api/v1/mentorship/bookings',
         'POST /api/v1/sessions',
         'POST /api/v1/sessions/{id}/complete',
@@ -133,6 +136,10 @@ describe('the OpenAPI document', () => {
       'RATE_LIMITED',
       [
         'POST /api/v1/auth/login',
+        'POST /api/v1/auth/providers/{provider}/callback',
+        'POST /api/v1/auth/providers/{provider}/link',
+        'POST /api/v1/auth/providers/{provider}/start',
+        'POST /api/v1/auth/reauthenticate',
         'POST /api/v1/auth/register',
         'POST /api/v1/email/verify-email',
         'POST /api/v1/mentorship/bookings',
@@ -314,6 +321,7 @@ describe('every request of the contracts', () => {
         .replace('/payments/{id}', '/payments/pm_1')
         .replace('/checkout/{id}', '/checkout/co_12345678')
         .replace('{service}', 'chat')
+        .replace('{provider}', 'google')
         .replace(/\{\w+\}/g, '1');
       const body = requestBody && (examples.get(name) ?? {});
       if (template.startsWith('/checkout/') && method === 'POST') {
@@ -342,6 +350,9 @@ function exampleBodies(login: { email: string; password: string }): Record<strin
   return {
     'POST /api/v1/auth/register': { ...login, full_name: 'Ada', role: 'student' },
     'POST /api/v1/auth/login': login,
+    'POST /api/v1/auth/reauthenticate': { password: login.password },
+    'POST /api/v1/auth/providers/{provider}/callback': { code: 'code', state: 'state' },
+    'POST /api/v1/auth/providers/{provider}/link/callback': { code: 'code', state: 'state' },
     'POST /api/v1/auth/refresh': { refresh_token: 'token' },
     'POST /api/v1/email/send-verification': { email: login.email },
     'POST /api/v1/email/verify-email': { token: 'token' },

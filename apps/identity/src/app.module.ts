@@ -8,6 +8,7 @@ import { EmailVerificationModule } from './email-verification/email-verification
 import { Housekeeping } from './housekeeping/housekeeping.js';
 import { UnverifiedExpiry } from './housekeeping/unverified-expiry.js';
 import { KeysModule } from './keys/keys.module.js';
+import { ProvidersModule } from './providers/providers.module.js';
 import { schema } from './schema.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SocketTicketsModule } from './socket-tickets/socket-tickets.module.js';
@@ -20,6 +21,7 @@ import { UsersModule } from './users/users.module.js';
     SessionsModule,
     EmailVerificationModule,
     KeysModule,
+    ProvidersModule,
     SocketTicketsModule,
   ],
   providers: [Housekeeping, UnverifiedExpiry],

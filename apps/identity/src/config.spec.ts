@@ -16,11 +16,19 @@ describe('the configuration of identity', () => {
     expect(() => readConfig({ ...environment, SECRET_KEY: '' })).toThrow(/SECRET_KEY is missing/);
   });
 
-  it('gives access tokens half an hour and devices 30 days', () => {
+  it('gives access tokens half an hour, and devices 30 days after each refresh and 90 in all', () => {
     expect(readConfig(environment)).toMatchObject({
       ACCESS_TOKEN_TTL_SECONDS: 1800,
       REFRESH_TOKEN_TTL_DAYS: 30,
+      SESSION_TTL_DAYS: 90,
     });
+  });
+
+  it('refuses to sign devices out before their refresh tokens expire', () => {
+    expect(() => readConfig({ ...environment, SESSION_TTL_DAYS: '29' })).toThrow(
+      /SESSION_TTL_DAYS must be at least REFRESH_TOKEN_TTL_DAYS, which is 30/,
+    );
+    expect(readConfig({ ...environment, SESSION_TTL_DAYS: '30' }).SESSION_TTL_DAYS).toBe(30);
   });
 
   it('keeps one, three or five copies of the event stream', () => {

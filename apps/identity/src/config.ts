@@ -11,6 +11,11 @@ import {
 } from '@mentorhub/service-kit';
 import { EnvError, makeExactValidator } from 'envalid';
 import { passwordFault } from './passwords/password-rules.js';
+import {
+  type ProviderSettings,
+  providersOf,
+  providerVariables,
+} from './providers/provider-settings.js';
 
 const secretKeyDescription =
   'Encrypts the private signing keys in the database; keep it, and keep it from others';
@@ -49,7 +54,19 @@ export const variables = {
     default: 30,
     min: 1,
     max: 365,
-    desc: 'How long a device stays signed in, in days, however often it refreshes its tokens',
+    desc: 'How long a device stays signed in without refreshing its tokens, in days',
+  }),
+  SESSION_TTL_DAYS: integer({
+    default: 90,
+    min: 1,
+    max: 3650,
+    desc: 'How long a device stays signed in at most, in days, however often it refreshes its tokens',
+  }),
+  SESSIONS_PER_USER: integer({
+    default: 50,
+    min: 1,
+    max: 1000,
+    desc: 'On how many devices a user may be signed in; one more signs out the one that was used least recently',
   }),
   KEY_ROTATION_DAYS: integer({
     default: 90,
@@ -69,6 +86,7 @@ export const variables = {
     max: 3650,
     desc: 'After how many days entries of the audit trail are deleted',
   }),
+  ...providerVariables,
   EVENT_STREAM_REPLICAS: replicas,
   EVENT_STREAM_MAX_BYTES: integer({
     default: 8 * 1024 ** 3,
@@ -86,11 +104,19 @@ export const variables = {
   }),
 };
 
-export type IdentityConfig = Environment<typeof variables>;
+export type IdentityConfig = Environment<typeof variables> & {
+  /** Where else users may sign in. */
+  readonly PROVIDERS: readonly ProviderSettings[];
+};
 
 /** @throws ConfigurationError that lists everything wrong */
 export function readConfig(environment: RawEnvironment): IdentityConfig {
   const config = readEnvironment(environment, variables);
+  if (config.SESSION_TTL_DAYS < config.REFRESH_TOKEN_TTL_DAYS) {
+    throw new ConfigurationError([
+      `SESSION_TTL_DAYS must be at least REFRESH_TOKEN_TTL_DAYS, which is ${config.REFRESH_TOKEN_TTL_DAYS}: no device stays signed in for longer.`,
+    ]);
+  }
   if ((config.ADMIN_EMAIL === undefined) !== (config.ADMIN_PASSWORD === undefined)) {
     throw new ConfigurationError([
       'ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.',
@@ -101,5 +127,5 @@ export function readConfig(environment: RawEnvironment): IdentityConfig {
     const fault = passwordFault(config.ADMIN_PASSWORD, owner);
     if (fault !== undefined) throw new ConfigurationError([`ADMIN_PASSWORD: ${fault}`]);
   }
-  return config;
+  return { ...config, PROVIDERS: providersOf(config, environment) };
 }

@@ -356,14 +356,26 @@ describe('refreshing', () => {
     subscription.unsubscribe();
   });
 
-  it('ends 30 days after signing in, however often it was done', async () => {
+  it('is too late 30 days after the last time', async () => {
+    const first = await identity.signUp();
+    identity.clock.advance(30 * day - 1000);
+    const second = await refresh(first.refresh_token);
+    identity.clock.advance(30 * day);
+    expect(await refreshFailure(second.refresh_token)).toMatchObject({
+      code: 'INVALID_REFRESH_TOKEN',
+    });
+  });
+
+  it('ends 90 days after signing in, however often it was done', async () => {
     const session = await identity.signUp();
     let token = session.refresh_token;
     for (let n = 0; n < 3; n++) {
-      identity.clock.advance(9 * day);
+      identity.clock.advance(29 * day);
       ({ refresh_token: token } = await refresh(token));
     }
-    identity.clock.advance(3 * day);
+    identity.clock.advance(3 * day - 1000);
+    ({ refresh_token: token } = await refresh(token));
+    identity.clock.advance(1000);
     expect(await refreshFailure(token)).toMatchObject({ code: 'INVALID_REFRESH_TOKEN' });
   });
 

@@ -1,7 +1,7 @@
 import { type Caller, Sessions } from '@mentorhub/contracts';
-import { SessionDevices } from '@mentorhub/contracts/dto';
+import { PageQuery, SessionDevicePage } from '@mentorhub/contracts/dto';
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
-import { Controller, Delete, Get } from '@nestjs/common';
+import { Controller, Delete, Get, Query } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
@@ -20,10 +20,18 @@ export class DevicesController {
 
   @Get()
   @Sends(Sessions.list)
-  @Summary('List the signed-in devices')
-  @Answers(200, SessionDevices)
-  list(@Actor() actor: Caller): Promise<RawReply> {
-    return this.requests.forward(Sessions.list, actor, {});
+  @Summary('List the signed-in devices', 'The last used first.')
+  @Answers(200, SessionDevicePage)
+  list(@Actor() actor: Caller, @Query() query: PageQuery): Promise<RawReply> {
+    return this.requests.forward(Sessions.list, actor, query);
+  }
+
+  @Delete()
+  @Sends(Sessions.revokeOthers)
+  @Summary('Sign out all other devices', 'Their tokens stop working at once, on every gateway.')
+  @Answers(204)
+  revokeOthers(@Actor() actor: Caller, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(Sessions.revokeOthers, actor, { device });
   }
 
   @Delete(':id')

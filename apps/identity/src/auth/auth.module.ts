@@ -1,5 +1,6 @@
 import { Module } from '@nestjs/common';
 import { AuditModule } from '../audit/audit.module.js';
+import { DevicesModule } from '../devices/devices.module.js';
 import { KeysModule } from '../keys/keys.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
@@ -12,7 +13,7 @@ import { SignIns } from './sign-ins.js';
 import { StepUp } from './step-up.js';
 
 @Module({
-  imports: [AuditModule, KeysModule, SessionsModule, UsersModule],
+  imports: [AuditModule, DevicesModule, KeysModule, SessionsModule, UsersModule],
   controllers: [AuthController],
   providers: [AuthService, Credentials, LoginThrottle, RefreshTokens, SignIns, StepUp],
   exports: [Credentials, SignIns, StepUp],

@@ -6,12 +6,16 @@ import {
   type Reauthenticate,
   type SignedIn,
   type TokenPair,
+  userRefreshTokenReused,
 } from '@mentorhub/contracts';
+import { Outbox } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { networkOf } from '../devices/network.js';
+import { readUserAgent } from '../devices/user-agent.js';
 import { AccessTokenSigner } from '../keys/access-token-signer.js';
 import { Passwords } from '../passwords/passwords.js';
 import { Revocation } from '../sessions/revocation.js';
@@ -38,6 +42,7 @@ export class AuthService {
     private readonly revocation: Revocation,
     private readonly signer: AccessTokenSigner,
     private readonly audit: AuditTrail,
+    private readonly outbox: Outbox,
     private readonly transactions: Transactions,
     private readonly clock: Clock,
   ) {}
@@ -132,6 +137,9 @@ export class AuthService {
     sessionId: number,
     device: Device,
   ): Promise<EndedSession[]> {
+    const { expiresAt, userAgent, ip } = await this.sessions.byId(tx, sessionId);
+    // Nothing is left to steal.
+    if (expiresAt <= this.clock.now()) return [];
     const ended = await this.revocation.endIn(tx, { id: sessionId });
     for (const { userId } of ended) {
       await this.audit.record(tx, {
@@ -141,6 +149,14 @@ export class AuthService {
         userId,
         sessionId,
         device,
+      });
+      const { browser, os } = readUserAgent(userAgent);
+      await this.outbox.add(tx, userRefreshTokenReused, userId, {
+        user_id: userId,
+        session_id: sessionId,
+        browser,
+        os,
+        network: networkOf(ip),
       });
     }
     return ended;
@@ -157,6 +173,7 @@ export class AuthService {
     const session = await this.sessions.touch(tx, sessionId, {
       now: issuedAt,
       accessExpiresAt: this.signer.expiry(issuedAt),
+      lifetime: this.signIns.lifetime,
       device,
     });
     const user = session && (await tx.findOneBy(User, { id: session.userId, isActive: true }));

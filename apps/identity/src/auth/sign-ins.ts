@@ -10,9 +10,15 @@ import { Inject, Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { AuditTrail } from '../audit/audit-trail.js';
 import type { IdentityConfig } from '../config.js';
+import { KnownDevices } from '../devices/known-devices.js';
 import { AccessTokenSigner } from '../keys/access-token-signer.js';
+import { Revocation } from '../sessions/revocation.js';
 import type { SignInMethod } from '../sessions/session.entity.js';
-import { SessionsRepository } from '../sessions/sessions.repository.js';
+import {
+  type EndedSession,
+  type SessionLifetime,
+  SessionsRepository,
+} from '../sessions/sessions.repository.js';
 import type { User } from '../users/user.entity.js';
 import { rolesOf, toUserView } from '../users/user.views.js';
 import { RefreshTokens } from './refresh-tokens.js';
@@ -30,6 +36,8 @@ export interface Grant {
 export interface OpenedSession {
   grant: Grant;
   user: User;
+  /** Sessions that made room for it. */
+  ended: readonly EndedSession[];
 }
 
 export interface SignInProof {
@@ -46,6 +54,8 @@ export class SignIns {
     @Inject(CONFIG) private readonly config: IdentityConfig,
     private readonly sessions: SessionsRepository,
     private readonly refreshTokens: RefreshTokens,
+    private readonly revocation: Revocation,
+    private readonly knownDevices: KnownDevices,
     private readonly signer: AccessTokenSigner,
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
@@ -66,7 +76,7 @@ export class SignIns {
       {
         userId: user.id,
         createdAt: issuedAt,
-        expiresAt: new Date(issuedAt.getTime() + this.config.REFRESH_TOKEN_TTL_DAYS * dayMs),
+        expiresAt: new Date(issuedAt.getTime() + this.lifetime.slidingMs),
         accessExpiresAt: this.signer.expiry(issuedAt),
         method,
         authenticatedAt: unproven ? null : issuedAt,
@@ -81,12 +91,21 @@ export class SignIns {
       device,
       detail: { method },
     });
-    return { grant: { caller: callerOf(user, session.id), refreshToken, issuedAt }, user };
+    await this.knownDevices.note(tx, { userId: user.id, sessionId: session.id }, device);
+    const ended = await this.endOldest(tx, user.id, device);
+    return { grant: { caller: callerOf(user, session.id), refreshToken, issuedAt }, user, ended };
   }
 
   /** The tokens of a session that was opened, and its user. */
-  async answer({ grant, user }: OpenedSession): Promise<SignedIn> {
+  async answer({ grant, user, ended }: OpenedSession): Promise<SignedIn> {
+    this.revocation.announce(ended);
     return Object.assign(await this.tokens(grant), { user: toUserView(user) });
+  }
+
+  /** How long sessions last. */
+  get lifetime(): SessionLifetime {
+    const { REFRESH_TOKEN_TTL_DAYS: sliding, SESSION_TTL_DAYS: absolute } = this.config;
+    return { slidingMs: sliding * dayMs, absoluteMs: absolute * dayMs };
   }
 
   /** Signs what was granted. */
@@ -98,6 +117,27 @@ export class SignIns {
       token_type: 'bearer',
       expires_in: this.signer.expiry(issuedAt).getTime() / 1000 - now,
     };
+  }
+
+  /** Ends the sessions beyond those that a user may have, those that were used least recently. */
+  private async endOldest(
+    tx: EntityManager,
+    userId: number,
+    device: Device,
+  ): Promise<EndedSession[]> {
+    const { SESSIONS_PER_USER: most } = this.config;
+    const ended: EndedSession[] = [];
+    for (const id of await this.sessions.beyond(tx, userId, { most, now: this.clock.now() })) {
+      ended.push(...(await this.revocation.endIn(tx, { id })));
+      await this.audit.record(tx, {
+        action: 'session.end_oldest',
+        actorId: null,
+        userId,
+        sessionId: id,
+        device,
+      });
+    }
+    return ended;
   }
 }
 

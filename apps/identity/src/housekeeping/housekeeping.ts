@@ -12,6 +12,8 @@ import type { IdentityConfig } from '../config.js';
 const intervalMs = 3_600_000;
 const dayMs = 86_400_000;
 const forgottenAfterDays = 90;
+/** A device that was away for so long is news again. */
+const deviceForgottenAfterDays = 365;
 
 /** Deletes what has expired, every hour. Any number of replicas may do so. */
 @Injectable()
@@ -58,6 +60,10 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
       before(this.config.AUDIT_RETENTION_DAYS * dayMs),
     ]);
     await this.dataSource.query(`DELETE FROM network_counters WHERE window_ends_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM provider_visits WHERE expires_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM known_devices WHERE last_seen_at < $1`, [
+      before(deviceForgottenAfterDays * dayMs),
+    ]);
     // Counters that nobody came back to; known and unknown accounts alike.
     await this.dataSource.query(`DELETE FROM sign_in_failures WHERE last_failed_at < $1`, [
       before(forgottenAfterDays * dayMs),

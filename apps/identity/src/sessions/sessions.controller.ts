@@ -1,4 +1,10 @@
-import { type ById, type Caller, type Device, Sessions } from '@mentorhub/contracts';
+import {
+  type ById,
+  type Caller,
+  type Device,
+  type PageRequest,
+  Sessions,
+} from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import { SessionsService } from './sessions.service.js';
@@ -8,13 +14,18 @@ export class SessionsController {
   constructor(private readonly sessions: SessionsService) {}
 
   @Handle(Sessions.list)
-  list(actor: Caller) {
-    return this.sessions.list(actor);
+  list(actor: Caller, query: PageRequest) {
+    return this.sessions.list(actor, query);
   }
 
   @Handle(Sessions.revoke)
   revoke(actor: Caller, request: ById & { device: Device }) {
     return this.sessions.revoke(actor, request);
+  }
+
+  @Handle(Sessions.revokeOthers)
+  revokeOthers(actor: Caller, { device }: { device: Device }) {
+    return this.sessions.revokeOthers(actor, device);
   }
 
   @Handle(Sessions.revoked)

@@ -1,4 +1,4 @@
-import type { Device } from '@mentorhub/contracts';
+import { type Device, type PageRequest, paging } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, IsNull, MoreThan } from 'typeorm';
 import { Session } from './session.entity.js';
@@ -18,8 +18,15 @@ interface EndedRow {
   access_expires_at: Date;
 }
 
-/** Which sessions to end: one, one if it is the user's, or all of some users. */
-export type SessionChoice = { id: number; userId?: number } | { userIds: number[] };
+/** Which sessions to end: one, one if it is the user's, all of some users, or all of a user but one. */
+export type SessionChoice =
+  { id: number; userId?: number } | { userIds: number[] } | { userId: number; except: number };
+
+/** How long sessions last: after each refresh, and in all. */
+export interface SessionLifetime {
+  slidingMs: number;
+  absoluteMs: number;
+}
 
 @Injectable()
 export class SessionsRepository {
@@ -41,18 +48,25 @@ export class SessionsRepository {
     });
   }
 
-  /** Notes a refresh; resolves to the session's end, or `undefined` if the session has ended already. */
+  /** Notes a refresh, which prolongs the session; resolves to `undefined` if the session has ended already. */
   async touch(
     tx: EntityManager,
     id: number,
-    { now, accessExpiresAt, device }: { now: Date; accessExpiresAt: Date; device: Device },
+    {
+      now,
+      accessExpiresAt,
+      lifetime: { slidingMs, absoluteMs },
+      device,
+    }: { now: Date; accessExpiresAt: Date; lifetime: SessionLifetime; device: Device },
   ): Promise<{ userId: number } | undefined> {
     const { userAgent, ip } = described(device);
     const [rows] = await tx.query<[{ user_id: number }[], number]>(
-      `UPDATE sessions SET last_used_at = $2, access_expires_at = $3, user_agent = $4, ip = $5
+      `UPDATE sessions SET last_used_at = $2, access_expires_at = $3, user_agent = $4, ip = $5,
+         expires_at = least($6, created_at + $7 * interval '1 millisecond')
        WHERE id = $1 AND revoked_at IS NULL AND expires_at > $2
+         AND created_at + $7 * interval '1 millisecond' > $2
        RETURNING user_id`,
-      [id, now, accessExpiresAt, userAgent, ip],
+      [id, now, accessExpiresAt, userAgent, ip, new Date(now.getTime() + slidingMs), absoluteMs],
     );
     return rows[0] && { userId: rows[0].user_id };
   }
@@ -71,8 +85,14 @@ export class SessionsRepository {
     const [rows] = await tx.query<[EndedRow[], number]>(
       `UPDATE sessions SET revoked_at = $1
        WHERE revoked_at IS NULL AND ($2::int IS NULL OR id = $2) AND ($3::int[] IS NULL OR user_id = ANY ($3))
+         AND id IS DISTINCT FROM $4::int
        RETURNING id, user_id, access_expires_at`,
-      [now, 'id' in choice ? choice.id : null, usersOf(choice)],
+      [
+        now,
+        'id' in choice ? choice.id : null,
+        usersOf(choice),
+        'except' in choice ? choice.except : null,
+      ],
     );
     return rows.map((row) => ({
       id: row.id,
@@ -81,12 +101,38 @@ export class SessionsRepository {
     }));
   }
 
-  /** The devices of a user that are signed in, the last used first. */
-  alive(userId: number, now: Date): Promise<Session[]> {
-    return this.dataSource.manager.find(Session, {
+  /**
+   * Which sessions of a user go beyond the `most` that were used last. Of several sign-ins at the same time, the lock on
+   * the user lets each see those before.
+   */
+  async beyond(
+    tx: EntityManager,
+    userId: number,
+    { most, now }: { most: number; now: Date },
+  ): Promise<number[]> {
+    await tx.query('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [userId]);
+    const rows = await tx.query<{ id: number }[]>(
+      `SELECT id FROM sessions
+       WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
+       ORDER BY last_used_at DESC, id DESC OFFSET $3`,
+      [userId, now, most],
+    );
+    return rows.map(({ id }) => id);
+  }
+
+  /** The devices of a user that are signed in, the last used first; and how many there are in all. */
+  alive(userId: number, now: Date, query: PageRequest): Promise<[Session[], number]> {
+    const { limit: take, offset: skip } = paging(query);
+    return this.dataSource.manager.findAndCount(Session, {
       where: { userId, revokedAt: IsNull(), expiresAt: MoreThan(now) },
       order: { lastUsedAt: 'DESC', id: 'DESC' },
+      skip,
+      take,
     });
+  }
+
+  byId(tx: EntityManager, id: number): Promise<Session> {
+    return tx.findOneByOrFail(Session, { id });
   }
 
   /** Sessions that have ended before their access tokens. */

@@ -3,12 +3,15 @@ import {
   type Caller,
   ApplicationError,
   type Device,
+  type PageRequest,
   type RevokedSession,
-  type SessionDevices,
+  type SessionDevicePage,
+  toPage,
 } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { readUserAgent } from '../devices/user-agent.js';
 import { Revocation, toRevoked } from './revocation.js';
 import { SessionsRepository } from './sessions.repository.js';
 
@@ -21,19 +24,19 @@ export class SessionsService {
     private readonly clock: Clock,
   ) {}
 
-  /** The actor's signed-in devices. */
-  async list(actor: Caller): Promise<SessionDevices> {
-    const sessions = await this.sessions.alive(actor.user_id, this.clock.now());
-    return {
-      items: sessions.map((session) => ({
-        id: session.id,
-        user_agent: session.userAgent,
-        ip: session.ip,
-        created_at: session.createdAt.toISOString(),
-        last_used_at: session.lastUsedAt.toISOString(),
-        current: session.id === actor.session_id,
-      })),
-    };
+  /** The actor's signed-in devices, the last used first. */
+  async list(actor: Caller, query: PageRequest): Promise<SessionDevicePage> {
+    const [sessions, total] = await this.sessions.alive(actor.user_id, this.clock.now(), query);
+    const items = sessions.map((session) => ({
+      id: session.id,
+      user_agent: session.userAgent,
+      ...readUserAgent(session.userAgent),
+      ip: session.ip,
+      created_at: session.createdAt.toISOString(),
+      last_used_at: session.lastUsedAt.toISOString(),
+      current: session.id === actor.session_id,
+    }));
+    return toPage(items, total, query);
   }
 
   /**
@@ -51,6 +54,14 @@ export class SessionsService {
       }),
     );
     if (ended === 0) throw ApplicationError.notFound('The signed-in device');
+  }
+
+  /** Signs all of the actor's devices out but the one that asks. */
+  async revokeOthers(actor: Caller, device: Device): Promise<void> {
+    const { user_id: userId, session_id: sessionId } = actor;
+    await this.revocation.end({ userId, except: sessionId }, (tx) =>
+      this.audit.record(tx, { action: 'session.end_others', actorId: userId, sessionId, device }),
+    );
   }
 
   /** Everything a gateway must refuse although the tokens have not expired. */

@@ -108,15 +108,23 @@ export class UsersService {
    * one which meets an overload does not count, and a flood of them does not take the database from sign-ins.
    */
   private hashForRegistration(ip: string, password: string, owner: Owner): Promise<string> {
+    return this.passwords.hash(password, owner, () =>
+      this.transactions.run((tx) => this.countRegistration(tx, ip)),
+    );
+  }
+
+  /**
+   * Counts a registration against the limit of its network.
+   * @throws ApplicationError RATE_LIMITED
+   */
+  countRegistration(tx: EntityManager, ip: string): Promise<void> {
     const limit: NetworkLimit = {
       kind: 'registration',
       most: this.config.REGISTRATIONS_PER_HOUR,
       windowMs: 3_600_000,
       what: 'registrations',
     };
-    return this.passwords.hash(password, owner, () =>
-      this.transactions.run((tx) => this.networks.count(tx, sourceOf(ip), limit)),
-    );
+    return this.networks.count(tx, sourceOf(ip), limit);
   }
 
   async me(actor: Caller): Promise<ProfileView> {

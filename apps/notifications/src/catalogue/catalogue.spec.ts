@@ -8,9 +8,19 @@ import { Formats } from './formats.js';
 const session = { topic: 'Interview', starts_at: '2026-11-25T15:00:00Z' };
 const money = { description: 'Interview', amount_minor: 300_000, currency: 'RUB' };
 
+const device = {
+  browser: 'Firefox 140',
+  os: 'Windows',
+  network: '203.0.113.0/24',
+  happened_at: '2026-11-25T15:00:00Z',
+};
 const samples: { [T in NotificationType]: NotificationParams[T] } = {
   welcome: { name: 'Ada' },
   email_verified: {},
+  new_sign_in: device,
+  refresh_token_reused: { ...device, os: null },
+  provider_linked: { provider_name: 'Google' },
+  provider_unlinked: { provider_name: 'Google' },
   session_requested: { ...session, mentee_name: 'Ada' },
   session_confirmed: { ...session, mentor_name: 'Grace' },
   session_cancelled: {

@@ -10,6 +10,22 @@ export const en: Catalogue = {
       title: 'Your email address is confirmed',
       body: 'Thank you. You will hear about your sessions at this address.',
     }),
+    new_sign_in: ({ browser, os, network, happened_at }, formats) => ({
+      title: 'New sign-in to your account',
+      body: `${device(browser, os)}, from the network ${network}, on ${formats.dateTime(happened_at)}. If this was not you, sign that device out in your settings and change your password.`,
+    }),
+    refresh_token_reused: ({ browser, os, network, happened_at }, formats) => ({
+      title: 'A device was signed out for your safety',
+      body: `${device(browser, os)}, last used from the network ${network}: on ${formats.dateTime(happened_at)}, its sign-in was used a second time, so somebody may have copied it. Sign in again, and if you notice anything unusual, change your password.`,
+    }),
+    provider_linked: ({ provider_name }) => ({
+      title: `You can now sign in with ${provider_name}`,
+      body: `${provider_name} was linked to your account. If this was not you, unlink it in your settings and change your password.`,
+    }),
+    provider_unlinked: ({ provider_name }) => ({
+      title: `${provider_name} was unlinked`,
+      body: `You can no longer sign in with ${provider_name}. If this was not you, change your password.`,
+    }),
     session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
       title: `${mentee_name} asks for a session`,
       body: `“${topic}” on ${formats.dateTime(starts_at)}. Please confirm it, so that both of you can plan.`,
@@ -112,6 +128,11 @@ export const en: Catalogue = {
     whyReceived: 'You get this mail because you have an account at MentorHub.',
   },
 };
+
+function device(browser: string | null, os: string | null): string {
+  if (browser === null) return os ?? 'An unknown device';
+  return os === null ? browser : `${browser} on ${os}`;
+}
 
 function sentences(...parts: (string | false | null)[]): string {
   return parts.filter(Boolean).join(' ');

@@ -11,6 +11,22 @@ export const ru: Catalogue = {
       title: 'Адрес почты подтверждён',
       body: 'Спасибо! На этот адрес будут приходить письма о ваших сессиях.',
     }),
+    new_sign_in: ({ browser, os, network, happened_at }, formats) => ({
+      title: 'Новый вход в ваш аккаунт',
+      body: `${device(browser, os)}, сеть ${network}, ${formats.dateTime(happened_at)}. Если это были не вы, завершите сеанс этого устройства в настройках и смените пароль.`,
+    }),
+    refresh_token_reused: ({ browser, os, network, happened_at }, formats) => ({
+      title: 'Сеанс устройства завершён ради вашей безопасности',
+      body: `${device(browser, os)}, последняя сеть ${network}: ${formats.dateTime(happened_at)} его данные для входа поступили второй раз, возможно, их кто-то скопировал. Войдите снова, а если заметите что-то необычное, смените пароль.`,
+    }),
+    provider_linked: ({ provider_name }) => ({
+      title: `Теперь можно входить через ${provider_name}`,
+      body: `К вашему аккаунту привязан вход через ${provider_name}. Если это сделали не вы, отвяжите его в настройках и смените пароль.`,
+    }),
+    provider_unlinked: ({ provider_name }) => ({
+      title: `Вход через ${provider_name} отвязан`,
+      body: `Войти через ${provider_name} больше нельзя. Если это сделали не вы, смените пароль.`,
+    }),
     session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
       title: `Запрос на сессию: ${mentee_name}`,
       body: `«${topic}», ${formats.dateTime(starts_at)}. Подтвердите сессию, чтобы вы оба могли её запланировать.`,
@@ -113,6 +129,11 @@ export const ru: Catalogue = {
     whyReceived: 'Вы получили это письмо, потому что у вас есть учётная запись в MentorHub.',
   },
 };
+
+function device(browser: string | null, os: string | null): string {
+  if (browser === null) return os ?? 'Неизвестное устройство';
+  return os === null ? browser : `${browser}, ${os}`;
+}
 
 function sentences(...parts: (string | false | null)[]): string {
   return parts.filter(Boolean).join(' ');

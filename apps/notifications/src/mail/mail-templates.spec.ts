@@ -7,7 +7,17 @@ import { accountMail, notificationMail } from './mail-templates.js';
 const url = 'https://mentorhub.example';
 const session = { topic: 'Interview', starts_at: '2026-11-25T15:00:00Z' };
 const money = { description: 'Interview', amount_minor: 300_000, currency: 'RUB' };
+const device = {
+  browser: 'Firefox 140',
+  os: 'Windows',
+  network: '203.0.113.0/24',
+  happened_at: '2026-11-25T15:00:00Z',
+};
 const mailed = {
+  new_sign_in: device,
+  refresh_token_reused: { ...device, browser: null, os: null },
+  provider_linked: { provider_name: 'Google' },
+  provider_unlinked: { provider_name: 'Google' },
   session_requested: { ...session, mentee_name: 'Ada' },
   session_confirmed: { ...session, mentor_name: 'Grace' },
   session_cancelled: {
@@ -77,6 +87,17 @@ describe('mails', () => {
       }
       expect(mail.html).toContain(`<html lang="${locale}">`);
       expect(/[а-яё]/i.test(mail.subject)).toBe(locale === 'ru');
+    },
+  );
+
+  it.each([
+    ['en', 'Firefox 140 on Windows', 'Wednesday, 25 November 2026 at 16:00'],
+    ['ru', 'Firefox 140, Windows', 'среда, 25 ноября 2026 г. в 16:00'],
+  ] as const)(
+    'the mail about a new device in %s names it, its network, and the time where its reader is',
+    (locale, name, time) => {
+      const { text } = notificationMail('new_sign_in', device, addressee(locale), url);
+      for (const part of [name, '203.0.113.0/24', time]) expect(text).toContain(part);
     },
   );
 

@@ -10,6 +10,10 @@ export type Channel = 'app' | 'mail';
 export const channels: Record<NotificationType, readonly Channel[]> = {
   welcome: ['app'],
   email_verified: ['app'],
+  new_sign_in: ['app', 'mail'],
+  refresh_token_reused: ['app', 'mail'],
+  provider_linked: ['app', 'mail'],
+  provider_unlinked: ['app', 'mail'],
   session_requested: ['app', 'mail'],
   session_confirmed: ['app', 'mail'],
   session_cancelled: ['app', 'mail'],

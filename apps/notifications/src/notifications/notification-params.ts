@@ -10,10 +10,23 @@ interface MoneyParams {
   currency: string;
 }
 
+interface DeviceParams {
+  /** `Firefox 140`; null when it is not known. */
+  browser: string | null;
+  os: string | null;
+  network: string;
+  /** RFC 3339. */
+  happened_at: string;
+}
+
 /** What the texts of each type are made of; stored, so that a mail can be rendered when it is sent. */
 export interface NotificationParams {
   welcome: { name: string };
   email_verified: Record<string, never>;
+  new_sign_in: DeviceParams;
+  refresh_token_reused: DeviceParams;
+  provider_linked: { provider_name: string };
+  provider_unlinked: { provider_name: string };
   session_requested: SessionParams & { mentee_name: string };
   session_confirmed: SessionParams & { mentor_name: string };
   session_cancelled: SessionParams & {

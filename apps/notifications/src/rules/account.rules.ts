@@ -1,17 +1,24 @@
 import {
   type AccountMailRequest,
+  type DeviceFact,
   type EventEnvelope,
+  type ProviderLinkFact,
   userEmailVerified,
   userExpired,
   userMailRequested,
-  type UserRegistered,
+  userProviderLinked,
+  userProviderUnlinked,
+  userRefreshTokenReused,
   userRegistered,
+  type UserRegistered,
+  userSignedInFromNewDevice,
 } from '@mentorhub/contracts';
 import { OnEvent } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import { MailQueue } from '../mail/mail-queue.js';
 import { Notify } from '../notifications/notify.service.js';
+import type { NotificationRequest } from '../notifications/notification-request.js';
 import { Recipients } from '../recipients/recipients.js';
 
 /** What users are notified of in their accounts. */
@@ -55,6 +62,38 @@ export class AccountRules {
     await tx.query('DELETE FROM recipients WHERE user_id = $1', [data.user_id]);
   }
 
+  @OnEvent(userSignedInFromNewDevice)
+  async warnOfNewDevice(
+    { data, occurred_at }: EventEnvelope<DeviceFact>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, aboutDevice('new_sign_in', data, occurred_at));
+  }
+
+  @OnEvent(userRefreshTokenReused)
+  async warnOfStolenSignIn(
+    { data, occurred_at }: EventEnvelope<DeviceFact>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, aboutDevice('refresh_token_reused', data, occurred_at));
+  }
+
+  @OnEvent(userProviderLinked)
+  async reportLinkedProvider(
+    { data }: EventEnvelope<ProviderLinkFact>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, aboutProvider('provider_linked', data));
+  }
+
+  @OnEvent(userProviderUnlinked)
+  async reportUnlinkedProvider(
+    { data }: EventEnvelope<ProviderLinkFact>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, aboutProvider('provider_unlinked', data));
+  }
+
   @OnEvent(userEmailVerified)
   async thankForVerifying(
     { data }: EventEnvelope<{ user_id: number }>,
@@ -67,4 +106,19 @@ export class AccountRules {
       data: {},
     });
   }
+}
+
+function aboutDevice<T extends 'new_sign_in' | 'refresh_token_reused'>(
+  type: T,
+  { user_id: userId, session_id, browser, os, network }: DeviceFact,
+  happened_at: string,
+): NotificationRequest<'new_sign_in' | 'refresh_token_reused'> & { type: T } {
+  return { userId, type, params: { browser, os, network, happened_at }, data: { session_id } };
+}
+
+function aboutProvider<T extends 'provider_linked' | 'provider_unlinked'>(
+  type: T,
+  { user_id: userId, provider_name }: ProviderLinkFact,
+): NotificationRequest<'provider_linked' | 'provider_unlinked'> & { type: T } {
+  return { userId, type, params: { provider_name }, data: {} };
 }

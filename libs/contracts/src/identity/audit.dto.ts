@@ -8,5 +8,12 @@ export const auditActions = [
   'session.refresh_reuse',
   'session.end',
   'session.end_all',
+  'session.end_others',
+  'session.end_oldest',
+  'keys.rotate',
+  'provider.sign_in',
+  'provider.register',
+  'provider.link',
+  'provider.unlink',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];

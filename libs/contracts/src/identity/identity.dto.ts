@@ -6,7 +6,6 @@ import {
   Id,
   Instant,
   Integer,
-  Items,
   Nested,
   Password,
   Pattern,
@@ -14,6 +13,7 @@ import {
   TimeZone,
   WebAddress,
 } from '../core/fields.js';
+import { PageOf } from '../core/page.dto.js';
 import { locales, type Locale } from '../core/caller.js';
 import { PersonName } from './person-name.js';
 
@@ -195,13 +195,26 @@ export class SignedIn extends TokenPair {
   user: UserView;
 }
 
+/** Kinds of devices that user agents reveal. */
+const deviceKinds = ['desktop', 'mobile', 'tablet', 'tv', 'bot'] as const;
+export type DeviceKind = (typeof deviceKinds)[number];
+
 /** A signed-in device. */
 export class SessionDevice {
   @Id()
   id: number;
 
-  @Text({ max: 512 })
+  @Text({ max: 512, min: 0, description: 'As the device sent it; anybody can send any.' })
   user_agent: string;
+
+  @Text({ max: 64, nullable: true, example: 'Firefox 140', description: 'Read from `user_agent`.' })
+  browser: string | null;
+
+  @Text({ max: 64, nullable: true, example: 'Windows', description: 'Read from `user_agent`.' })
+  os: string | null;
+
+  @Choice(deviceKinds, { nullable: true, description: 'Read from `user_agent`.' })
+  device: DeviceKind | null;
 
   @Text({ max: 45 })
   ip: string;
@@ -216,10 +229,7 @@ export class SessionDevice {
   current: boolean;
 }
 
-export class SessionDevices {
-  @Items(() => SessionDevice)
-  items: SessionDevice[];
-}
+export class SessionDevicePage extends PageOf(SessionDevice) {}
 
 export class SendVerification {
   @Email()

@@ -1,5 +1,6 @@
 import type { Caller, Locale } from '../core/caller.js';
 import type { ById } from '../core/page.dto.js';
+import type { PageRequest } from '../core/paging.js';
 import { idField, idsField, textField } from '../core/field-checks.js';
 import { request } from '../core/request.js';
 import type {
@@ -10,7 +11,7 @@ import type {
   Reauthenticate,
   RegisterUser,
   SendVerification,
-  SessionDevices,
+  SessionDevicePage,
   SignedIn,
   SocketTicket,
   TokenPair,
@@ -85,8 +86,9 @@ export const Auth = {
 };
 
 export const Sessions = {
-  list: request.user<Record<string, never>, SessionDevices>('identity.sessions.list'),
+  list: request.user<PageRequest, SessionDevicePage>('identity.sessions.list'),
   revoke: request.user<ById & { device: Device }, void>('identity.sessions.revoke'),
+  revokeOthers: request.user<{ device: Device }, void>('identity.sessions.revoke_others'),
   /** What a gateway must know when it starts or reconnects. */
   revoked: request.service<Record<string, never>, { sessions: RevokedSession[] }>(
     'identity.sessions.revoked',

@@ -5,6 +5,10 @@ import { ApiProperty } from '@nestjs/swagger';
 export const notificationTypes = [
   'welcome',
   'email_verified',
+  'new_sign_in',
+  'refresh_token_reused',
+  'provider_linked',
+  'provider_unlinked',
   'session_requested',
   'session_confirmed',
   'session_cancelled',
