@@ -3,6 +3,8 @@ import { MessagingModule } from '@mentorhub/messaging/client';
 import { natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
+import { AdminMembersController } from './admin/members.controller.js';
+import { MembersImport } from './admin/members/members-import.js';
 import { AdminMentorsController } from './admin/mentors.controller.js';
 import { AdminServicesController } from './admin/services.controller.js';
 import { AuthController } from './auth/auth.controller.js';
@@ -38,6 +40,7 @@ import { WsController } from './ws/ws.controller.js';
 
 /** One folder per first segment of the address; `operations/` has health and metrics. */
 const controllers = [
+  AdminMembersController,
   AdminMentorsController,
   AdminServicesController,
   AuthController,
@@ -79,6 +82,7 @@ export const appModule = (config: ApiGatewayConfig): DynamicModule => ({
   providers: [
     ApiDocument,
     JwtStrategy,
+    MembersImport,
     SystemHealth,
     VisitCookie,
     { provide: APP_FILTER, useClass: ErrorFilter },

@@ -25,6 +25,11 @@ export const variables = {
     min: 1024,
     desc: 'The largest request body, in bytes, of routes that do not allow more',
   }),
+  MAX_IMPORT_BYTES: integer({
+    default: 10 * 1024 ** 2,
+    min: 1024,
+    desc: 'The largest file of members that may be imported, in bytes; edges in front have a limit of their own',
+  }),
   REQUEST_TIMEOUT_MS: integer({
     default: 30_000,
     min: 1000,

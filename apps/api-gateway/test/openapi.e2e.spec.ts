@@ -6,6 +6,7 @@ import { Validator } from '@seriousme/openapi-schema-validator';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SUBJECT } from '../src/authentication/access.decorators.js';
 import { startSystem, type System, token } from './fixture.js';
+import { uploadTypes } from '../src/uploads/upload.decorator.js';
 
 interface Operation {
   summary?: string;
@@ -221,7 +222,12 @@ describe('the OpenAPI document', () => {
     const isUnknown = ({ schema }: { schema: { $ref?: string } }): boolean =>
       !((schema.$ref?.split('/').at(-1) ?? '') in schemas);
     expect(
-      named(({ requestBody }) => Object.values(requestBody?.content ?? {}).some(isUnknown)),
+      named(({ requestBody }) =>
+        Object.entries(requestBody?.content ?? {}).some(
+          // Files are of no class.
+          ([type, media]) => !uploadTypes.includes(type) && isUnknown(media),
+        ),
+      ),
     ).toEqual([]);
   });
 });
@@ -306,6 +312,9 @@ describe('every request of the contracts', () => {
     'rpc.chat.event_log.read',
   ];
 
+  /** Those that a route sends after the one it declares. */
+  const following = ['rpc.identity.members.import_rows', 'rpc.identity.members.finish_import'];
+
   it('has a route that leads to it, for those who may send it', async () => {
     const admin = await token({ caller: { user_id: 1, roles: ['admin'], session_id: 1 } });
     // The first token also makes the gateway ask for the keys.
@@ -326,6 +335,12 @@ describe('every request of the contracts', () => {
       const body = requestBody && (examples.get(name) ?? {});
       if (template.startsWith('/checkout/') && method === 'POST') {
         await system.fetch(path, { method, body: new URLSearchParams({ outcome: 'fail' }) });
+      } else if (requestBody?.content['text/csv']) {
+        await system.fetch(path, {
+          method,
+          headers: { authorization: `Bearer ${admin}`, 'content-type': 'text/csv' },
+          body: 'email,first_name,last_name,membershiptype\n',
+        });
       } else await system.as(admin, method, path, body);
       const sent = forward.mock.calls.map(([contract]) => contract);
       for (const { subject } of sent) reached.add(subject);
@@ -337,7 +352,8 @@ describe('every request of the contracts', () => {
       });
     }
     const missing = clientRequests().filter(
-      (subject) => !reached.has(subject) && !ofSockets.includes(subject),
+      (subject) =>
+        !reached.has(subject) && !ofSockets.includes(subject) && !following.includes(subject),
     );
     expect(missing).toEqual([]);
     expect(clientRequests().length).toBeGreaterThan(45);
@@ -350,10 +366,10 @@ function exampleBodies(login: { email: string; password: string }): Record<strin
   return {
     'POST /api/v1/auth/register': { ...login, full_name: 'Ada', role: 'student' },
     'POST /api/v1/auth/login': login,
-    'POST /api/v1/auth/reauthenticate': { password: login.password },
     'POST /api/v1/auth/providers/{provider}/callback': { code: 'code', state: 'state' },
     'POST /api/v1/auth/providers/{provider}/link/callback': { code: 'code', state: 'state' },
     'POST /api/v1/auth/refresh': { refresh_token: 'token' },
+    'POST /api/v1/auth/reauthenticate': { password: login.password },
     'POST /api/v1/email/send-verification': { email: login.email },
     'POST /api/v1/email/verify-email': { token: 'token' },
     'POST /api/v1/mentors/apply': {

@@ -9,6 +9,7 @@ import { Housekeeping } from './housekeeping/housekeeping.js';
 import { UnverifiedExpiry } from './housekeeping/unverified-expiry.js';
 import { KeysModule } from './keys/keys.module.js';
 import { ProvidersModule } from './providers/providers.module.js';
+import { MembersModule } from './members/members.module.js';
 import { schema } from './schema.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SocketTicketsModule } from './socket-tickets/socket-tickets.module.js';
@@ -22,6 +23,7 @@ import { UsersModule } from './users/users.module.js';
     EmailVerificationModule,
     KeysModule,
     ProvidersModule,
+    MembersModule,
     SocketTicketsModule,
   ],
   providers: [Housekeeping, UnverifiedExpiry],

@@ -5,6 +5,7 @@ import { RenameRequestedRole1796000000000 } from './migrations/1796000000000-ren
 import { RefreshSuccessorsAndKeyLead1796000000001 } from './migrations/1796000000001-refresh-successors-and-key-lead.js';
 import { UnverifiedAccountsAndLimits1796000000003 } from './migrations/1796000000003-unverified-accounts-and-limits.js';
 import { WhatSignInsShare1796000000040 } from './migrations/1796000000040-what-sign-ins-share.js';
+import { MembersDirectory1796000000044 } from './migrations/1796000000044-members-directory.js';
 import { DevicesAndProviders1796000000050 } from './migrations/1796000000050-devices-and-providers.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
@@ -19,6 +20,7 @@ export const schema: DatabaseSchema = {
     RefreshSuccessorsAndKeyLead1796000000001,
     UnverifiedAccountsAndLimits1796000000003,
     WhatSignInsShare1796000000040,
+    MembersDirectory1796000000044,
     DevicesAndProviders1796000000050,
   ],
 };

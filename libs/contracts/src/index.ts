@@ -5,6 +5,8 @@ export * from './identity/account-mails.js';
 export { type AuditAction, auditActions } from './identity/audit.dto.js';
 export * from './identity/devices.events.js';
 export * from './identity/providers.requests.js';
+export * from './identity/member-limits.js';
+export * from './identity/members.requests.js';
 export * from './identity/name-rules.js';
 export * from './mentorship/mentorship.requests.js';
 export * from './mentorship/mentorship.events.js';

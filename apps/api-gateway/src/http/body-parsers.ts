@@ -2,6 +2,7 @@ import { ApplicationError } from '@mentorhub/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { RawServerDefault } from 'fastify';
 import { parse } from 'fast-querystring';
+import { uploadTypes } from '../uploads/upload.decorator.js';
 import { parseJson } from './json-body.js';
 
 declare module 'fastify' {
@@ -10,13 +11,22 @@ declare module 'fastify' {
     form?: boolean;
     /** The largest body of the route, in bytes, where it needs more than others. */
     maxBodyBytes?: number;
+    /** The route reads a file from the body, piece by piece. */
+    upload?: boolean;
   }
 }
 
 const json = 'application/json';
 const form = 'application/x-www-form-urlencoded';
 
-/** Bodies are JSON, and of form routes HTML forms; anything else is 415. */
+function unsupported(): ApplicationError {
+  return new ApplicationError(
+    'UNSUPPORTED_MEDIA_TYPE',
+    `Send the body as JSON, with \`Content-Type: ${json}\`.`,
+  );
+}
+
+/** Bodies are JSON, of form routes HTML forms, and of upload routes files; anything else is 415. */
 export function addBodyParsers(app: NestFastifyApplication, maxBytes: number): void {
   const server = app.getHttpAdapter().getInstance();
   server.removeContentTypeParser('text/plain');
@@ -36,13 +46,11 @@ export function addBodyParsers(app: NestFastifyApplication, maxBytes: number): v
 
   app.useBodyParser<RawServerDefault>(form, { bodyLimit: 16_384 }, (request, body, done) => {
     if (request.routeOptions.config.form) done(null, { ...parse(body.toString()) });
-    else {
-      done(
-        new ApplicationError(
-          'UNSUPPORTED_MEDIA_TYPE',
-          `Send the body as JSON, with \`Content-Type: ${json}\`.`,
-        ),
-      );
-    }
+    else done(unsupported());
+  });
+
+  server.addContentTypeParser(uploadTypes, (request, payload, done) => {
+    if (request.routeOptions.config.upload) done(null, payload);
+    else done(unsupported());
   });
 }

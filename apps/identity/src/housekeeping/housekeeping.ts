@@ -59,6 +59,10 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
     await this.dataSource.query(`DELETE FROM audit_log WHERE occurred_at < $1`, [
       before(this.config.AUDIT_RETENTION_DAYS * dayMs),
     ]);
+    // Of gateways that ended before their imports did.
+    await this.dataSource.query(`DELETE FROM member_imports WHERE started_at < $1`, [
+      before(dayMs),
+    ]);
     await this.dataSource.query(`DELETE FROM network_counters WHERE window_ends_at < $1`, [now]);
     await this.dataSource.query(`DELETE FROM provider_visits WHERE expires_at < $1`, [now]);
     await this.dataSource.query(`DELETE FROM known_devices WHERE last_seen_at < $1`, [

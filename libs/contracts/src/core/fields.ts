@@ -323,6 +323,11 @@ export function Pattern(
   ]);
 }
 
+/** Whether a text is an email address that accounts may have. */
+export function isEmailAddress(text: string): boolean {
+  return text.length <= 254 && isStorable(text) && isEmail(text);
+}
+
 /** An email address, trimmed and in lower case. */
 export function Email(options: FieldOptions = {}): PropertyDecorator {
   return all(
@@ -334,7 +339,7 @@ export function Email(options: FieldOptions = {}): PropertyDecorator {
         rule(
           'email',
           '$property must be an email address such as user@example.com, of at most 254 characters.',
-          (value) => isText(value) && value.length <= 254 && isStorable(value) && isEmail(value),
+          (value) => isText(value) && isEmailAddress(value),
         ),
       ],
     ),

@@ -15,5 +15,7 @@ export const auditActions = [
   'provider.register',
   'provider.link',
   'provider.unlink',
+  'members.import_begin',
+  'members.import',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
