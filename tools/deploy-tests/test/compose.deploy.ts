@@ -405,10 +405,10 @@ describe('the edge', () => {
     const send = (bytes: number, headers?: Record<string, string>) =>
       client.request('/api', { method: 'POST', headers, body: Buffer.alloc(bytes) });
     expect(JSON.parse((await send(limit)).text)).toMatchObject({ bytes: limit });
-    for (const headers of [undefined, { 'Transfer-Encoding': 'chunked' }]) {
-      const { status, text } = await send(limit + 1, headers);
-      expect([status, JSON.parse(text)]).toEqual([413, errorFormat(413, 'BODY_TOO_LARGE')]);
-    }
+    const { status, text: refusal } = await send(limit + 1, { 'Transfer-Encoding': 'chunked' });
+    expect([status, JSON.parse(refusal)]).toEqual([413, errorFormat(413, 'BODY_TOO_LARGE')]);
+    // Caddy closes as soon as it has refused an announced length. Node's client gives up reading when its next write
+    // fails, so the body is not sent.
     const announced = await client.plainPort();
     for (const length of ['10485761', '99999999', '000123456789', '10500000', '11000000']) {
       const text = rawRequest(
