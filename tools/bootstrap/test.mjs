@@ -3,6 +3,7 @@
  * Arguments go to Vitest, and then only tests are run: npm test -- --project @mentorhub/identity
  */
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { dirname, join } from 'node:path';
 import { ensureBuilt } from './src/build.mjs';
 import { ensureInstalled } from './src/install.mjs';
@@ -38,6 +39,9 @@ await main(async () => {
     '--reporter=default',
     '--reporter=json',
     `--outputFile.json=${report}`,
+    // Vitest leaves one core free, which on two cores means one file after the other; the tests mostly wait for others.
+    // The root configuration does not reach the projects.
+    `--maxWorkers=${Math.max(2, availableParallelism() - 1)}`,
     ...parameters,
   ]);
   const { passed, failed } = summarise(
