@@ -70,27 +70,21 @@ export function providersOf(
   environment: RawEnvironment,
 ): ProviderSettings[] {
   const problems: string[] = [];
-  const google = credentials(
-    'GOOGLE',
-    config.OIDC_GOOGLE_CLIENT_ID,
-    config.OIDC_GOOGLE_CLIENT_SECRET,
-  );
-  const github = credentials(
-    'GITHUB',
-    config.OIDC_GITHUB_CLIENT_ID,
-    config.OIDC_GITHUB_CLIENT_SECRET,
-  );
   const providers: ProviderSettings[] = [];
-  if (google === 'half' || github === 'half') {
-    for (const [name, found] of Object.entries({ GOOGLE: google, GITHUB: github })) {
-      if (found === 'half') {
-        problems.push(
-          `OIDC_${name}_CLIENT_ID and OIDC_${name}_CLIENT_SECRET belong together: set both or neither.`,
-        );
-      }
+  /** The client at a provider of its own variables, when both of them are set. */
+  const clientOf = (name: 'GOOGLE' | 'GITHUB') => {
+    const clientId = config[`OIDC_${name}_CLIENT_ID`];
+    const clientSecret = config[`OIDC_${name}_CLIENT_SECRET`];
+    if (clientId !== undefined && clientSecret !== undefined) return { clientId, clientSecret };
+    if (clientId !== clientSecret) {
+      problems.push(
+        `OIDC_${name}_CLIENT_ID and OIDC_${name}_CLIENT_SECRET belong together: set both or neither.`,
+      );
     }
-  }
-  if (typeof google === 'object') {
+    return undefined;
+  };
+  const google = clientOf('GOOGLE');
+  if (google) {
     providers.push({
       kind: 'openid',
       id: 'google',
@@ -99,15 +93,11 @@ export function providersOf(
       ...google,
     });
   }
-  if (typeof github === 'object') {
-    problems.push(...insecure('OIDC_GITHUB_URL', config.OIDC_GITHUB_URL));
-    providers.push({
-      kind: 'github',
-      id: 'github',
-      name: 'GitHub',
-      url: config.OIDC_GITHUB_URL,
-      ...github,
-    });
+  const github = clientOf('GITHUB');
+  if (github) {
+    const url = config.OIDC_GITHUB_URL;
+    problems.push(...insecure('OIDC_GITHUB_URL', url));
+    providers.push({ kind: 'github', id: 'github', name: 'GitHub', url, ...github });
   }
   for (const id of config.OIDC_PROVIDERS) {
     if (!/^[a-z][a-z0-9-]{0,31}$/.test(id) || id === 'google' || id === 'github') {
@@ -128,15 +118,6 @@ export function providersOf(
   problems.push(...duplicates(providers));
   if (problems.length > 0) throw new ConfigurationError(problems);
   return providers;
-}
-
-function credentials(
-  _name: string,
-  clientId: string | undefined,
-  clientSecret: string | undefined,
-): { clientId: string; clientSecret: string } | 'half' | undefined {
-  if (clientId !== undefined && clientSecret !== undefined) return { clientId, clientSecret };
-  return clientId === clientSecret ? undefined : 'half';
 }
 
 function prefixOf(id: string): string {
