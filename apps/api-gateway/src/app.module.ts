@@ -9,6 +9,8 @@ import { AdminMentorsController } from './admin/mentors.controller.js';
 import { AdminServicesController } from './admin/services.controller.js';
 import { AuthController } from './auth/auth.controller.js';
 import { DevicesController } from './auth/devices.controller.js';
+import { PasskeysController } from './auth/passkeys.controller.js';
+import { SecondFactorController } from './auth/second-factor.controller.js';
 import { ProvidersController } from './auth/providers.controller.js';
 import { VisitCookie } from './auth/visit-cookie.js';
 import { AccessGuard } from './authentication/access.guard.js';
@@ -58,8 +60,10 @@ const controllers = [
   MentorsController,
   MessagesController,
   NotificationsController,
+  PasskeysController,
   PaymentsController,
   ProvidersController,
+  SecondFactorController,
   SessionsController,
   UsersController,
   WsController,

@@ -126,6 +126,8 @@ describe('the OpenAPI document', () => {
         'PATCH /api/v1/mentorship/bookings/{id}/add_meeting_link',
         'PATCH /api/v1/mentorship/bookings/{id}/update_status',
         'POST /api/v1/auth/login',
+        'POST /api/v1/auth/mfa/verify',
+        'POST /api/v1/auth/passkeys/sign-in',
         'POST /api/v1/auth/providers/{provider}/callback',
         'POST /api/v1/mentorship/bookings',
         'POST /api/v1/sessions',
@@ -136,7 +138,11 @@ describe('the OpenAPI document', () => {
     [
       'RATE_LIMITED',
       [
+        'DELETE /api/v1/auth/mfa/totp',
         'POST /api/v1/auth/login',
+        'POST /api/v1/auth/mfa/recovery-codes',
+        'POST /api/v1/auth/mfa/verify',
+        'POST /api/v1/auth/passkeys/sign-in-options',
         'POST /api/v1/auth/providers/{provider}/callback',
         'POST /api/v1/auth/providers/{provider}/link',
         'POST /api/v1/auth/providers/{provider}/start',
@@ -363,13 +369,29 @@ describe('every request of the contracts', () => {
 /** A valid body for every route that has required fields. */
 function exampleBodies(login: { email: string; password: string }): Record<string, object> {
   const start = '2026-11-25T15:00:00Z';
+  const credential = { id: 'AA', rawId: 'AA', type: 'public-key' };
   return {
     'POST /api/v1/auth/register': { ...login, full_name: 'Ada', role: 'student' },
     'POST /api/v1/auth/login': login,
     'POST /api/v1/auth/providers/{provider}/callback': { code: 'code', state: 'state' },
     'POST /api/v1/auth/providers/{provider}/link/callback': { code: 'code', state: 'state' },
     'POST /api/v1/auth/refresh': { refresh_token: 'token' },
-    'POST /api/v1/auth/reauthenticate': { password: login.password },
+    'POST /api/v1/auth/mfa/verify': { challenge: 'token', code: '123456' },
+    'POST /api/v1/auth/mfa/passkey-options': { challenge: 'token' },
+    'POST /api/v1/auth/mfa/totp/confirm': { code: '123456' },
+    'POST /api/v1/auth/passkeys': {
+      credential: {
+        ...credential,
+        response: { clientDataJSON: 'e30', attestationObject: 'AA' },
+      },
+    },
+    'POST /api/v1/auth/passkeys/sign-in': {
+      passkey: {
+        ...credential,
+        response: { clientDataJSON: 'e30', authenticatorData: 'AA', signature: 'AA' },
+      },
+    },
+    'PATCH /api/v1/auth/passkeys/{id}': { name: 'Laptop' },
     'POST /api/v1/email/send-verification': { email: login.email },
     'POST /api/v1/email/verify-email': { token: 'token' },
     'POST /api/v1/mentors/apply': {

@@ -11,6 +11,7 @@ import { KeysModule } from './keys/keys.module.js';
 import { ProvidersModule } from './providers/providers.module.js';
 import { MembersModule } from './members/members.module.js';
 import { schema } from './schema.js';
+import { SecondFactorModule } from './second-factor/second-factor.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
 import { SocketTicketsModule } from './socket-tickets/socket-tickets.module.js';
 import { UsersModule } from './users/users.module.js';
@@ -25,6 +26,7 @@ import { UsersModule } from './users/users.module.js';
     ProvidersModule,
     MembersModule,
     SocketTicketsModule,
+    SecondFactorModule,
   ],
   providers: [Housekeeping, UnverifiedExpiry],
 })

@@ -3,6 +3,7 @@ import {
   type Environment,
   integer,
   isLocal,
+  list,
   type RawEnvironment,
   readEnvironment,
   serviceVariables,
@@ -79,6 +80,10 @@ export const variables = {
     defaultText: '30; 100000 in the local profile, where all come from one address',
     min: 1,
     desc: 'Most accounts that may be registered from one network (an IPv4 address, an IPv6 /64) within an hour',
+  }),
+  ALLOWED_ORIGINS: list({
+    default: [],
+    desc: 'Origins of web pages that may ask for passkeys, besides PUBLIC_URL; those under its domain',
   }),
   AUDIT_RETENTION_DAYS: integer({
     default: 730,

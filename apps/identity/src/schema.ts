@@ -6,6 +6,7 @@ import { RefreshSuccessorsAndKeyLead1796000000001 } from './migrations/179600000
 import { UnverifiedAccountsAndLimits1796000000003 } from './migrations/1796000000003-unverified-accounts-and-limits.js';
 import { WhatSignInsShare1796000000040 } from './migrations/1796000000040-what-sign-ins-share.js';
 import { MembersDirectory1796000000044 } from './migrations/1796000000044-members-directory.js';
+import { SecondFactors1796000000047 } from './migrations/1796000000047-second-factors.js';
 import { DevicesAndProviders1796000000050 } from './migrations/1796000000050-devices-and-providers.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
@@ -21,6 +22,7 @@ export const schema: DatabaseSchema = {
     UnverifiedAccountsAndLimits1796000000003,
     WhatSignInsShare1796000000040,
     MembersDirectory1796000000044,
+    SecondFactors1796000000047,
     DevicesAndProviders1796000000050,
   ],
 };

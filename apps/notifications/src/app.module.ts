@@ -20,6 +20,7 @@ import { AccountRules } from './rules/account.rules.js';
 import { MentorRules } from './rules/mentor.rules.js';
 import { MessageRules } from './rules/message.rules.js';
 import { PaymentRules } from './rules/payment.rules.js';
+import { SecondFactorRules } from './rules/second-factor.rules.js';
 import { SessionRules } from './rules/session.rules.js';
 import { schema } from './schema.js';
 
@@ -40,6 +41,7 @@ async function openTransport(config: NotificationsConfig): Promise<MailTransport
     DevMailController,
     RecipientsEvents,
     AccountRules,
+    SecondFactorRules,
     SessionRules,
     MentorRules,
     PaymentRules,

@@ -25,10 +25,16 @@ import {
   type NotificationView,
   Notifications,
   type BookingAmountDue,
+  passkeyAdded,
+  passkeyRemoved,
   paymentFailed,
   paymentRefunded,
   paymentSucceeded,
+  recoveryCodesReplaced,
+  recoveryCodeUsed,
   reviewCreated,
+  totpDisabled,
+  totpEnabled,
   userEmailVerified,
   userExpired,
   userRegistered,
@@ -408,6 +414,38 @@ describe('notifications', () => {
       await expect(notified(user, 'email_verified')).resolves.toMatchObject({
         title: 'Your email address is confirmed',
       });
+    });
+
+    it('every change of what a sign-in needs is notified, by mail too', async () => {
+      const user = person();
+      const of = { user_id: user };
+      await neighbours.publish(totpEnabled, user, of);
+      await neighbours.publish(passkeyAdded, user, of);
+      await neighbours.publish(recoveryCodeUsed, user, { ...of, left: 1 });
+      await neighbours.publish(recoveryCodesReplaced, user, of);
+      await neighbours.publish(totpDisabled, user, { ...of, second_step: true });
+      await neighbours.publish(passkeyRemoved, user, { ...of, second_step: false });
+      await expect(notified(user, 'passkey_removed')).resolves.toMatchObject({
+        body: expect.stringMatching(
+          /^Signing in to your account does not need a second step any more\. If it was not you,/,
+        ) as string,
+      });
+      await expect(notified(user, 'totp_disabled')).resolves.toMatchObject({
+        body: expect.stringContaining('is now a passkey or a recovery code.') as string,
+      });
+      await expect(notified(user, 'recovery_code_used')).resolves.toMatchObject({
+        body: expect.stringMatching(/^You have 1 recovery code left\. Make new ones/) as string,
+      });
+      for (const subject of [
+        'An authenticator app was set up',
+        'The authenticator app was removed',
+        'A passkey was added',
+        'A passkey was removed',
+        'A recovery code was used',
+        'New recovery codes were made',
+      ]) {
+        await mailTo(user, new RegExp(subject));
+      }
     });
 
     it('after a change of the language the next notification is in it', async () => {

@@ -6,6 +6,8 @@ export * from './core/page.dto.js';
 export * from './identity/identity.dto.js';
 export * from './identity/providers.dto.js';
 export * from './identity/members.dto.js';
+export * from './identity/passkeys.dto.js';
+export * from './identity/second-factor.dto.js';
 export * from './mentorship/mentors.dto.js';
 export * from './mentorship/availability.dto.js';
 export * from './mentorship/bookings.dto.js';

@@ -49,6 +49,21 @@ const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
       'members.finish_import',
       'members.import_rows',
       'members.list',
+      'passkeys.add',
+      'passkeys.confirmation_options',
+      'passkeys.list',
+      'passkeys.registration_options',
+      'passkeys.remove',
+      'passkeys.rename',
+      'passkeys.sign_in',
+      'passkeys.sign_in_options',
+      'second_factors.confirm_totp',
+      'second_factors.disable_totp',
+      'second_factors.enrol_totp',
+      'second_factors.passkey_options',
+      'second_factors.replace_recovery_codes',
+      'second_factors.status',
+      'second_factors.verify',
       'providers.link',
       'providers.linked',
       'providers.list',
@@ -140,7 +155,10 @@ const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
   },
   chat: { identity: ['users.people'] },
   notifications: { identity: ['account_mails.mint', 'users.contact'] },
-  payments: { mentorship: ['bookings.amount_due'] },
+  payments: {
+    identity: ['reauthentication.check'],
+    mentorship: ['bookings.amount_due'],
+  },
 };
 
 /** The subjects of the requests that an app may send. */

@@ -39,9 +39,12 @@ export class AuthController {
 
   @Post('login')
   @Anonymous(Auth.login)
-  @Summary('Sign in')
+  @Summary(
+    'Sign in',
+    'Where the account has a second factor, the answer is `MFA_REQUIRED` with a `challenge`, the `methods` that it takes, and `expires_in` seconds: complete the sign-in with `POST /auth/mfa/verify`.',
+  )
   @Answers(200, SignedIn)
-  @Fails('INVALID_CREDENTIALS', 'FORBIDDEN', 'RATE_LIMITED')
+  @Fails('INVALID_CREDENTIALS', 'MFA_REQUIRED', 'FORBIDDEN', 'RATE_LIMITED')
   login(@Body() request: Login, @Device() device: DeviceFacts): Promise<RawReply> {
     return this.requests.forward(Auth.login, undefined, Object.assign(request, { device }));
   }
@@ -84,10 +87,10 @@ export class AuthController {
   @Sends(Auth.reauthenticate)
   @Summary(
     'Prove again who you are',
-    'Sensitive acts answer `REAUTHENTICATION_REQUIRED` unless this, or the sign-in, happened within the last ten minutes.',
+    'Sensitive acts answer `REAUTHENTICATION_REQUIRED` unless this, or the sign-in, happened within the last ten minutes. Send exactly one of `password`, `code` of the authenticator app, and `passkey`; of an account with a second factor not the password.',
   )
   @Answers(204)
-  @Fails('INVALID_CREDENTIALS', 'RATE_LIMITED')
+  @Fails('INVALID_CREDENTIALS', 'MFA_REQUIRED', 'INVALID_CODE', 'INVALID_PASSKEY', 'RATE_LIMITED')
   reauthenticate(
     @Actor() actor: Caller,
     @Body() request: Reauthenticate,

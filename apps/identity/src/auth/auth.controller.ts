@@ -3,15 +3,22 @@ import {
   type Caller,
   type Device,
   type Login,
+  Reauthentication as ReauthenticationRequests,
   type Reauthenticate,
 } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import { AuthService } from './auth.service.js';
+import { Reauthentication } from './reauthentication.js';
+import { StepUp } from './step-up.js';
 
 @Controller()
 export class AuthController {
-  constructor(private readonly auth: AuthService) {}
+  constructor(
+    private readonly auth: AuthService,
+    private readonly reauthentication: Reauthentication,
+    private readonly stepUp: StepUp,
+  ) {}
 
   @Handle(Auth.login)
   login(_: Caller | undefined, request: Login & { device: Device }) {
@@ -35,6 +42,11 @@ export class AuthController {
 
   @Handle(Auth.reauthenticate)
   reauthenticate(actor: Caller, request: Reauthenticate & { device: Device }) {
-    return this.auth.reauthenticate(actor, request);
+    return this.reauthentication.accept(actor, request);
+  }
+
+  @Handle(ReauthenticationRequests.check)
+  checkReauthentication(_: Caller | undefined, request: { session_id: number }) {
+    return this.stepUp.requireOf(request.session_id);
   }
 }

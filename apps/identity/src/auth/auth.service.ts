@@ -3,7 +3,6 @@ import {
   ApplicationError,
   type Device,
   type Login,
-  type Reauthenticate,
   type SignedIn,
   type TokenPair,
   userRefreshTokenReused,
@@ -25,7 +24,6 @@ import { UsersRepository } from '../users/users.repository.js';
 import { Credentials } from './credentials.js';
 import { RefreshTokens, type Successor } from './refresh-tokens.js';
 import { callerOf, type Grant, SignIns } from './sign-ins.js';
-import { StepUp } from './step-up.js';
 
 @Injectable()
 export class AuthService {
@@ -38,7 +36,6 @@ export class AuthService {
     private readonly sessions: SessionsRepository,
     private readonly refreshTokens: RefreshTokens,
     private readonly signIns: SignIns,
-    private readonly stepUp: StepUp,
     private readonly revocation: Revocation,
     private readonly signer: AccessTokenSigner,
     private readonly audit: AuditTrail,
@@ -109,27 +106,6 @@ export class AuthService {
     await this.revocation.end({ userIds: [userId] }, (tx) =>
       this.audit.record(tx, { action: 'session.end_all', actorId: userId, sessionId, device }),
     );
-  }
-
-  /**
-   * Takes the password as a proof that the one who holds the session is its user still.
-   * @throws ApplicationError INVALID_CREDENTIALS, RATE_LIMITED, OVERLOADED
-   */
-  async reauthenticate(
-    actor: Caller,
-    { password, device }: Reauthenticate & { device: Device },
-  ): Promise<void> {
-    const { user_id: userId, session_id: sessionId } = actor;
-    await this.credentials.checkOwn(userId, password, device);
-    await this.transactions.run(async (tx) => {
-      await this.stepUp.renew(tx, sessionId);
-      await this.audit.record(tx, {
-        action: 'reauthentication.password',
-        actorId: userId,
-        sessionId,
-        device,
-      });
-    });
   }
 
   private async endReused(

@@ -2,6 +2,7 @@ import {
   ApplicationError,
   type Caller,
   type Device,
+  type SecondFactor,
   type SignedIn,
   type TokenPair,
 } from '@mentorhub/contracts';
@@ -14,6 +15,8 @@ import { KnownDevices } from '../devices/known-devices.js';
 import { AccessTokenSigner } from '../keys/access-token-signer.js';
 import { Revocation } from '../sessions/revocation.js';
 import type { SignInMethod } from '../sessions/session.entity.js';
+import { FactorChecks } from '../second-factor/factor-checks.js';
+import { challengeSeconds, SignInChallenges } from '../second-factor/sign-in-challenges.js';
 import {
   type EndedSession,
   type SessionLifetime,
@@ -40,9 +43,17 @@ export interface OpenedSession {
   ended: readonly EndedSession[];
 }
 
+/** A sign-in whose account has a second factor, which is still to be shown. */
+export interface PendingSession {
+  challenge: string;
+  methods: SecondFactor[];
+}
+
 export interface SignInProof {
   method: SignInMethod;
   device: Device;
+  /** What was shown besides; a passkey is both. */
+  secondFactor?: SecondFactor;
   /** The user named an address and proved nothing, as in `EMAIL_LOGIN=trusted`. */
   unproven?: boolean;
 }
@@ -57,19 +68,45 @@ export class SignIns {
     private readonly revocation: Revocation,
     private readonly knownDevices: KnownDevices,
     private readonly signer: AccessTokenSigner,
+    private readonly factors: FactorChecks,
+    private readonly challenges: SignInChallenges,
     private readonly audit: AuditTrail,
     private readonly clock: Clock,
   ) {}
 
   /**
-   * Opens a session, in the transaction that accepts the proof; `answer` it once that has committed.
+   * Opens a session, in the transaction that accepts the proof; `answer` it once that has committed. Where the account
+   * has a second factor there is no session yet: `answer` then fails with MFA_REQUIRED.
    * @throws ApplicationError FORBIDDEN for a deactivated account
    */
-  async open(tx: EntityManager, user: User, proof: SignInProof): Promise<OpenedSession> {
+  async open(
+    tx: EntityManager,
+    user: User,
+    proof: Omit<SignInProof, 'secondFactor'>,
+  ): Promise<OpenedSession | PendingSession> {
+    const methods = user.isActive ? await this.factors.methods(tx, user.id) : [];
+    if (methods.length === 0) return this.complete(tx, user, proof);
+    const { method, device } = proof;
+    const pending = { userId: user.id, method };
+    const challenge = await this.challenges.issue(tx, pending, this.clock.now());
+    await this.audit.record(tx, {
+      action: 'session.await_second_factor',
+      actorId: user.id,
+      device,
+      detail: { method },
+    });
+    return { challenge, methods };
+  }
+
+  /**
+   * Opens the session of one who has shown all there is to show.
+   * @throws ApplicationError FORBIDDEN for a deactivated account
+   */
+  async complete(tx: EntityManager, user: User, proof: SignInProof): Promise<OpenedSession> {
     if (!user.isActive) {
       throw new ApplicationError('FORBIDDEN', 'This account is deactivated: write to the support.');
     }
-    const { method, device, unproven = false } = proof;
+    const { method, device, secondFactor, unproven = false } = proof;
     const issuedAt = this.clock.now();
     const session = await this.sessions.insert(
       tx,
@@ -89,15 +126,19 @@ export class SignIns {
       actorId: user.id,
       sessionId: session.id,
       device,
-      detail: { method },
+      detail: { method, ...(secondFactor && { second_factor: secondFactor }) },
     });
     await this.knownDevices.note(tx, { userId: user.id, sessionId: session.id }, device);
     const ended = await this.endOldest(tx, user.id, device);
     return { grant: { caller: callerOf(user, session.id), refreshToken, issuedAt }, user, ended };
   }
 
-  /** The tokens of a session that was opened, and its user. */
-  async answer({ grant, user, ended }: OpenedSession): Promise<SignedIn> {
+  /**
+   * The tokens of a session that was opened, and its user.
+   * @throws ApplicationError MFA_REQUIRED
+   */
+  async answer(session: OpenedSession | PendingSession): Promise<SignedIn> {
+    const { grant, user, ended } = openedOf(session);
     this.revocation.announce(ended);
     return Object.assign(await this.tokens(grant), { user: toUserView(user) });
   }
@@ -139,6 +180,20 @@ export class SignIns {
     }
     return ended;
   }
+}
+
+/**
+ * The session that a sign-in opened; call it once the transaction has committed.
+ * @throws ApplicationError MFA_REQUIRED when it opened none
+ */
+export function openedOf(session: OpenedSession | PendingSession): OpenedSession {
+  if ('grant' in session) return session;
+  const { challenge, methods } = session;
+  throw new ApplicationError(
+    'MFA_REQUIRED',
+    'Complete the sign-in within five minutes: send the challenge and one of the methods to POST /api/v1/auth/mfa/verify.',
+    { data: { mfa_required: true, challenge, methods, expires_in: challengeSeconds } },
+  );
 }
 
 /** Who the access tokens of a session speak for. */

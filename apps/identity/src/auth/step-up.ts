@@ -18,12 +18,20 @@ export class StepUp {
    * Passes when the user of the actor's session proved who they are within the last ten minutes.
    * @throws ApplicationError REAUTHENTICATION_REQUIRED
    */
-  async require(actor: Caller): Promise<void> {
+  require(actor: Caller): Promise<void> {
+    return this.requireOf(actor.session_id, actor.user_id);
+  }
+
+  /**
+   * The same of a session; of that user, where one is named.
+   * @throws ApplicationError REAUTHENTICATION_REQUIRED
+   */
+  async requireOf(sessionId: number, userId?: number): Promise<void> {
     const since = new Date(this.clock.now().getTime() - freshMs);
     const rows = await this.dataSource.query<unknown[]>(
       `SELECT 1 FROM sessions
-       WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND authenticated_at > $3`,
-      [actor.session_id, actor.user_id, since],
+       WHERE id = $1 AND ($2::int IS NULL OR user_id = $2) AND revoked_at IS NULL AND authenticated_at > $3`,
+      [sessionId, userId ?? null, since],
     );
     if (rows.length > 0) return;
     throw new ApplicationError(

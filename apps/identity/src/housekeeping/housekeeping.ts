@@ -63,6 +63,13 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
     await this.dataSource.query(`DELETE FROM member_imports WHERE started_at < $1`, [
       before(dayMs),
     ]);
+    // An enrolment that was not confirmed, long after it could have been.
+    await this.dataSource.query(
+      `DELETE FROM totp_factors WHERE confirmed_at IS NULL AND created_at < $1`,
+      [before(dayMs)],
+    );
+    await this.dataSource.query(`DELETE FROM passkey_challenges WHERE expires_at < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM sign_in_challenges WHERE expires_at < $1`, [now]);
     await this.dataSource.query(`DELETE FROM network_counters WHERE window_ends_at < $1`, [now]);
     await this.dataSource.query(`DELETE FROM provider_visits WHERE expires_at < $1`, [now]);
     await this.dataSource.query(`DELETE FROM known_devices WHERE last_seen_at < $1`, [

@@ -5,7 +5,7 @@ import type { EntityManager } from 'typeorm';
 
 /** How much one network may do within a time. */
 export interface NetworkLimit {
-  kind: 'sign_in' | 'registration' | 'provider_visit';
+  kind: 'sign_in' | 'registration' | 'provider_visit' | 'passkey_sign_in';
   most: number;
   windowMs: number;
   /** Completes “Too many … from your network”. */

@@ -4,6 +4,7 @@ import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { SignInChallenges } from '../second-factor/sign-in-challenges.js';
 import {
   type EndedSession,
   type SessionChoice,
@@ -15,6 +16,7 @@ import {
 export class Revocation {
   constructor(
     private readonly sessions: SessionsRepository,
+    private readonly challenges: SignInChallenges,
     private readonly transactions: Transactions,
     private readonly outbox: Outbox,
     private readonly signals: Signals,
@@ -41,6 +43,8 @@ export class Revocation {
   /** Ends sessions as a part of a larger transaction; `announce` what it resolves to once that has committed. */
   async endIn(tx: EntityManager, choice: SessionChoice): Promise<EndedSession[]> {
     const ended = await this.sessions.end(tx, choice, this.clock.now());
+    // A sign-in that waits for its second step was begun with a proof that may not count any more.
+    if ('userIds' in choice) await this.challenges.removeOf(tx, choice.userIds);
     await this.outbox.addMany(
       tx,
       ended.map((session) => ({

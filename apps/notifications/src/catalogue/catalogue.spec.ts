@@ -21,6 +21,12 @@ const samples: { [T in NotificationType]: NotificationParams[T] } = {
   refresh_token_reused: { ...device, os: null },
   provider_linked: { provider_name: 'Google' },
   provider_unlinked: { provider_name: 'Google' },
+  totp_enabled: {},
+  totp_disabled: { second_step: false },
+  passkey_added: {},
+  passkey_removed: { second_step: false },
+  recovery_code_used: { left: 3 },
+  recovery_codes_replaced: {},
   session_requested: { ...session, mentee_name: 'Ada' },
   session_confirmed: { ...session, mentor_name: 'Grace' },
   session_cancelled: {

@@ -1,5 +1,8 @@
 import type { Catalogue } from './catalogue-entries.js';
 
+const notYou =
+  'If it was not you, change your password and sign out all devices at once, in the settings of your account.';
+
 export const en: Catalogue = {
   notifications: {
     welcome: ({ name }) => ({
@@ -25,6 +28,48 @@ export const en: Catalogue = {
     provider_unlinked: ({ provider_name }) => ({
       title: `${provider_name} was unlinked`,
       body: `You can no longer sign in with ${provider_name}. If this was not you, change your password.`,
+    }),
+    totp_enabled: () => ({
+      title: 'An authenticator app was set up',
+      body: sentences(
+        'From now on signing in to your account needs a second step: a code of the app, a recovery code or a passkey.',
+        notYou,
+      ),
+    }),
+    totp_disabled: ({ second_step }) => ({
+      title: 'The authenticator app was removed',
+      body: sentences(
+        second_step
+          ? 'The second step of signing in is now a passkey or a recovery code.'
+          : 'Signing in to your account does not need a second step any more.',
+        notYou,
+      ),
+    }),
+    passkey_added: () => ({
+      title: 'A passkey was added',
+      body: sentences(
+        'It signs in to your account alone, and every other way to sign in needs a second step.',
+        notYou,
+      ),
+    }),
+    passkey_removed: ({ second_step }) => ({
+      title: 'A passkey was removed',
+      body: sentences(
+        !second_step && 'Signing in to your account does not need a second step any more.',
+        notYou,
+      ),
+    }),
+    recovery_code_used: ({ left }, formats) => ({
+      title: 'A recovery code was used',
+      body: sentences(
+        `You have ${formats.count(left, { one: 'recovery code', other: 'recovery codes' })} left.`,
+        left <= 3 && 'Make new ones in time, in the settings of your account.',
+        notYou,
+      ),
+    }),
+    recovery_codes_replaced: () => ({
+      title: 'New recovery codes were made',
+      body: sentences('The recovery codes you had before do not work any more.', notYou),
     }),
     session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
       title: `${mentee_name} asks for a session`,

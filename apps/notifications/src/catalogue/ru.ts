@@ -1,5 +1,8 @@
 import type { Catalogue } from './catalogue-entries.js';
 
+const notYou =
+  'Если это были не вы, сразу смените пароль и завершите сеансы на всех устройствах в настройках учётной записи.';
+
 // Without verbs in the past tense about people: their gender is not known.
 export const ru: Catalogue = {
   notifications: {
@@ -26,6 +29,48 @@ export const ru: Catalogue = {
     provider_unlinked: ({ provider_name }) => ({
       title: `Вход через ${provider_name} отвязан`,
       body: `Войти через ${provider_name} больше нельзя. Если это сделали не вы, смените пароль.`,
+    }),
+    totp_enabled: () => ({
+      title: 'Подключено приложение для кодов',
+      body: sentences(
+        'Теперь при входе в вашу учётную запись нужен второй шаг: код из приложения, код восстановления или ключ доступа.',
+        notYou,
+      ),
+    }),
+    totp_disabled: ({ second_step }) => ({
+      title: 'Приложение для кодов отключено',
+      body: sentences(
+        second_step
+          ? 'Вторым шагом при входе теперь служит ключ доступа или код восстановления.'
+          : 'При входе в вашу учётную запись второй шаг больше не нужен.',
+        notYou,
+      ),
+    }),
+    passkey_added: () => ({
+      title: 'Добавлен ключ доступа',
+      body: sentences(
+        'С ним можно войти без пароля, а при любом другом входе теперь нужен второй шаг.',
+        notYou,
+      ),
+    }),
+    passkey_removed: ({ second_step }) => ({
+      title: 'Ключ доступа удалён',
+      body: sentences(
+        !second_step && 'При входе в вашу учётную запись второй шаг больше не нужен.',
+        notYou,
+      ),
+    }),
+    recovery_code_used: ({ left }, formats) => ({
+      title: 'Использован код восстановления',
+      body: sentences(
+        `Осталось: ${formats.count(left, { one: 'код восстановления', few: 'кода восстановления', other: 'кодов восстановления' })}.`,
+        left <= 3 && 'Создайте вовремя новые в настройках учётной записи.',
+        notYou,
+      ),
+    }),
+    recovery_codes_replaced: () => ({
+      title: 'Созданы новые коды восстановления',
+      body: sentences('Прежние коды восстановления больше не действуют.', notYou),
     }),
     session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
       title: `Запрос на сессию: ${mentee_name}`,

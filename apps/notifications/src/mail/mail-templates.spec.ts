@@ -18,6 +18,12 @@ const mailed = {
   refresh_token_reused: { ...device, browser: null, os: null },
   provider_linked: { provider_name: 'Google' },
   provider_unlinked: { provider_name: 'Google' },
+  totp_enabled: {},
+  totp_disabled: { second_step: true },
+  passkey_added: {},
+  passkey_removed: { second_step: true },
+  recovery_code_used: { left: 9 },
+  recovery_codes_replaced: {},
   session_requested: { ...session, mentee_name: 'Ada' },
   session_confirmed: { ...session, mentor_name: 'Grace' },
   session_cancelled: {

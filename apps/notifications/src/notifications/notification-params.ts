@@ -19,6 +19,11 @@ interface DeviceParams {
   happened_at: string;
 }
 
+interface FactorRemovedParams {
+  /** Whether sign-ins still need a second step. */
+  second_step: boolean;
+}
+
 /** What the texts of each type are made of; stored, so that a mail can be rendered when it is sent. */
 export interface NotificationParams {
   welcome: { name: string };
@@ -27,6 +32,12 @@ export interface NotificationParams {
   refresh_token_reused: DeviceParams;
   provider_linked: { provider_name: string };
   provider_unlinked: { provider_name: string };
+  totp_enabled: Record<string, never>;
+  totp_disabled: FactorRemovedParams;
+  passkey_added: Record<string, never>;
+  passkey_removed: FactorRemovedParams;
+  recovery_code_used: { left: number };
+  recovery_codes_replaced: Record<string, never>;
   session_requested: SessionParams & { mentee_name: string };
   session_confirmed: SessionParams & { mentor_name: string };
   session_cancelled: SessionParams & {

@@ -539,3 +539,13 @@ export function Items(
     { kind: 'list', of: shape, maxItems },
   );
 }
+
+/** An object of any content that nothing reads; nothing of it is handed on. */
+export function UnreadObject(options: FieldOptions = {}): PropertyDecorator {
+  return field(
+    options,
+    { type: 'object', additionalProperties: true },
+    [IsObject({ message: '$property must be an object.' })],
+    { kind: 'object' },
+  );
+}

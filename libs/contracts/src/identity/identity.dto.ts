@@ -162,12 +162,6 @@ export class Login {
   password: string;
 }
 
-/** Proof that the one who holds the session is its user still. */
-export class Reauthenticate {
-  @GivenPassword()
-  password: string;
-}
-
 export class RefreshTokens {
   @Text({ max: 512, optional: true, description: 'Or as the bearer token.' })
   refresh_token?: string;

@@ -3,12 +3,12 @@ import type { ById } from '../core/page.dto.js';
 import type { PageRequest } from '../core/paging.js';
 import { idField, idsField, textField } from '../core/field-checks.js';
 import { request } from '../core/request.js';
+import type { Reauthenticate } from './second-factor.dto.js';
 import type {
   Device,
   EmailVerified,
   Login,
   ProfileView,
-  Reauthenticate,
   RegisterUser,
   SendVerification,
   SessionDevicePage,
