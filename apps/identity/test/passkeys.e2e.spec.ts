@@ -9,6 +9,7 @@ import {
 } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Housekeeping } from '../src/housekeeping/housekeeping.js';
+import { LinkedIdentities } from '../src/providers/linked-identities.js';
 import { actorOf, goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
 import { type CeremonyFacts, SoftwareAuthenticator } from './software-authenticator.js';
 
@@ -513,6 +514,27 @@ describe('passkeys of an account', () => {
     expect(
       await identity.failure(Passkeys.rename, actor, { ...request, name: 'Key' }),
     ).toMatchObject({ code: 'REAUTHENTICATION_REQUIRED' });
+  });
+
+  it('let the last provider be unlinked, as a provider lets the last of them be deleted', async () => {
+    const { actor, passkey } = await holder();
+    const userId = actor.user_id;
+    const issuer = 'https://provider.example';
+    await identity.dataSource.query('UPDATE users SET password_hash = NULL WHERE id = $1', [
+      userId,
+    ]);
+    const identities = identity.replicas[0]!.app.get(LinkedIdentities, { strict: false });
+    const unlink = () =>
+      identity.dataSource.transaction((tx) => identities.unlink(tx, userId, issuer));
+    const link = () =>
+      identity.dataSource.transaction((tx) =>
+        identities.link(tx, { issuer, subject: 'ada', userId, now: identity.clock.now() }),
+      );
+    await link();
+    await unlink();
+    await link();
+    await identity.request(Passkeys.remove, actor, { id: passkey.id, device: laptop });
+    await expect(unlink()).rejects.toMatchObject({ code: 'WRONG_STATE' });
   });
 
   it('are not deleted while they are the only way to sign in, also two at once', async () => {

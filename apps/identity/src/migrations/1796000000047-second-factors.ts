@@ -84,6 +84,13 @@ export class SecondFactors1796000000047 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
+    await runner.query(
+      `DELETE FROM network_counters WHERE kind NOT IN ('sign_in', 'registration')`,
+    );
+    await runner.query(`
+      ALTER TABLE network_counters
+        DROP CONSTRAINT network_counters_kind,
+        ADD CONSTRAINT network_counters_kind CHECK (kind IN ('sign_in', 'registration'))`);
     await runner.query(`
       DROP TABLE sign_in_challenges, passkey_challenges, passkeys, recovery_codes, totp_guesses,
         totp_factors`);

@@ -236,11 +236,13 @@ export class PasskeysService {
     );
   }
 
-  /** Whether there is a password, or a passkey. */
+  /** Whether there is a password, a passkey, or an account at a provider. */
   private async canSignIn(tx: EntityManager, userId: number): Promise<boolean> {
     const rows = await tx.query<unknown[]>(
       `SELECT FROM users WHERE id = $1
-         AND (password_hash IS NOT NULL OR EXISTS (SELECT FROM passkeys WHERE user_id = $1))`,
+         AND (password_hash IS NOT NULL
+           OR EXISTS (SELECT FROM passkeys WHERE user_id = $1)
+           OR EXISTS (SELECT FROM linked_identities WHERE user_id = $1))`,
       [userId],
     );
     return rows.length > 0;

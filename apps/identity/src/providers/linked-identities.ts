@@ -54,15 +54,16 @@ export class LinkedIdentities {
    */
   async unlink(tx: EntityManager, userId: number, issuer: string): Promise<void> {
     // The lock on the user lets one of two unlinks at the same time see the other.
-    const [user] = await tx.query<{ has_password: boolean }[]>(
-      `SELECT password_hash IS NOT NULL AS has_password FROM users WHERE id = $1 FOR UPDATE`,
+    const [user] = await tx.query<{ has_other_way: boolean }[]>(
+      `SELECT password_hash IS NOT NULL OR EXISTS (SELECT FROM passkeys WHERE user_id = $1) AS has_other_way
+       FROM users WHERE id = $1 FOR UPDATE`,
       [userId],
     );
     const linked = await this.of(userId, tx);
     if (!linked.some((one) => one.issuer === issuer)) {
       throw ApplicationError.notFound('The linked provider');
     }
-    if (!user?.has_password && linked.length === 1) {
+    if (!user?.has_other_way && linked.length === 1) {
       throw new ApplicationError(
         'WRONG_STATE',
         'This is the last way to sign in to the account: set a password first, by the link of “forgot password”.',

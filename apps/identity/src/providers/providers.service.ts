@@ -280,7 +280,8 @@ export class ProvidersService {
     try {
       return await run();
     } catch (error) {
-      if (error instanceof ApplicationError) {
+      // That one is no failure: the second step is still to come.
+      if (error instanceof ApplicationError && error.code !== 'MFA_REQUIRED') {
         await this.audit.note({
           action: act.action,
           outcome: 'failure',
