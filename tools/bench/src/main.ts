@@ -1,7 +1,8 @@
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import type { Actor } from '@mentorhub/testing';
-import { loadRows, memoryRows, type Round, type Row } from './rows.js';
+import type { Round, Row } from './measurement.js';
+import { loadRows, memoryRows } from './rows.js';
 import { signUp, type Stack, startStack, verifyAddresses } from './stack.js';
 import { median, spread } from './statistics.js';
 

@@ -13,6 +13,9 @@ import {
 import { Actor, eventually } from '@mentorhub/testing';
 import { Client, Pool } from 'pg';
 
+/** The password of everybody who is signed up here. */
+export const benchPassword = 'a password for the benchmark';
+
 /** The system under test and the reference programs, on the same machine, database server and broker. */
 export interface Stack {
   system: System;
@@ -85,6 +88,7 @@ export async function startStack(progress: (line: string) => void): Promise<Stac
   // A broker of its own: the system's accepts its apps only.
   const nats = await startNats({ directory: join(directory, 'reference-nats') });
   const [httpPort, relayPort] = [await freePort(), await freePort()];
+  const api = `http://127.0.0.1:${system.apps('api-gateway')[0]!.port}`;
   const urls = {
     MENTORSHIP_URL: system.databases.mentorship,
     IDENTITY_URL: system.databases.identity,
@@ -92,12 +96,16 @@ export async function startStack(progress: (line: string) => void): Promise<Stac
     NATS_URL: nats.url,
   };
   const references = [
-    await startReference('http', { ...urls, BENCH_PORT: String(httpPort) }),
+    await startReference('http', {
+      ...urls,
+      BENCH_PORT: String(httpPort),
+      KEYS_URL: `${api}/.well-known/jwks.json`,
+    }),
     await startReference('relay', { ...urls, BENCH_PORT: String(relayPort) }),
   ];
   return {
     system,
-    api: `http://127.0.0.1:${system.apps('api-gateway')[0]!.port}`,
+    api,
     chat: `ws://127.0.0.1:${system.apps('chat-gateway')[0]!.port}/ws/chat`,
     bareHttp: `http://127.0.0.1:${httpPort}`,
     bareRelay: `ws://127.0.0.1:${relayPort}/`,
@@ -114,7 +122,6 @@ export async function startStack(progress: (line: string) => void): Promise<Stac
 
 /** Registers `count` users over REST and signs them in. */
 export async function signUp(api: string, count: number): Promise<Actor[]> {
-  const password = 'a password for the benchmark';
   const actors: Actor[] = [];
   const run = Date.now().toString(36);
   for (let begin = 0; begin < count; begin += 4) {
@@ -123,11 +130,11 @@ export async function signUp(api: string, count: number): Promise<Actor[]> {
       const actor = new Actor(api, email);
       await actor.post('/api/v1/auth/register', {
         email,
-        password,
+        password: benchPassword,
         full_name: `Bench ${begin + index}`,
         role: 'student',
       });
-      await actor.signIn({ email, password });
+      await actor.signIn({ email, password: benchPassword });
       return actor;
     });
     actors.push(...(await Promise.all(group)));

@@ -1,12 +1,14 @@
+import { createPublicKey, type JsonWebKeyInput } from 'node:crypto';
 import Fastify from 'fastify';
+import jsonwebtoken from 'jsonwebtoken';
 import { Pool } from 'pg';
 
 /*
  * The bare server that HTTP rows are compared with: one process, Fastify and pg, the same queries as the product's,
- * sent the same way, and nothing else: no gateway, no messaging, no tokens, no validation.
+ * sent the same way, and nothing else: no gateway, no messaging, no validation; tokens where the row is about them.
  */
 
-const { BENCH_PORT, MENTORSHIP_URL, IDENTITY_URL, REFERENCE_URL } = process.env;
+const { BENCH_PORT, MENTORSHIP_URL, IDENTITY_URL, KEYS_URL, REFERENCE_URL } = process.env;
 const mentorship = new Pool({ connectionString: MENTORSHIP_URL, max: 20 });
 const identity = new Pool({ connectionString: IDENTITY_URL, max: 20 });
 const reference = new Pool({ connectionString: REFERENCE_URL, max: 20 });
@@ -31,6 +33,13 @@ const mentorDetails = `
   ) newest ON true
   WHERE m.id = $1 AND m.status = 'approved'`;
 
+const published = (await (await fetch(KEYS_URL!)).json()) as {
+  keys: (JsonWebKeyInput['key'] & { kid: string })[];
+};
+const keys = new Map(
+  published.keys.map((key) => [key.kid, createPublicKey({ key, format: 'jwk' })]),
+);
+
 const server = Fastify();
 
 server.get<{ Params: { id: string } }>('/mentors/:id', async ({ params }) => {
@@ -42,8 +51,15 @@ server.get<{ Params: { id: string } }>('/mentors/:id', async ({ params }) => {
   return rows[0] as object;
 });
 
-server.get<{ Params: { id: string } }>('/users/:id', async ({ params }) => {
-  const { rows } = await identity.query('SELECT * FROM users WHERE id = $1', [params.id]);
+server.get('/users/me', async ({ headers }) => {
+  const token = headers.authorization?.slice('Bearer '.length) ?? '';
+  const { header } = jsonwebtoken.decode(token, { complete: true })!;
+  const claims = jsonwebtoken.verify(token, keys.get(header.kid ?? '')!, {
+    algorithms: ['RS256'],
+    issuer: 'mentorhub',
+    audience: 'mentorhub-api',
+  });
+  const { rows } = await identity.query('SELECT * FROM users WHERE id = $1', [claims.sub]);
   return rows[0] as object;
 });
 
