@@ -1,5 +1,6 @@
+import { type OutgoingHttpHeaders, request } from 'node:http';
 import type { System } from '@mentorhub/local-system';
-import { Actor, ActorSocket } from '@mentorhub/testing';
+import { Actor, ActorSocket, mailTo } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { story } from '../src/story.js';
 import { admin, startedSystem } from './started-system.js';
@@ -75,6 +76,48 @@ describe('the system, misused and broken', () => {
     await expectRefusal('/api/v1/nowhere', {}, 404);
     await expectRefusal('/api/v1/users/me', { headers: { authorization: 'Bearer nonsense' } }, 401);
     await expectRefusal('/api/v1/users/me', {}, 401);
+  });
+
+  /** What a request that names another host is answered with; `fetch` would not send such a Host. */
+  function postNaming(
+    url: string,
+    headers: OutgoingHttpHeaders,
+    body: object,
+  ): Promise<number | undefined> {
+    return new Promise((resolve, reject) => {
+      const sent = request(url, { method: 'POST', headers: { ...json, ...headers } }, (answer) => {
+        answer.resume();
+        resolve(answer.statusCode);
+      });
+      sent.on('error', reject).end(JSON.stringify(body));
+    });
+  }
+
+  it.each([
+    { host: 'evil.example' },
+    { 'x-forwarded-host': 'evil.example', 'x-forwarded-proto': 'https' },
+    { forwarded: 'host=evil.example;proto=https', 'x-original-host': 'evil.example' },
+    { origin: 'https://evil.example', referer: 'https://evil.example/' },
+  ])('mails links to nowhere but PUBLIC_URL, whatever a request names: %o', async (headers) => {
+    const gateway = system.urls.apiGateways[0]!;
+    for (const [index, base] of [system.urls.edge, gateway].entries()) {
+      const name = `${Object.keys(headers)[0]}-${index}`.replaceAll('-', '.');
+      const email = `${name}@hosts.example`;
+      const password = 'gondel wiese rabe';
+      const registration = { email, password, full_name: 'Ada', role: 'student' };
+      expect(await postNaming(`${base}/api/v1/auth/register`, headers, registration)).toBe(201);
+      expect(await postNaming(`${base}/api/v1/email/forgot-password`, headers, { email })).toBe(
+        200,
+      );
+      const mails = [
+        await mailTo(system.urls.edge, email, /verify-email#token=/),
+        await mailTo(system.urls.edge, email, /reset-password#token=/),
+      ];
+      for (const { text } of mails) {
+        expect(text.match(/https?:\/\/[^/\s]+/g)).toEqual([system.urls.edge]);
+        expect(text).not.toContain('evil');
+      }
+    }
   });
 
   it('answers broken frames on the WebSocket and keeps the socket open', async () => {

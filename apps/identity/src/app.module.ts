@@ -4,12 +4,14 @@ import { databaseSettings, eventSettings, natsConnection } from '@mentorhub/serv
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AuthModule } from './auth/auth.module.js';
 import type { IdentityConfig } from './config.js';
+import { EmailChangesModule } from './email-changes/email-changes.module.js';
 import { EmailVerificationModule } from './email-verification/email-verification.module.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
 import { UnverifiedExpiry } from './housekeeping/unverified-expiry.js';
 import { KeysModule } from './keys/keys.module.js';
 import { ProvidersModule } from './providers/providers.module.js';
 import { MembersModule } from './members/members.module.js';
+import { PasswordChangesModule } from './password-changes/password-changes.module.js';
 import { schema } from './schema.js';
 import { SecondFactorModule } from './second-factor/second-factor.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -22,6 +24,8 @@ import { UsersModule } from './users/users.module.js';
     AuthModule,
     SessionsModule,
     EmailVerificationModule,
+    EmailChangesModule,
+    PasswordChangesModule,
     KeysModule,
     ProvidersModule,
     MembersModule,

@@ -81,6 +81,12 @@ export const variables = {
     min: 1,
     desc: 'Most accounts that may be registered from one network (an IPv4 address, an IPv6 /64) within an hour',
   }),
+  MAIL_REQUESTS_PER_HOUR: integer({
+    defaultFrom: (environment) => (isLocal(environment) ? 100_000 : 60),
+    defaultText: '60; 100000 in the local profile, where all come from one address',
+    min: 1,
+    desc: 'Most mails that may be asked for from one network (as above) within an hour, such as to reset a password, and most links that may be opened in vain',
+  }),
   ALLOWED_ORIGINS: list({
     default: [],
     desc: 'Origins of web pages that may ask for passkeys, besides PUBLIC_URL; those under its domain',

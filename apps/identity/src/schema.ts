@@ -5,6 +5,7 @@ import { RenameRequestedRole1796000000000 } from './migrations/1796000000000-ren
 import { RefreshSuccessorsAndKeyLead1796000000001 } from './migrations/1796000000001-refresh-successors-and-key-lead.js';
 import { UnverifiedAccountsAndLimits1796000000003 } from './migrations/1796000000003-unverified-accounts-and-limits.js';
 import { WhatSignInsShare1796000000040 } from './migrations/1796000000040-what-sign-ins-share.js';
+import { EmailChanges1796000000041 } from './migrations/1796000000041-email-changes.js';
 import { MembersDirectory1796000000044 } from './migrations/1796000000044-members-directory.js';
 import { SecondFactors1796000000047 } from './migrations/1796000000047-second-factors.js';
 import { DevicesAndProviders1796000000050 } from './migrations/1796000000050-devices-and-providers.js';
@@ -21,6 +22,7 @@ export const schema: DatabaseSchema = {
     RefreshSuccessorsAndKeyLead1796000000001,
     UnverifiedAccountsAndLimits1796000000003,
     WhatSignInsShare1796000000040,
+    EmailChanges1796000000041,
     MembersDirectory1796000000044,
     SecondFactors1796000000047,
     DevicesAndProviders1796000000050,

@@ -35,11 +35,13 @@ import {
   reviewCreated,
   totpDisabled,
   totpEnabled,
+  userEmailChanged,
   userEmailVerified,
   userExpired,
   userRegistered,
   userUpdated,
   userMailRequested,
+  userPasswordChanged,
   Users,
 } from '@mentorhub/contracts';
 import { ConsoleLogger, Logger } from '@nestjs/common';
@@ -406,6 +408,17 @@ describe('notifications', () => {
         (await list(user)).items.length === 0 ? true : undefined,
       );
       expect(await data.query('SELECT FROM recipients WHERE user_id = $1', [user])).toEqual([]);
+    });
+
+    it('a changed password is reported in the app and by mail, a changed address in the app', async () => {
+      const user = person();
+      await register(user);
+      await neighbours.publish(userPasswordChanged, user, { user_id: user });
+      await neighbours.publish(userEmailChanged, user, { user_id: user });
+      await notified(user, 'password_changed');
+      await notified(user, 'email_changed');
+      await mailTo(user, /Your password was changed/);
+      expect(await mailsOf(user)).toHaveLength(1);
     });
 
     it('a verified address is acknowledged', async () => {

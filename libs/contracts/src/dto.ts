@@ -8,6 +8,8 @@ export * from './identity/providers.dto.js';
 export * from './identity/members.dto.js';
 export * from './identity/passkeys.dto.js';
 export * from './identity/second-factor.dto.js';
+export * from './identity/password-changes.dto.js';
+export * from './identity/email-changes.dto.js';
 export * from './mentorship/mentors.dto.js';
 export * from './mentorship/availability.dto.js';
 export * from './mentorship/bookings.dto.js';

@@ -1,7 +1,19 @@
-import { type Caller, EmailVerification } from '@mentorhub/contracts';
 import {
+  type Caller,
+  EmailChanges,
+  EmailVerification,
+  PasswordChanges,
+} from '@mentorhub/contracts';
+import {
+  ConfirmEmailChange,
+  EmailChanged,
   EmailVerified,
+  ForgotPassword,
+  PasswordReset,
+  ResetPassword,
+  ResetSent,
   SendVerification,
+  UndoEmailChange,
   VerificationSent,
   VerifyEmail,
 } from '@mentorhub/contracts/dto';
@@ -47,5 +59,68 @@ export class EmailController {
       actor,
       Object.assign(request, { device }),
     );
+  }
+
+  @Post('forgot-password')
+  @Anonymous(PasswordChanges.forgot)
+  @Summary(
+    'Send a link that sets a new password',
+    'The answer is the same for an unknown address. An address gets one mail a minute.',
+  )
+  @Answers(200, ResetSent)
+  @Fails('RATE_LIMITED')
+  forgotPassword(
+    @Body() request: ForgotPassword,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(
+      PasswordChanges.forgot,
+      undefined,
+      Object.assign(request, { device }),
+    );
+  }
+
+  @Post('reset-password')
+  @Anonymous(PasswordChanges.reset)
+  @Summary(
+    'Set a new password with the token of a mail',
+    'The token works once, for an hour, until a newer mail or another change of the password; a password that is refused does not use it up. Verifies the address and signs out every device.',
+  )
+  @Answers(200, PasswordReset)
+  @Fails('INVALID_TOKEN', 'RATE_LIMITED', 'OVERLOADED')
+  resetPassword(@Body() request: ResetPassword, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(
+      PasswordChanges.reset,
+      undefined,
+      Object.assign(request, { device }),
+    );
+  }
+
+  @Post('confirm-change')
+  @Sends(EmailChanges.confirm)
+  @Summary(
+    'Confirm a new email address',
+    'With the token of the link in the mail to the new address, and proof that the account is yours: an access token of it, or its password in the body. The old address, if it was verified, gets a mail with a link that undoes the change.',
+  )
+  @Answers(200, EmailChanged)
+  @Fails('INVALID_TOKEN', 'UNAUTHENTICATED', 'INVALID_CREDENTIALS', 'EMAIL_TAKEN', 'RATE_LIMITED')
+  confirmChange(
+    @Actor() actor: Caller | undefined,
+    @Body() request: ConfirmEmailChange,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(EmailChanges.confirm, actor, Object.assign(request, { device }));
+  }
+
+  @Post('undo-change')
+  @Anonymous(EmailChanges.undo)
+  @Summary(
+    'Take the old email address back',
+    'With the token of the link in the mail to the old address, within 72 hours of the change. Signs out every device; the password stops working, and a mail to the address leads to a new one.',
+  )
+  @Answers(200, EmailChanged)
+  @Fails('INVALID_TOKEN', 'RATE_LIMITED')
+  undoChange(@Body() request: UndoEmailChange, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(EmailChanges.undo, undefined, Object.assign(request, { device }));
   }
 }

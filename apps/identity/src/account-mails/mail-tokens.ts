@@ -4,7 +4,7 @@ import { DataSource, type EntityManager } from 'typeorm';
 import { hashOf, newToken } from '../secrets/secret-token.js';
 
 /** What a token of a mail allows; a token for one purpose is unknown for every other. */
-export type MailTokenPurpose = 'verify_email';
+export type MailTokenPurpose = 'verify_email' | 'reset_password' | 'confirm_email_change';
 
 /** Which address of which user a token proves. */
 export interface MailProof {

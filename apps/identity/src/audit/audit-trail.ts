@@ -1,8 +1,22 @@
-import type { AuditAction, Device } from '@mentorhub/contracts';
+import {
+  ApplicationError,
+  type AuditAction,
+  type Device,
+  type ErrorCode,
+} from '@mentorhub/contracts';
 import { requestContext } from '@mentorhub/messaging';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+
+const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'UNAUTHENTICATED',
+  'INVALID_CREDENTIALS',
+  'INVALID_TOKEN',
+  'REAUTHENTICATION_REQUIRED',
+  'FORBIDDEN',
+  'EMAIL_TAKEN',
+]);
 
 /** What somebody did, or tried to do. */
 export interface AuditAct {
@@ -50,6 +64,16 @@ export class AuditTrail {
         act.detail ?? {},
       ],
     );
+  }
+
+  /**
+   * Records that somebody was refused. What was malformed, or too much at once, is no refusal.
+   * @param error what the act failed with
+   */
+  async noteRefusal(error: unknown, act: AuditAct): Promise<void> {
+    if (!(error instanceof ApplicationError) || !refusals.has(error.code)) return;
+    const detail = { ...act.detail, code: error.code };
+    await this.note({ ...act, outcome: 'failure', detail });
   }
 
   /** Records what no transaction belongs to, such as a refusal. */

@@ -26,6 +26,6 @@ import { StepUp } from './step-up.js';
     SignIns,
     StepUp,
   ],
-  exports: [Credentials, SignIns, StepUp],
+  exports: [Credentials, LoginThrottle, SignIns, StepUp],
 })
 export class AuthModule {}

@@ -173,6 +173,9 @@ export class AuthService {
   private async renewHash(user: User, password: string): Promise<void> {
     if (user.passwordHash === null) return;
     const renewed = await this.passwords.rehash(password, user.passwordHash);
-    if (renewed !== undefined) await this.users.replaceHash(user.id, user.passwordHash, renewed);
+    if (renewed === undefined) return;
+    await this.transactions.run((tx) =>
+      this.users.replaceHash(tx, user.id, user.passwordHash, renewed),
+    );
   }
 }

@@ -81,6 +81,22 @@ export class LoginThrottle {
     await this.networks.takeBack(this.dataSource.manager, source, 'sign_in');
   }
 
+  /** Clears the failures of an account from everywhere: its owner has proven the mailbox and chosen a new password. */
+  async forgive(email: string): Promise<void> {
+    const account = hashOf(email);
+    const rows = await this.dataSource.query<{ source: string }[]>(
+      `SELECT source FROM sign_in_failures WHERE account_hash = $1`,
+      [account],
+    );
+    // One statement per row, as above.
+    for (const { source } of rows) {
+      await this.dataSource.query(
+        `DELETE FROM sign_in_failures WHERE account_hash = $1 AND source = $2`,
+        [account, source],
+      );
+    }
+  }
+
   /** Takes back an attempt whose password was not checked. */
   async withdraw({ account, source, counted }: SignInAttempt): Promise<void> {
     for (const counter of counted) {

@@ -48,9 +48,10 @@ export class EmailVerificationService implements OnModuleInit {
   async send(address: string): Promise<VerificationSent> {
     const email = address.toLowerCase();
     await this.transactions.run(async (tx) => {
-      const due = await this.pauses.admit(tx, 'verify_email', email, this.clock.now());
-      const user = await this.users.byEmail(tx, email);
-      const addressee = due && user?.isActive && !user.emailVerifiedAt ? user : undefined;
+      const now = this.clock.now();
+      const due = await this.pauses.admit(tx, 'verify_email', email, now);
+      const user = await this.users.addressee(tx, email, now);
+      const addressee = due && user?.reachable && !user.verified ? user : undefined;
       await this.mails.requestIfAny(tx, addressee?.id, 'verify_email');
     });
     return {

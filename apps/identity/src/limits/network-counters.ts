@@ -5,7 +5,13 @@ import type { EntityManager } from 'typeorm';
 
 /** How much one network may do within a time. */
 export interface NetworkLimit {
-  kind: 'sign_in' | 'registration' | 'provider_visit' | 'passkey_sign_in';
+  kind:
+    | 'sign_in'
+    | 'registration'
+    | 'provider_visit'
+    | 'passkey_sign_in'
+    | 'mail_request'
+    | 'mail_token';
   most: number;
   windowMs: number;
   /** Completes “Too many … from your network”. */

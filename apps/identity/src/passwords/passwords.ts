@@ -40,6 +40,15 @@ export class Passwords {
   }
 
   /**
+   * The hash of a password that takes the place of another, for somebody who has proven to own the account.
+   * @throws ApplicationError VALIDATION_FAILED of `new_password` with the reason when it is too weak, OVERLOADED
+   */
+  async hashNew(password: string, owner: Owner): Promise<string> {
+    checkPassword(password, owner, 'new_password');
+    return this.signIns.run(() => hash(password, costs));
+  }
+
+  /**
    * Takes as long when there is no hash to compare with as when there is, so that the time reveals nothing.
    * @throws ApplicationError OVERLOADED
    */

@@ -4,6 +4,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import { NetworkCounters } from '../limits/network-counters.js';
 import { Passwords } from '../passwords/passwords.js';
 import { Administrator } from './administrator.js';
+import { FormerEmails } from './former-emails.js';
 import { UsersController } from './users.controller.js';
 import { UsersEvents } from './users.events.js';
 import { UsersRepository } from './users.repository.js';
@@ -12,7 +13,14 @@ import { UsersService } from './users.service.js';
 @Module({
   imports: [AccountMailsModule, AuditModule],
   controllers: [UsersController, UsersEvents],
-  providers: [UsersService, UsersRepository, Passwords, NetworkCounters, Administrator],
-  exports: [UsersService, UsersRepository, Passwords, NetworkCounters],
+  providers: [
+    UsersService,
+    UsersRepository,
+    FormerEmails,
+    Passwords,
+    NetworkCounters,
+    Administrator,
+  ],
+  exports: [UsersService, UsersRepository, FormerEmails, Passwords, NetworkCounters],
 })
 export class UsersModule {}

@@ -1,6 +1,8 @@
 import { ApplicationError } from '@mentorhub/contracts';
+import { isUniqueViolation } from '@mentorhub/persistence';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager, In } from 'typeorm';
+import { FormerEmails } from './former-emails.js';
 import { User } from './user.entity.js';
 import { usernameCandidates } from './username.js';
 
@@ -11,15 +13,29 @@ export type NewUser = Pick<
 > &
   Partial<Pick<User, 'username' | 'isAdmin' | 'emailVerifiedAt' | 'verifyBy'>>;
 
+/** The account behind an address that a mail was asked for. */
+export interface Addressee {
+  id: number;
+  verified: boolean;
+  /** Neither deactivated nor about to be deleted, as it was not verified in time. */
+  reachable: boolean;
+}
+
 @Injectable()
 export class UsersRepository {
-  constructor(private readonly dataSource: DataSource) {}
+  constructor(
+    private readonly dataSource: DataSource,
+    private readonly formerEmails: FormerEmails,
+  ) {}
 
   /**
    * Stores a user. Two at the same time with one address or username have one winner.
    * @throws ApplicationError EMAIL_TAKEN, USERNAME_TAKEN
    */
   async insert(tx: EntityManager, user: NewUser): Promise<User> {
+    if (await this.formerEmails.isReserved(tx, user.email, { now: user.createdAt })) {
+      throw emailTaken();
+    }
     const candidates =
       user.username === undefined
         ? usernameCandidates(user.fullName, user.isAdmin)
@@ -27,13 +43,7 @@ export class UsersRepository {
     for (const username of candidates) {
       const inserted = await this.insertAs(tx, user, username);
       if (inserted) return inserted;
-      if (await tx.existsBy(User, { email: user.email })) {
-        throw new ApplicationError(
-          'EMAIL_TAKEN',
-          'This email address already has an account: sign in, or use another address.',
-          { errors: [{ field: 'email', message: 'email already has an account.' }] },
-        );
-      }
+      if (await tx.existsBy(User, { email: user.email })) throw emailTaken();
     }
     throw usernameTaken();
   }
@@ -61,6 +71,21 @@ export class UsersRepository {
     return tx.findOneBy(User, { email });
   }
 
+  /**
+   * Whose address it is, and whether to write to it. Without making an entity, which takes a while that would tell the
+   * known addresses from the unknown ones.
+   */
+  async addressee(tx: EntityManager, email: string, now: Date): Promise<Addressee | undefined> {
+    const [row] = await tx.query<Addressee[]>(
+      `SELECT id, email_verified_at IS NOT NULL AS verified,
+         is_active AND (email_verified_at IS NOT NULL OR verify_by IS NULL OR verify_by > $2)
+           AS reachable
+       FROM users WHERE email = $1`,
+      [email, now],
+    );
+    return row;
+  }
+
   /** A user together with the hash of the password, if there is one; none for an account that was not verified in time. */
   credentialsOf(email: string, now: Date): Promise<User | null> {
     return this.dataSource.manager
@@ -74,15 +99,41 @@ export class UsersRepository {
       .getOne();
   }
 
-  /**
-   * Replaces a password hash, unless the password has been changed meanwhile.
-   */
-  async replaceHash(id: number, old: string, renewed: string): Promise<void> {
-    await this.dataSource.manager.update(
-      User,
-      { id, passwordHash: old },
-      { passwordHash: renewed },
+  /** A user together with the hash of the password, if there is one. @throws ApplicationError NOT_FOUND */
+  async withPasswordHash(id: number): Promise<User> {
+    const user = await this.dataSource.manager
+      .createQueryBuilder(User, 'user')
+      .addSelect('user.passwordHash')
+      .where({ id })
+      .getOne();
+    if (!user) throw ApplicationError.notFound('The user');
+    return user;
+  }
+
+  /** A user, locked until the transaction is over. @throws ApplicationError NOT_FOUND */
+  async lock(tx: EntityManager, id: number): Promise<User> {
+    const user = await tx.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
+    if (!user) throw ApplicationError.notFound('The user');
+    return user;
+  }
+
+  /** Replaces a password hash; false when the password has been changed meanwhile. */
+  async replaceHash(
+    tx: EntityManager,
+    id: number,
+    old: string | null,
+    renewed: string,
+  ): Promise<boolean> {
+    const [, replaced] = await tx.query<[unknown[], number]>(
+      `UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash IS NOT DISTINCT FROM $2`,
+      [id, old, renewed],
     );
+    return replaced > 0;
+  }
+
+  /** Sets the password hash, or with null leaves the account without a password. */
+  async setHash(tx: EntityManager, id: number, passwordHash: string | null): Promise<void> {
+    await tx.update(User, { id }, { passwordHash });
   }
 
   private async insertAs(
@@ -109,10 +160,22 @@ export class UsersRepository {
       // A violated key would end the transaction; this way it only yields no row.
       .orIgnore()
       .returning(['id'])
-      .execute();
+      .execute()
+      // Given up by its owner, and so reserved, while this statement waited for it.
+      .catch((error: unknown) => {
+        throw isUniqueViolation(error, 'users_email_reserved') ? emailTaken() : error;
+      });
     const id = (generatedMaps[0] as Partial<User> | undefined)?.id;
     return id === undefined ? undefined : tx.findOneByOrFail(User, { id });
   }
+}
+
+export function emailTaken(): ApplicationError {
+  return new ApplicationError(
+    'EMAIL_TAKEN',
+    'This email address already has an account: sign in, or use another address.',
+    { errors: [{ field: 'email', message: 'email already has an account.' }] },
+  );
 }
 
 export function usernameReserved(): ApplicationError {

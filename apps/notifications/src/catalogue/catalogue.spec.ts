@@ -27,6 +27,8 @@ const samples: { [T in NotificationType]: NotificationParams[T] } = {
   passkey_removed: { second_step: false },
   recovery_code_used: { left: 3 },
   recovery_codes_replaced: {},
+  email_changed: {},
+  password_changed: {},
   session_requested: { ...session, mentee_name: 'Ada' },
   session_confirmed: { ...session, mentor_name: 'Grace' },
   session_cancelled: {

@@ -71,6 +71,14 @@ export const en: Catalogue = {
       title: 'New recovery codes were made',
       body: sentences('The recovery codes you had before do not work any more.', notYou),
     }),
+    email_changed: () => ({
+      title: 'Your email address was changed',
+      body: 'Your account has another email address now. If that was not you, open the mail that we sent to the old address: its link undoes the change.',
+    }),
+    password_changed: () => ({
+      title: 'Your password was changed',
+      body: 'Other devices were signed out. If that was not you, somebody else knew your password or reads your mail: set a new password at once with “Forgot password”, and secure your mailbox.',
+    }),
     session_requested: ({ mentee_name, topic, starts_at }, formats) => ({
       title: `${mentee_name} asks for a session`,
       body: `“${topic}” on ${formats.dateTime(starts_at)}. Please confirm it, so that both of you can plan.`,
@@ -164,6 +172,30 @@ export const en: Catalogue = {
           `The link works once, for ${formats.count(24, { one: 'hour', other: 'hours' })}. If you did not sign up at MentorHub, ignore this mail.`,
         ],
         action: 'Confirm email address',
+      }),
+      reset_password: (formats) => ({
+        subject: 'Set a new password',
+        paragraphs: [
+          'Somebody, probably you, asked for a new password for your account.',
+          `The link works once, for ${formats.count(1, { one: 'hour', other: 'hours' })}. If you did not ask for it, ignore this mail: your password stays as it is.`,
+        ],
+        action: 'Set a new password',
+      }),
+      confirm_email_change: (formats) => ({
+        subject: 'Confirm your new email address',
+        paragraphs: [
+          'This address is to become that of an account at MentorHub. Please confirm that both are yours.',
+          `The link works once, for ${formats.count(24, { one: 'hour', other: 'hours' })}, where you are signed in. If you did not ask for it, ignore this mail.`,
+        ],
+        action: 'Confirm new address',
+      }),
+      undo_email_change: (formats) => ({
+        subject: 'The email address of your account was changed',
+        paragraphs: [
+          'Your account at MentorHub has another email address now. If that was you, there is nothing to do.',
+          `If it was not, undo it within ${formats.count(72, { one: 'hour', other: 'hours' })}: the account gets this address back, all devices are signed out, and you can set a new password.`,
+        ],
+        action: 'Undo the change',
       }),
     },
     greeting: (name) => (name === undefined ? 'Hello,' : `Hello ${name},`),

@@ -24,6 +24,7 @@ const mailed = {
   passkey_removed: { second_step: true },
   recovery_code_used: { left: 9 },
   recovery_codes_replaced: {},
+  password_changed: {},
   session_requested: { ...session, mentee_name: 'Ada' },
   session_confirmed: { ...session, mentor_name: 'Grace' },
   session_cancelled: {
@@ -117,6 +118,46 @@ describe('mails', () => {
     expect(mail.text).toContain(validity);
     expect(mail.text).toContain(link);
     expect(mail.html).toContain(`href="${link}"`);
+  });
+
+  it.each([
+    ['reset_password', 'en', 'Set a new password', 'once, for 1 hour.', '/reset-password'],
+    ['reset_password', 'ru', 'Новый пароль', 'действует 1 час.', '/reset-password'],
+    [
+      'confirm_email_change',
+      'en',
+      'Confirm your new email address',
+      'once, for 24 hours, where you are signed in',
+      '/confirm-email-change',
+    ],
+    [
+      'confirm_email_change',
+      'ru',
+      'Подтвердите новый адрес почты',
+      'действует 24 часа там, где вы вошли',
+      '/confirm-email-change',
+    ],
+    [
+      'undo_email_change',
+      'en',
+      'The email address of your account was changed',
+      'within 72 hours',
+      '/undo-email-change',
+    ],
+    [
+      'undo_email_change',
+      'ru',
+      'Адрес почты вашей учётной записи изменён',
+      'в течение 72 часов',
+      '/undo-email-change',
+    ],
+  ] as const)('the mail %s in %s says how long its link works', (kind, locale, ...texts) => {
+    const [subject, validity, path] = texts;
+    const mail = accountMail(kind, minted(locale, 'abc'), url);
+    expect(mail.subject).toBe(subject);
+    expect(mail.text.replaceAll('\u00a0', ' ')).toContain(validity);
+    expect(mail.text).toContain(`${url}${path}#token=abc`);
+    expect(mail.html).toContain(`href="${url}${path}#token=abc"`);
   });
 
   it('what users typed is text, never markup or another header', () => {

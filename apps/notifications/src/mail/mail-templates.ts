@@ -37,6 +37,9 @@ export function notificationMail<T extends NotificationType>(
 /** Where in the app the button of each account mail leads. */
 const accountMailPaths: Record<AccountMail, string> = {
   verify_email: '/verify-email',
+  reset_password: '/reset-password',
+  confirm_email_change: '/confirm-email-change',
+  undo_email_change: '/undo-email-change',
 };
 
 /** A mail about the account itself, with what identity made for it. */

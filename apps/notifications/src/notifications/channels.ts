@@ -5,7 +5,8 @@ export type Channel = 'app' | 'mail';
 
 /**
  * Which types also send a mail: those that ask for something or that someone away from the app must know. `welcome` and
- * `email_verified` come with the verification mail or right after it; a chat would send too many.
+ * `email_verified` come with the verification mail or right after it; of `email_changed` the old address learns by a mail of
+ * its own; a chat would send too many.
  */
 export const channels: Record<NotificationType, readonly Channel[]> = {
   welcome: ['app'],
@@ -20,6 +21,8 @@ export const channels: Record<NotificationType, readonly Channel[]> = {
   passkey_removed: ['app', 'mail'],
   recovery_code_used: ['app', 'mail'],
   recovery_codes_replaced: ['app', 'mail'],
+  email_changed: ['app'],
+  password_changed: ['app', 'mail'],
   session_requested: ['app', 'mail'],
   session_confirmed: ['app', 'mail'],
   session_cancelled: ['app', 'mail'],

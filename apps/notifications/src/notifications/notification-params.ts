@@ -38,6 +38,8 @@ export interface NotificationParams {
   passkey_removed: FactorRemovedParams;
   recovery_code_used: { left: number };
   recovery_codes_replaced: Record<string, never>;
+  email_changed: Record<string, never>;
+  password_changed: Record<string, never>;
   session_requested: SessionParams & { mentee_name: string };
   session_confirmed: SessionParams & { mentor_name: string };
   session_cancelled: SessionParams & {

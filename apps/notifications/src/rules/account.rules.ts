@@ -3,9 +3,11 @@ import {
   type DeviceFact,
   type EventEnvelope,
   type ProviderLinkFact,
+  userEmailChanged,
   userEmailVerified,
   userExpired,
   userMailRequested,
+  userPasswordChanged,
   userProviderLinked,
   userProviderUnlinked,
   userRefreshTokenReused,
@@ -102,6 +104,32 @@ export class AccountRules {
     await this.notify.send(tx, {
       userId: data.user_id,
       type: 'email_verified',
+      params: {},
+      data: {},
+    });
+  }
+
+  @OnEvent(userEmailChanged)
+  async notifyOfNewAddress(
+    { data }: EventEnvelope<{ user_id: number }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.user_id,
+      type: 'email_changed',
+      params: {},
+      data: {},
+    });
+  }
+
+  @OnEvent(userPasswordChanged)
+  async notifyOfNewPassword(
+    { data }: EventEnvelope<{ user_id: number }>,
+    tx: EntityManager,
+  ): Promise<void> {
+    await this.notify.send(tx, {
+      userId: data.user_id,
+      type: 'password_changed',
       params: {},
       data: {},
     });

@@ -4,7 +4,12 @@ import { request } from '../core/request.js';
 import type { Contact } from './identity.requests.js';
 
 /** Mails about the account itself, which may carry a secret. */
-export const accountMails = ['verify_email'] as const;
+export const accountMails = [
+  'verify_email',
+  'reset_password',
+  'confirm_email_change',
+  'undo_email_change',
+] as const;
 export type AccountMail = (typeof accountMails)[number];
 
 /** Which mail is meant; the same in the event and in the request. */

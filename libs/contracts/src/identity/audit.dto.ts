@@ -2,7 +2,13 @@
 export const auditActions = [
   'user.register',
   'email.verify',
+  'email.change_request',
+  'email.change',
+  'email.undo_change',
   'password.check',
+  'password.reset_request',
+  'password.reset',
+  'password.change',
   'reauthentication.password',
   'reauthentication.totp',
   'reauthentication.passkey',

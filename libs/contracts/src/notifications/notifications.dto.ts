@@ -15,6 +15,8 @@ export const notificationTypes = [
   'passkey_removed',
   'recovery_code_used',
   'recovery_codes_replaced',
+  'email_changed',
+  'password_changed',
   'session_requested',
   'session_confirmed',
   'session_cancelled',
