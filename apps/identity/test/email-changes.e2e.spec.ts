@@ -1,4 +1,11 @@
-import { Auth, type Caller, EmailChanges, PasswordChanges, Users } from '@mentorhub/contracts';
+import {
+  Auth,
+  type Caller,
+  EmailChanges,
+  PasswordChanges,
+  SecondFactors,
+  Users,
+} from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { Housekeeping } from '../src/housekeeping/housekeeping.js';
 import { goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
@@ -295,6 +302,38 @@ describe('the old mailbox', () => {
       code: 'INVALID_TOKEN',
     });
     expect(await confirmFailure(further, actor)).toMatchObject({ code: 'INVALID_TOKEN' });
+  });
+
+  it('takes away what a thief added to sign in with, and leaves what the owner had', async () => {
+    const person = await verifiedPerson();
+    const { id } = person.user;
+    const add = (subject: string) =>
+      identity.dataSource.query(
+        `WITH key AS (
+           INSERT INTO passkeys (user_id, user_handle, credential_id, public_key, counter, transports, backed_up, name, created_at)
+           VALUES ($1, '', $3::bytea, '', 0, '{}', false, $2, $4))
+         INSERT INTO linked_identities (issuer, subject, user_id, linked_at) VALUES ($2, $2, $1, $4)`,
+        [id, subject, Buffer.from(`${subject} ${id}`), identity.clock.now()],
+      );
+    await add('owner');
+    identity.clock.advance(25 * hour);
+    const { actor } = person;
+    await identity.dataSource.query('UPDATE sessions SET authenticated_at = $2 WHERE id = $1', [
+      actor.session_id,
+      identity.clock.now(),
+    ]);
+    await identity.request(SecondFactors.enrolTotp, actor, { device: laptop });
+    await add('thief before');
+    await changeTo(person);
+    await add('thief after');
+    await undo(await undoLink(id));
+    const left = await identity.dataSource.query<{ way: string }[]>(
+      `SELECT name AS way FROM passkeys WHERE user_id = $1
+       UNION ALL SELECT issuer FROM linked_identities WHERE user_id = $1
+       UNION ALL SELECT 'totp' FROM totp_factors WHERE user_id = $1`,
+      [id],
+    );
+    expect(left.map(({ way }) => way)).toEqual(['owner', 'owner']);
   });
 
   it('gets a mail for a new password after that', async () => {

@@ -2,6 +2,7 @@ import {
   ApplicationError,
   Auth,
   type Caller,
+  PasswordChanges,
   Reauthentication,
   SecondFactors,
   type SignedIn,
@@ -83,6 +84,21 @@ function refusal(challenge: string, shown: Shown) {
 }
 
 const status = (actor: Caller) => identity.request(SecondFactors.status, actor, {});
+
+describe('a sign-in that waits for its second step', () => {
+  it('ends with a change of the password that it began with', async () => {
+    const { actor, email, secret } = await enrolled();
+    const challenge = await pending(email, phone);
+    await identity.request(PasswordChanges.change, actor, {
+      current_password: goodPassword,
+      new_password: 'kessel birke sturm',
+      device: laptop,
+    });
+    expect(await refusal(challenge, { code: codeOf(secret) })).toMatchObject({
+      code: 'INVALID_TOKEN',
+    });
+  });
+});
 
 describe('an authenticator app', () => {
   it('is set up by a secret of 160 bits, its address and a QR code', async () => {

@@ -33,8 +33,11 @@ import { User } from '../users/user.entity.js';
 import { toContact } from '../users/user.views.js';
 import { emailTaken, UsersRepository } from '../users/users.repository.js';
 import { confirmationMs, PendingEmailChanges } from './pending-email-changes.js';
+import { removeWaysInSince } from './recent-ways-in.js';
 
 const minuteMs = 60_000;
+/** Whoever took an account over may have added ways into it before they changed the address. */
+const suspectMs = 24 * 3_600_000;
 
 /**
  * Changes of addresses. The new mailbox confirms a change; the old one learns of it and can undo it for 72 hours, also
@@ -130,7 +133,8 @@ export class EmailChangesService implements OnModuleInit {
 
   /**
    * Gives the account the address back that it had. Somebody else may have got hold of it, so everybody is signed out,
-   * no mail that was sent works any more, nor does the password: a mail to the address leads to a new one.
+   * no mail that was sent works any more, nor does the password or what was added to sign in with in the day before the
+   * change or since: a mail to the address leads to a new password.
    * @throws ApplicationError INVALID_TOKEN, RATE_LIMITED
    */
   async undo({ token, device }: UndoEmailChange & { device: Device }): Promise<EmailChanged> {
@@ -207,12 +211,13 @@ export class EmailChangesService implements OnModuleInit {
     token: string,
     device: Device,
   ): Promise<{ email: string; ended: EndedSession[] }> {
-    const { userId, email } = await this.former.find(tx, token, this.clock.now());
+    const { userId, email, changedAt } = await this.former.find(tx, token, this.clock.now());
     const user = await this.users.lock(tx, userId);
     // False when a click at the same moment was faster.
     if (!(await this.former.takeBack(tx, userId, email))) throw invalidLink();
     await this.replaceEmail(tx, user, email);
     await this.users.setHash(tx, userId, null);
+    await removeWaysInSince(tx, userId, new Date(changedAt.getTime() - suspectMs));
     await this.mails.request(tx, userId, 'reset_password');
     await this.audit.record(tx, { action: 'email.undo_change', actorId: null, userId, device });
     return { email, ended: await this.revocation.endIn(tx, { userIds: [userId] }) };

@@ -44,7 +44,7 @@ export class Revocation {
   async endIn(tx: EntityManager, choice: SessionChoice): Promise<EndedSession[]> {
     const ended = await this.sessions.end(tx, choice, this.clock.now());
     // A sign-in that waits for its second step was begun with a proof that may not count any more.
-    if ('userIds' in choice) await this.challenges.removeOf(tx, choice.userIds);
+    await this.challenges.removeOf(tx, usersOf(choice));
     await this.outbox.addMany(
       tx,
       ended.map((session) => ({
@@ -60,6 +60,12 @@ export class Revocation {
   announce(ended: readonly EndedSession[]): void {
     for (const session of ended) this.signals.publish(sessionRevokedSignal, toRevoked(session));
   }
+}
+
+/** The users all of whose sessions end, or all but one. */
+function usersOf(choice: SessionChoice): readonly number[] {
+  if ('userIds' in choice) return choice.userIds;
+  return 'except' in choice ? [choice.userId] : [];
 }
 
 export function toRevoked(session: Pick<EndedSession, 'id' | 'accessExpiresAt'>): RevokedSession {

@@ -11,6 +11,14 @@ export interface FormerEmail {
   id: number;
   userId: number;
   email: string;
+  changedAt: Date;
+}
+
+interface FormerRow {
+  id: number;
+  user_id: number;
+  email: string;
+  changed_at: Date;
 }
 
 /**
@@ -70,12 +78,13 @@ export class FormerEmails {
    * @throws ApplicationError INVALID_TOKEN
    */
   async find(tx: EntityManager, token: string, now: Date): Promise<FormerEmail> {
-    const [row] = await tx.query<{ id: number; user_id: number; email: string }[]>(
-      'SELECT id, user_id, email FROM former_emails WHERE undo_hash = $1 AND reserved_until > $2',
+    const [row] = await tx.query<FormerRow[]>(
+      `SELECT id, user_id, email, changed_at FROM former_emails
+       WHERE undo_hash = $1 AND reserved_until > $2`,
       [hashOf(token), now],
     );
     if (!row) throw invalidLink();
-    return { id: row.id, userId: row.user_id, email: row.email };
+    return { id: row.id, userId: row.user_id, email: row.email, changedAt: row.changed_at };
   }
 
   /**
