@@ -11,9 +11,12 @@ export const admin: Credentials = {
 };
 
 /** The whole system on free ports, with data of its own that are deleted afterwards. Needs a build. */
-export async function startedSystem(
-  options: Partial<SystemOptions> = {},
-): Promise<{ system: System; stop: () => Promise<void>; log: readonly string[] }> {
+export async function startedSystem(options: Partial<SystemOptions> = {}): Promise<{
+  system: System;
+  dataDirectory: string;
+  stop: () => Promise<void>;
+  log: readonly string[];
+}> {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'mentorhub-e2e-'));
   const log: string[] = [];
   const system = await startSystem({
@@ -30,6 +33,7 @@ export async function startedSystem(
   });
   return {
     system,
+    dataDirectory,
     log,
     stop: async () => {
       await system.stop();

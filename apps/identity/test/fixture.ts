@@ -43,7 +43,8 @@ export class IdentityFixture {
   client: RequestClient;
   signals: Signals;
   private cleanUps: (() => Promise<unknown>)[] = [];
-  private environment: Record<string, string>;
+  /** What a replica is started with. */
+  environment: Record<string, string>;
   private people = 0;
 
   static async start(

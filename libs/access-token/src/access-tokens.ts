@@ -1,5 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import type { Caller } from '@mentorhub/contracts';
+import { type Caller, signingKeysChangedSignal } from '@mentorhub/contracts';
+import { Signals, type SignalSubscription } from '@mentorhub/messaging/client';
 import {
   Injectable,
   Logger,
@@ -40,19 +41,26 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
   private readonly logger = new Logger(AccessTokens.name);
   private readonly verified = new LRUCache<string, VerifiedToken>({ max: mostRemembered });
   private timer?: NodeJS.Timeout;
+  private subscription?: SignalSubscription;
 
   constructor(
     private readonly keys: PublicKeys,
     private readonly revoked: RevokedSessions,
+    private readonly signals: Signals,
   ) {}
 
   onApplicationBootstrap(): void {
-    this.timer = setInterval(() => void this.refreshKeys(), keyRefreshMs);
+    this.subscription = this.signals.subscribe(
+      signingKeysChangedSignal,
+      ({ withdrawn }) => void this.replaceKeys(withdrawn),
+    );
+    this.timer = setInterval(() => void this.replaceKeys([]), keyRefreshMs);
     this.timer.unref();
   }
 
   onApplicationShutdown(): void {
     clearInterval(this.timer);
+    this.subscription?.unsubscribe();
   }
 
   /**
@@ -102,9 +110,9 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
   }
 
   /** Fetches new keys before they sign, and drops withdrawn ones. */
-  private async refreshKeys(): Promise<void> {
+  private async replaceKeys(withdrawn: readonly string[]): Promise<void> {
     try {
-      await this.keys.refresh();
+      await this.keys.replace(withdrawn);
     } catch (error) {
       this.logger.debug('The signing keys could not be fetched; the known ones stay.', error);
     }

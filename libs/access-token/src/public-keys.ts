@@ -40,11 +40,15 @@ export class PublicKeys {
   }
 
   /**
-   * Asks identity for its keys; those it no longer publishes are dropped.
-   * @throws ApplicationError when identity does not answer; the known keys stay
+   * Drops withdrawn keys at once, then asks identity for its keys; those it no longer publishes are dropped as well.
+   * @throws ApplicationError when identity does not answer; the other known keys stay
    */
-  refresh(): Promise<void> {
-    return this.fetch();
+  async replace(withdrawn: readonly string[]): Promise<void> {
+    for (const kid of withdrawn) this.keys.delete(kid);
+    // An answer that is under way may still have them.
+    await this.fetching?.catch(() => undefined);
+    for (const kid of withdrawn) this.keys.delete(kid);
+    await this.fetch();
   }
 
   private fetch(): Promise<void> {

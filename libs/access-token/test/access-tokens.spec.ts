@@ -1,9 +1,10 @@
-import { type Caller, ApplicationError } from '@mentorhub/contracts';
-import { MessagingModule } from '@mentorhub/messaging';
+import { randomUUID } from 'node:crypto';
+import { type Caller, ApplicationError, Keys } from '@mentorhub/contracts';
+import { MessagingModule, RequestClient } from '@mentorhub/messaging';
 import { testNats } from '@mentorhub/testing';
 import { type INestApplicationContext, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
-import { exportPKCS8, importPKCS8 } from 'jose';
+import { exportPKCS8, generateKeyPair, importPKCS8 } from 'jose';
 import jsonwebtoken from 'jsonwebtoken';
 import { Strategy } from 'passport-jwt';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -152,6 +153,51 @@ describe('a withdrawn signing key', () => {
     expect(await refusal(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
     expect(await authenticate(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
   });
+
+  it('is dropped at the signal of identity, and its successor is known before it is needed', async () => {
+    const token = await makeToken(key);
+    await tokens.verify(token);
+    const next = await makeKey();
+    identity.keys = [next];
+    const began = performance.now();
+    identity.withdraw([key.kid]);
+    await expect.poll(() => tokens.recall(token), { interval: 5 }).toBeUndefined();
+    expect(performance.now() - began).toBeLessThan(1000);
+    expect(await refusal(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+    await expect.poll(() => identity.keyRequests).toBe(2);
+    expect(await tokens.verify(await makeToken(next))).toEqual(caller);
+    expect(identity.keyRequests).toBe(2);
+  });
+
+  it('does not come back with an answer that was under way', async () => {
+    const token = await makeToken(key);
+    await tokens.verify(token);
+    const next = await makeKey();
+    const released = identity.delayAnswers();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 10_000 });
+    // Asks for the keys: the answer still has the old one.
+    const unknown = refusal(await makeToken(next));
+    await expect.poll(() => identity.keyRequests).toBe(2);
+    identity.withdraw([key.kid]);
+    await expect.poll(() => tokens.recall(token), { interval: 5 }).toBeUndefined();
+    released();
+    await unknown;
+    identity.keys = [next];
+    await expect.poll(() => identity.keyRequests).toBe(3);
+    await expect
+      .poll(async () => tokens.verify(await makeToken(next)).catch(() => undefined))
+      .toEqual(caller);
+    expect(await refusal(token)).toMatchObject({ code: 'UNAUTHENTICATED' });
+  });
+
+  it('is dropped at the signal also while identity does not answer', async () => {
+    const token = await makeToken(key);
+    await tokens.verify(token);
+    identity.withdraw([key.kid]);
+    await identity.stop();
+    await expect.poll(() => tokens.recall(token), { interval: 5 }).toBeUndefined();
+    await expect(tokens.verify(token)).rejects.toBeInstanceOf(ApplicationError);
+  });
 });
 
 describe('a forged token', () => {
@@ -210,6 +256,27 @@ describe('a forged token', () => {
       const own = await makeKey();
       return makeToken(own, { header: { jku: 'https://evil.example/jwks.json' } });
     },
+    'that names the address of its own certificate (x5u)': async () => {
+      const own = await makeKey(key.kid);
+      return makeToken(own, { header: { x5u: 'https://evil.example/cert.pem' } });
+    },
+    'that brings its own certificate (x5c)': async () => {
+      const own = await makeKey(key.kid);
+      return makeToken(own, { header: { x5c: [Buffer.from(own.pem).toString('base64')] } });
+    },
+    'signed by an elliptic curve key under a known key id': async () => {
+      const { privateKey } = await generateKeyPair('ES256');
+      return makeToken(key, { header: { alg: 'ES256' }, key: privateKey });
+    },
+    'that is an ID token of somebody else’s provider': () =>
+      makeToken(key, { header: { typ: 'JWT' }, claims: { nonce: 'n', aud: 'client' } }),
+    'with an audience among others that is not exactly ours': () =>
+      makeToken(key, { claims: { aud: ['mentorhub-api-v2', 'mentorhub'] } }),
+    'that demands an extension (crit)': async () => {
+      const [, payload = '', signature = ''] = (await makeToken(key)).split('.');
+      const header = { alg: 'RS256', typ: 'at+jwt', kid: key.kid, crit: ['b64'], b64: false };
+      return `${part(header)}.${payload}.${signature}`;
+    },
     'without a user': () => makeToken(key, { claims: { sub: undefined } }),
     'with a user id that is no number': () => makeToken(key, { claims: { sub: '7 OR 1=1' } }),
     'without a session': () => makeToken(key, { claims: { sid: undefined } }),
@@ -234,6 +301,80 @@ describe('a forged token', () => {
     );
     expect(identity.keyRequests).toBe(1);
   });
+
+  it('with a thousand key ids over a minute makes identity answer six times, and good tokens pass', async () => {
+    await tokens.verify(await makeToken(key));
+    const start = Date.now();
+    const forged = await makeToken(key, { header: { kid: 'forged' } });
+    const [, payload, signature] = forged.split('.');
+    const passed: Caller[] = [];
+    for (let n = 0; n < 1000; n++) {
+      vi.useFakeTimers({ toFake: ['Date'], now: start + n * 60 });
+      const header = part({ alg: 'RS256', typ: 'at+jwt', kid: randomUUID() });
+      await refusal(`${header}.${payload}.${signature}`);
+      if (n % 100 === 0) {
+        passed.push(await tokens.verify(await makeToken(key, { claims: { n } })));
+      }
+    }
+    expect(passed).toEqual(Array.from({ length: 10 }, () => caller));
+    // The first comes 10 seconds after the answer that the good token caused.
+    expect(identity.keyRequests).toBeLessThanOrEqual(1 + 6);
+    expect(identity.keyRequests).toBeGreaterThan(4);
+  }, 20_000);
+
+  it('with unknown key ids asks an identity that is away once a second at most', async () => {
+    await identity.stop();
+    const asked = vi.spyOn(gateway.get(RequestClient, { strict: false }), 'request');
+    const start = Date.now();
+    for (let n = 0; n < 100; n++) {
+      vi.useFakeTimers({ toFake: ['Date'], now: start + n * 30 });
+      const token = await makeToken(key, { header: { kid: `unknown-${n}` } });
+      expect(await refusal(token)).toMatchObject({ code: 'SERVICE_UNAVAILABLE' });
+    }
+    const keyRequests = asked.mock.calls.filter(([{ subject }]) => subject === Keys.list.subject);
+    expect(keyRequests.length).toBeLessThanOrEqual(4);
+    asked.mockRestore();
+  }, 20_000);
+});
+
+describe('on two replicas of a gateway, and one that starts later,', () => {
+  let second: INestApplicationContext | undefined;
+  afterEach(() => second?.close());
+
+  it('a session ends everywhere within a second of the signal', async () => {
+    await startReadyGateway();
+    const [firstTokens, firstGateway] = [tokens, gateway];
+    await startGateway();
+    second = firstGateway;
+    await expect.poll(() => revoked.loaded).toBe(true);
+    const replicas = [firstTokens, tokens];
+    const lines = await Promise.all([71, 72, 73].map((sid) => makeToken(key, { claims: { sid } })));
+    const delays: number[] = [];
+    for (const [n, token] of lines.entries()) {
+      for (const replica of replicas) await replica.verify(token);
+      const began = performance.now();
+      identity.revoke(71 + n);
+      await expect
+        .poll(() => replicas.every((replica) => replica.recall(token) === undefined), {
+          interval: 2,
+        })
+        .toBe(true);
+      delays.push(performance.now() - began);
+      for (const replica of replicas) {
+        await expect(replica.verify(token)).rejects.toMatchObject({ code: 'UNAUTHENTICATED' });
+      }
+    }
+    expect(Math.max(...delays)).toBeLessThan(1000);
+
+    await gateway.close();
+    await startGateway();
+    await expect.poll(() => revoked.loaded).toBe(true);
+    for (const token of lines) {
+      expect(await refusal(token)).toMatchObject({
+        detail: 'This device was signed out. Sign in again.',
+      });
+    }
+  }, 20_000);
 });
 
 describe('a session that was ended', () => {

@@ -4,6 +4,7 @@ import {
   type PublicKey,
   type RevokedSession,
   sessionRevokedSignal,
+  signingKeysChangedSignal,
   Sessions,
 } from '@mentorhub/contracts';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
@@ -30,6 +31,7 @@ export class FakeIdentity {
   revoked: RevokedSession[] = [];
   /** How often the keys were requested. */
   keyRequests = 0;
+  private delayed: (() => void)[] | undefined;
 
   private constructor(private readonly connection: NatsConnection) {}
 
@@ -57,10 +59,31 @@ export class FakeIdentity {
     this.connection.subscribe(Keys.list.subject, {
       callback: (_, message) => {
         this.keyRequests += 1;
-        message.respond(JSON.stringify({ keys: this.keys.map(({ jwk }) => jwk) }));
+        const answer = JSON.stringify({ keys: this.keys.map(({ jwk }) => jwk) });
+        const respond = () => void message.respond(answer);
+        if (this.delayed) this.delayed.push(respond);
+        else respond();
       },
     });
     await this.connection.flush();
+  }
+
+  /** Has answers wait, as they are now, until the returned function is called. */
+  delayAnswers(): () => void {
+    const delayed: (() => void)[] = [];
+    this.delayed = delayed;
+    return () => {
+      this.delayed = undefined;
+      for (const respond of delayed) respond();
+    };
+  }
+
+  /** Withdraws keys the way identity does. */
+  withdraw(withdrawn: string[]): void {
+    this.connection.publish(
+      signingKeysChangedSignal.subject,
+      JSON.stringify({ data: { withdrawn } }),
+    );
   }
 
   /** Ends a session the way identity does. */

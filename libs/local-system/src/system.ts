@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { pathToFileURL } from 'node:url';
@@ -205,6 +205,7 @@ class LocalSystem implements System {
       });
     }
     await this.openEdge(this.ports);
+    await this.writeTaskEnvironment();
   }
 
   apps(name: AppName): AppInstance[] {
@@ -404,6 +405,16 @@ class LocalSystem implements System {
       ...this.options.appEnvironment?.[name],
     };
     return own;
+  }
+
+  /** What a command of identity needs to reach the same database and NATS, for `tools/bootstrap/task.mjs`. */
+  private async writeTaskEnvironment(): Promise<void> {
+    const needed = /^(?:NODE_ENV|PROFILE|PUBLIC_URL|NATS_.*|DATABASE_URL_IDENTITY|SECRET_KEY)$/;
+    const all = this.environmentOf('identity', { port: undefined, managementPort: 0 });
+    const identity = Object.fromEntries(Object.entries(all).filter(([name]) => needed.test(name)));
+    const file = join(this.options.dataDirectory, 'task-environment.json');
+    await rm(file, { force: true });
+    await writeFile(file, `${JSON.stringify({ identity }, null, 2)}\n`, { mode: 0o600 });
   }
 
   private natsCredentials(name: AppName): NodeJS.ProcessEnv {

@@ -129,8 +129,20 @@ describe('a system of seven small apps', () => {
   });
 
   it('keeps its secrets from other users of the machine', async () => {
-    const { mode } = await stat(join(options.dataDirectory, 'secrets.json'));
-    expect(mode & 0o777).toBe(0o600);
+    for (const file of ['secrets.json', 'task-environment.json']) {
+      const { mode } = await stat(join(options.dataDirectory, file));
+      expect(mode & 0o777).toBe(0o600);
+    }
+  });
+
+  it('says where identity runs to commands, and no more than they need', async () => {
+    const text = await readFile(join(options.dataDirectory, 'task-environment.json'), 'utf8');
+    const given = environments.get('identity') ?? {};
+    const needed = ['DATABASE_URL_IDENTITY', 'NATS_PASSWORD', 'NATS_URL', 'NATS_USER', 'NODE_ENV'];
+    const names = [...needed, 'PROFILE', 'PUBLIC_URL', 'SECRET_KEY'];
+    expect(JSON.parse(text)).toEqual({
+      identity: Object.fromEntries(names.map((name) => [name, given[name]])),
+    });
   });
 
   it('starts a killed service again and reports it', async () => {

@@ -21,5 +21,8 @@ export const sessionRevoked = event<RevokedSession & { user_id: number }>(
   'identity.session.revoked',
 );
 
+/** Broadcast when keys that signed access tokens are not to be trusted any more, or others take their place. */
+export const signingKeysChangedSignal = signal<{ withdrawn: string[] }>('identity.keys.changed');
+
 /** Broadcast at once after the commit, so that every gateway drops the session. */
 export const sessionRevokedSignal = signal<RevokedSession>('identity.session.revoked');
