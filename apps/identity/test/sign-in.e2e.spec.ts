@@ -9,6 +9,7 @@ import {
   SocketTickets,
   type UserView,
 } from '@mentorhub/contracts';
+import { eventually } from '@mentorhub/testing';
 import { hash } from '@node-rs/argon2';
 import { createLocalJWKSet, jwtVerify } from 'jose';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
@@ -135,6 +136,45 @@ describe('signing in', () => {
     );
     expect(row?.password_hash).toContain('m=47104,t=1,p=1');
     await identity.signIn(user.email);
+  });
+});
+
+describe('signing in while the password changes', () => {
+  it('opens no session that the change would have ended', async () => {
+    const { email, id } = await identity.register();
+    const change = identity.dataSource.createQueryRunner();
+    await change.connect();
+    await change.startTransaction();
+    await change.query('UPDATE users SET password_hash = $2 WHERE id = $1', [
+      id,
+      await hash('quite another password'),
+    ]);
+    const signIn = loginFailure(email, goodPassword);
+    const blocked = eventually('the sign-in to wait for the change', async () => {
+      const [row] = await identity.dataSource.query<object[]>(
+        `SELECT 1 FROM pg_locks WHERE NOT granted AND locktype = 'transactionid'`,
+      );
+      return row;
+    });
+    await Promise.race([blocked, signIn]);
+    await change.commitTransaction();
+    await change.release();
+    expect(await signIn).toMatchObject({ code: 'INVALID_CREDENTIALS' });
+    const sessions = await identity.dataSource.query<object[]>(
+      'SELECT 1 FROM sessions WHERE user_id = $1',
+      [id],
+    );
+    expect(sessions).toEqual([]);
+  });
+
+  it('of several at the same time renews the hash once, and lets all of them in', async () => {
+    const { email, id } = await identity.register();
+    await identity.dataSource.query('UPDATE users SET password_hash = $2 WHERE id = $1', [
+      id,
+      await hash(goodPassword, { memoryCost: 4096, timeCost: 1, parallelism: 1 }),
+    ]);
+    const signedIn = await Promise.all(Array.from({ length: 4 }, () => identity.signIn(email)));
+    expect(new Set(signedIn.map(({ actor }) => actor.session_id)).size).toBe(4);
   });
 });
 

@@ -21,7 +21,7 @@ import { Revocation } from '../sessions/revocation.js';
 import { type EndedSession, SessionsRepository } from '../sessions/sessions.repository.js';
 import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
-import { Credentials } from './credentials.js';
+import { Credentials, wrongCredentials } from './credentials.js';
 import { RefreshTokens, type Successor } from './refresh-tokens.js';
 import { callerOf, type Grant, SignIns } from './sign-ins.js';
 
@@ -50,10 +50,12 @@ export class AuthService {
    */
   async login({ email, password, device }: Login & { device: Device }): Promise<SignedIn> {
     const user = await this.credentials.check(email, password, device);
-    await this.renewHash(user, password);
-    const opened = await this.transactions.run((tx) =>
-      this.signIns.open(tx, user, { method: 'password', device }),
-    );
+    const hash = await this.renewHash(user, password);
+    const opened = await this.transactions.run(async (tx) => {
+      // Whoever changed the password since it was checked has ended the sessions that there were.
+      if (!(await this.users.hasHash(tx, user.id, hash))) throw wrongCredentials();
+      return this.signIns.open(tx, user, { method: 'password', device });
+    });
     return this.signIns.answer(opened);
   }
 
@@ -170,12 +172,18 @@ export class AuthService {
     return { caller: callerOf(user, sessionId), refreshToken, issuedAt };
   }
 
-  private async renewHash(user: User, password: string): Promise<void> {
-    if (user.passwordHash === null) return;
-    const renewed = await this.passwords.rehash(password, user.passwordHash);
-    if (renewed === undefined) return;
-    await this.transactions.run((tx) =>
-      this.users.replaceHash(tx, user.id, user.passwordHash, renewed),
+  /** Resolves to the hash that is stored from now on. */
+  private async renewHash(user: User, password: string): Promise<string | null> {
+    const { id, passwordHash } = user;
+    if (passwordHash === null) return null;
+    const renewed = await this.passwords.rehash(password, passwordHash);
+    if (renewed === undefined) return passwordHash;
+    const replaced = await this.transactions.run((tx) =>
+      this.users.replaceHash(tx, id, passwordHash, renewed),
     );
+    if (replaced) return renewed;
+    // Another sign-in has renewed it as well, or somebody has changed the password.
+    const { passwordHash: current } = await this.users.withPasswordHash(id);
+    return (await this.passwords.matches(password, current)) ? current : passwordHash;
   }
 }

@@ -44,10 +44,7 @@ export class Credentials {
         userId: user?.id ?? null,
         device,
       });
-      throw new ApplicationError(
-        'INVALID_CREDENTIALS',
-        'The email address or the password is wrong: check both.',
-      );
+      throw wrongCredentials();
     }
     await this.throttle.clear(attempt);
     return user;
@@ -61,4 +58,11 @@ export class Credentials {
     const { email } = await this.users.byId(userId);
     return this.check(email, password, device);
   }
+}
+
+export function wrongCredentials(): ApplicationError {
+  return new ApplicationError(
+    'INVALID_CREDENTIALS',
+    'The email address or the password is wrong: check both.',
+  );
 }

@@ -117,6 +117,15 @@ export class UsersRepository {
     return user;
   }
 
+  /** Whether this is the hash of the user's password, which nobody changes then until the transaction is over. */
+  async hasHash(tx: EntityManager, id: number, hash: string | null): Promise<boolean> {
+    const rows = await tx.query<unknown[]>(
+      'SELECT 1 FROM users WHERE id = $1 AND password_hash = $2 FOR NO KEY UPDATE',
+      [id, hash],
+    );
+    return rows.length > 0;
+  }
+
   /** Replaces a password hash; false when the password has been changed meanwhile. */
   async replaceHash(
     tx: EntityManager,
