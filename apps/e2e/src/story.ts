@@ -56,7 +56,7 @@ interface Items<Item> {
  */
 export function story({ baseUrl, admin: adminCredentials, record }: StoryOptions): Scene[] {
   const run = randomUUID().slice(0, 8);
-  const password = `a long password ${run}`;
+  const password = 'a long password for the scenes';
   const mailbox = (name: string): string => `${name}.${run}@story.example`;
 
   const mentee = new Actor(baseUrl, 'mentee', record);

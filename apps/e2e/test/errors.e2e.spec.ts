@@ -181,7 +181,7 @@ describe('the system, misused and broken', () => {
     const recipient = new Actor(system.urls.edge, 'recipient');
     const credentials = {
       email: 'recipient@errors.example',
-      password: 'the password of recipient',
+      password: 'the password of somebody',
     };
     await recipient.post('/api/v1/auth/register', {
       ...credentials,

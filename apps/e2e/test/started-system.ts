@@ -7,7 +7,7 @@ import type { Credentials } from '@mentorhub/testing';
 /** The administrator of systems under test. */
 export const admin: Credentials = {
   email: 'admin@system.example',
-  password: 'the password of the administrator',
+  password: 'the password of the operator',
 };
 
 /** The whole system on free ports, with data of its own that are deleted afterwards. Needs a build. */

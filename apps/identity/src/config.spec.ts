@@ -47,8 +47,15 @@ describe('the configuration of identity', () => {
     );
   });
 
-  it('refuses a weak password of the administrator, with the reason', () => {
-    const administrator = { ADMIN_EMAIL: 'admin@example.com', ADMIN_PASSWORD: 'Password1' };
-    expect(() => readConfig({ ...environment, ...administrator })).toThrow(/most common/);
+  it('makes the hashes of passwords costlier, never cheaper than 46 MiB and one pass', () => {
+    expect(readConfig({ ...environment, ARGON2_MEMORY_KIB: '65536' })).toMatchObject({
+      ARGON2_MEMORY_KIB: 65_536,
+      ARGON2_PASSES: 1,
+      ARGON2_PARALLELISM: 1,
+    });
+    const cheap = { ARGON2_MEMORY_KIB: '19456', ARGON2_PASSES: '0', ARGON2_PARALLELISM: '0' };
+    expect(() => readConfig({ ...environment, ...cheap })).toThrow(
+      /(?=[\s\S]*ARGON2_MEMORY_KIB)(?=[\s\S]*ARGON2_PASSES)[\s\S]*ARGON2_PARALLELISM/,
+    );
   });
 });

@@ -7,5 +7,6 @@ await demoDataMain({
   name: 'identity',
   config: () => readConfig(process.env),
   schema,
-  seed: (tx, { PUBLIC_URL: publicUrl }) => seedPeople(tx, { now: new Date(), publicUrl }),
+  seed: (tx, config) =>
+    seedPeople(tx, { now: new Date(), publicUrl: config.PUBLIC_URL, costs: config }),
 });

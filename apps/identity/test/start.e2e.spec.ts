@@ -128,6 +128,14 @@ describe('the first administrator', () => {
     expect(await identity.events('identity.user.registered')).toHaveLength(1);
   });
 
+  it('needs a password that is not guessed first, or the start ends with the reason', async () => {
+    identity = await IdentityFixture.start('identity_weak_admin');
+    await expect(
+      identity.addReplica({ ...administrator, ADMIN_PASSWORD: 'Password1' }),
+    ).rejects.toThrow(/ADMIN_PASSWORD: .*most common/);
+    expect((await identity.dataSource.query('SELECT 1 FROM users')).length).toBe(0);
+  });
+
   it('is nobody who registered the address before', async () => {
     identity = await IdentityFixture.start('identity_no_admin');
     const user = await identity.register({ email: 'root@example.com' });
@@ -137,7 +145,11 @@ describe('the first administrator', () => {
   });
 });
 
-const surroundings = () => ({ now: identity.clock.now(), publicUrl: 'https://mentorhub.test' });
+const surroundings = () => ({
+  now: identity.clock.now(),
+  publicUrl: 'https://mentorhub.test',
+  costs: { ARGON2_MEMORY_KIB: 47_104, ARGON2_PASSES: 1, ARGON2_PARALLELISM: 1 },
+});
 
 describe('demo data', () => {
   it('creates its people once, who can sign in, and leaves the next ids to others', async () => {

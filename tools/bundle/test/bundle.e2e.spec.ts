@@ -159,13 +159,6 @@ describe.each(appNames())('the bundle of %s', (app) => {
   });
 });
 
-it('the data file of identity goes along', () => {
-  const [file] = readdirSync(join(folderOf('identity'), 'assets'));
-  expect(readFileSync(join(folderOf('identity'), 'assets', file ?? ''), 'utf8')).toBe(
-    readFileSync(join(workspaceRoot, 'apps/identity/data/common-passwords.txt'), 'utf8'),
-  );
-});
-
 it('the files of the API viewers go along, with their licences', () => {
   const served = readFileSync(
     join(workspaceRoot, 'apps/api-gateway/src/docs/viewer-assets.ts'),

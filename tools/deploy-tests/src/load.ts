@@ -180,7 +180,7 @@ export class Load {
   private async register(name: string, role: string): Promise<Credentials> {
     // A request without an answer may have opened the account.
     const email = `${name}.${randomUUID().slice(0, 8)}@load.example`;
-    const password = `a long password of ${email}`;
+    const password = `a long password ${randomUUID()}`;
     const user = await new Actor(this.baseUrl, name).post<{ id: number }>('/api/v1/auth/register', {
       email,
       password,

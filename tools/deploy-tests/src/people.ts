@@ -62,7 +62,7 @@ export class MailSink {
   }
 }
 
-const password = 'a long password for rolling restarts';
+const password = 'a long password for restarts';
 
 /** Registers somebody, verifies the email address and signs in. */
 export async function joinsMentorHub(

@@ -29,7 +29,7 @@ const wantedRequests = 10_000;
 /** For what was written last to be shown everywhere. */
 const settleMs = 30_000;
 
-const admin = { email: 'admin@deploy.example', password: 'the password of the administrator' };
+const admin = { email: 'admin@deploy.example', password: 'the password of the operator' };
 
 /** When a process was asked to stop and when it had ended, in Unix milliseconds. */
 interface Stop {

@@ -87,7 +87,7 @@ async function spansOfRegistration(mainOf: (app: AppName) => string): Promise<st
     const visitor = new Actor(running.at(-1)!.url);
     await visitor.post('/api/v1/auth/register', {
       email: 'spans@deploy.example',
-      password: 'a long password for spans',
+      password: 'a long password for tracing',
       full_name: 'Spans',
       role: 'student',
     });

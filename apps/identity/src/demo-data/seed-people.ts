@@ -1,7 +1,7 @@
 import { userRegistered } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import type { EntityManager } from 'typeorm';
-import { Passwords } from '../passwords/passwords.js';
+import { type HashingCosts, Passwords } from '../passwords/passwords.js';
 import { User } from '../users/user.entity.js';
 import { toUserSummary } from '../users/user.views.js';
 import { demoPassword, demoPeople, type DemoPerson } from './people.js';
@@ -19,6 +19,7 @@ interface Surroundings {
   now: Date;
   /** Where the API is served, avatars included. */
   publicUrl: string;
+  costs: HashingCosts;
 }
 
 /**
@@ -28,7 +29,7 @@ interface Surroundings {
  */
 export async function seedPeople(
   tx: EntityManager,
-  { now, publicUrl }: Surroundings,
+  { now, publicUrl, costs }: Surroundings,
 ): Promise<{ accounts: DemoAccount[] }> {
   const present = await tx.find(User, { order: { id: 'ASC' } });
   const byId = new Map(present.map((user) => [user.id, user]));
@@ -39,16 +40,16 @@ export async function seedPeople(
     );
   }
   const missing = demoPeople.filter(({ id }) => !byId.has(id));
-  if (missing.length > 0) await insert(tx, missing, { now, publicUrl });
+  if (missing.length > 0) await insert(tx, missing, { now, publicUrl, costs });
   return { accounts: (['admin', 'mentor', 'mentee'] as const).map(firstAccount) };
 }
 
 async function insert(
   tx: EntityManager,
   people: readonly DemoPerson[],
-  { now, publicUrl }: Surroundings,
+  { now, publicUrl, costs }: Surroundings,
 ): Promise<void> {
-  const passwordHash = await new Passwords().hash(demoPassword, { email: '', fullName: '' });
+  const passwordHash = await new Passwords(costs).hash(demoPassword, { email: '', fullName: '' });
   const registeredAt = new Date(now.getTime() - monthMs);
   const users = people.map((person) =>
     tx.create(User, {

@@ -4,7 +4,7 @@ import { requestContext } from '@mentorhub/messaging';
 export interface HashingQueueOptions {
   /** Completes “Too many … at the moment”. */
   what: string;
-  /** How many run at the same time: each takes 46 MiB, and more than there are cores would slow all of them down. */
+  /** How many run at the same time: each takes `ARGON2_MEMORY_KIB`, and more than there are cores would slow all of them down. */
   atOnce: number;
   /** How many may wait. */
   longest: number;

@@ -3,7 +3,8 @@ import { requestContext } from '@mentorhub/messaging';
 import { describe, expect, it, vi } from 'vitest';
 import { Passwords } from './passwords.js';
 
-const passwords = new Passwords();
+const costs = { ARGON2_MEMORY_KIB: 47_104, ARGON2_PASSES: 1, ARGON2_PARALLELISM: 1 };
+const passwords = new Passwords(costs);
 const owner = { email: 'ada@example.com', fullName: 'Ada Lovelace' };
 
 describe('stored passwords', () => {
@@ -14,7 +15,7 @@ describe('stored passwords', () => {
   });
 
   it('match their password to the last character, also past 72 bytes', async () => {
-    const long = 'gondel '.repeat(30);
+    const long = 'gondel wiese rabe '.repeat(7);
     const stored = await passwords.hash(`${long}a`, owner);
     expect(await passwords.matches(`${long}a`, stored)).toBe(true);
     expect(await passwords.matches(`${long}b`, stored)).toBe(false);
@@ -31,6 +32,14 @@ describe('stored passwords', () => {
     expect(await passwords.rehash('gondel wiese rabe', renewed!)).toBeUndefined();
   });
 
+  it('are hashed at the configured costs, and those of before anew at the next sign-in', async () => {
+    const stored = await passwords.hash('gondel wiese rabe', owner);
+    const costlier = new Passwords({ ...costs, ARGON2_MEMORY_KIB: 65_536, ARGON2_PASSES: 2 });
+    expect(await costlier.matches('gondel wiese rabe', stored)).toBe(true);
+    const renewed = await costlier.rehash('gondel wiese rabe', stored);
+    expect(parseOptions(renewed!)).toMatchObject({ memoryCost: 65_536, timeCost: 2 });
+  });
+
   it('are checked in turn when many arrive at once', async () => {
     const stored = await passwords.hash('gondel wiese rabe', owner);
     const checks = Array.from({ length: 12 }, (_, n) =>
@@ -42,7 +51,7 @@ describe('stored passwords', () => {
 
 describe('a flood of registrations', () => {
   it('does not keep anybody from signing in, and is refused beyond a bound', async () => {
-    const flooded = new Passwords();
+    const flooded = new Passwords(costs);
     const stored = await flooded.hash('gondel wiese rabe', owner);
     const registrations = Promise.allSettled(
       Array.from({ length: 600 }, () => flooded.hash('gondel wiese rabe', owner)),
@@ -56,7 +65,7 @@ describe('a flood of registrations', () => {
   }, 30_000);
 
   it('registers nobody whose request has passed its deadline while it waited', async () => {
-    const flooded = new Passwords();
+    const flooded = new Passwords(costs);
     const first = flooded.hash('gondel wiese rabe', owner);
     const deadline = new AbortController();
     const admitted = vi.fn<() => Promise<void>>(() => Promise.resolve());

@@ -1,19 +1,26 @@
 import { availableParallelism } from 'node:os';
 import { hash, parseOptions, verify } from '@node-rs/argon2';
-import { Injectable } from '@nestjs/common';
+import { CONFIG } from '@mentorhub/service-kit';
+import { Inject, Injectable } from '@nestjs/common';
+import type { IdentityConfig } from '../config.js';
 import { newToken } from '../secrets/secret-token.js';
 import { HashingQueue } from './hashing-queue.js';
 import { checkPassword, type Owner } from './password-rules.js';
 
-/** argon2id, the package's default, with the costs of OWASP's first choice (ASVS 5.0 appendix C): 46 MiB, one pass. */
-const costs = { memoryCost: 47_104, timeCost: 1, parallelism: 1 };
+/** What a hash costs; see `config.ts`. */
+export type HashingCosts = Pick<
+  IdentityConfig,
+  'ARGON2_MEMORY_KIB' | 'ARGON2_PASSES' | 'ARGON2_PARALLELISM'
+>;
 
 /**
- * Hashes and checks passwords, off the event loop. Registrations have a queue of their own, with one place, so that
- * however many arrive, sign-ins go on. Neither queue is longer than what is worked off before its clients give up.
+ * Hashes passwords with argon2id, the package's default, and checks them, off the event loop. Registrations have a queue
+ * of their own, with one place, so that however many arrive, sign-ins go on. Neither queue is longer than what is worked
+ * off before its clients give up.
  */
 @Injectable()
 export class Passwords {
+  private readonly costs: { memoryCost: number; timeCost: number; parallelism: number };
   private readonly signIns = new HashingQueue({
     what: 'sign-ins',
     atOnce: availableParallelism(),
@@ -24,18 +31,28 @@ export class Passwords {
     atOnce: 1,
     longest: 30,
   });
-  private readonly nobodysHash = hash(newToken(), costs);
+  private readonly nobodysHash: Promise<string>;
+
+  constructor(@Inject(CONFIG) config: HashingCosts) {
+    this.costs = {
+      memoryCost: config.ARGON2_MEMORY_KIB,
+      timeCost: config.ARGON2_PASSES,
+      parallelism: config.ARGON2_PARALLELISM,
+    };
+    this.nobodysHash = hash(newToken(), this.costs);
+  }
 
   /**
-   * The hash of a new password, for a registration.
-   * @param admit runs when it is this one's turn, before the hash; what it throws refuses the registration
+   * The hash of a new password, for a registration. Checked in its turn as well, since that takes the event loop some
+   * milliseconds.
+   * @param admit runs before the hash; what it throws refuses the registration
    * @throws ApplicationError VALIDATION_FAILED with the reason when the password is too weak, OVERLOADED
    */
   async hash(password: string, owner: Owner, admit?: () => Promise<void>): Promise<string> {
-    checkPassword(password, owner);
     return this.registrations.run(async () => {
+      await checkPassword(password, owner);
       await admit?.();
-      return hash(password, costs);
+      return hash(password, this.costs);
     });
   }
 
@@ -44,8 +61,10 @@ export class Passwords {
    * @throws ApplicationError VALIDATION_FAILED of `new_password` with the reason when it is too weak, OVERLOADED
    */
   async hashNew(password: string, owner: Owner): Promise<string> {
-    checkPassword(password, owner, 'new_password');
-    return this.signIns.run(() => hash(password, costs));
+    return this.signIns.run(async () => {
+      await checkPassword(password, owner, 'new_password');
+      return hash(password, this.costs);
+    });
   }
 
   /**
@@ -62,9 +81,9 @@ export class Passwords {
   async rehash(password: string, passwordHash: string): Promise<string | undefined> {
     const { memoryCost, timeCost, parallelism } = parseOptions(passwordHash);
     const current =
-      memoryCost === costs.memoryCost &&
-      timeCost === costs.timeCost &&
-      parallelism === costs.parallelism;
-    return current ? undefined : this.signIns.run(() => hash(password, costs));
+      memoryCost === this.costs.memoryCost &&
+      timeCost === this.costs.timeCost &&
+      parallelism === this.costs.parallelism;
+    return current ? undefined : this.signIns.run(() => hash(password, this.costs));
   }
 }

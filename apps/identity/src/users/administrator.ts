@@ -1,9 +1,10 @@
-import { CONFIG, Clock } from '@mentorhub/service-kit';
+import { CONFIG, Clock, ConfigurationError } from '@mentorhub/service-kit';
 import { Transactions } from '@mentorhub/persistence';
 import { ApplicationError } from '@mentorhub/contracts';
 import { Inject, Injectable, Logger, type OnModuleInit } from '@nestjs/common';
 import { DataSource } from 'typeorm';
 import type { IdentityConfig } from '../config.js';
+import { passwordFault } from '../passwords/password-rules.js';
 import { Passwords } from '../passwords/passwords.js';
 import { User } from './user.entity.js';
 import { UsersService } from './users.service.js';
@@ -28,6 +29,8 @@ export class Administrator implements OnModuleInit {
     const email = ADMIN_EMAIL.toLowerCase();
     if (await this.exists(email)) return;
     const fullName = 'Administrator';
+    const fault = await passwordFault(ADMIN_PASSWORD, { email, fullName });
+    if (fault !== undefined) throw new ConfigurationError([`ADMIN_PASSWORD: ${fault}`]);
     const passwordHash = await this.passwords.hash(ADMIN_PASSWORD, { email, fullName });
     const now = this.clock.now();
     try {

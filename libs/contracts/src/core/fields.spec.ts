@@ -83,7 +83,7 @@ describe('fields', () => {
       }),
     ).toEqual({
       email: 'email must be an email address such as user@example.com, of at most 254 characters.',
-      password: 'password must have 8 to 256 characters.',
+      password: 'password must have 8 to 128 characters.',
       full_name: 'full_name must be a text.',
       role: 'role must be one of: student, mentor.',
       timezone: 'timezone must be an IANA time zone such as Europe/Berlin.',

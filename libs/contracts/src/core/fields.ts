@@ -346,17 +346,18 @@ export function Email(options: FieldOptions = {}): PropertyDecorator {
   );
 }
 
-/** A new password: 8 to 256 characters of any kind. */
+/** A new password: 8 to 128 characters of any kind. */
 export function Password(options: FieldOptions = {}): PropertyDecorator {
   return field(
     { example: 'correct horse battery staple', ...options },
-    { type: 'string', format: 'password', minLength: 8, maxLength: 256 },
-    textRules(8, 256),
+    { type: 'string', format: 'password', minLength: 8, maxLength: 128 },
+    textRules(8, 128),
   );
 }
 
 /**
- * A password as somebody gives it to sign in. What no password can be is not refused here: it is answered as a wrong one.
+ * A password as somebody gives it to sign in: what no new password may be is not refused here, but answered as a wrong
+ * one, and passwords that are longer than a new one may be go on working.
  */
 export function GivenPassword(options: FieldOptions = {}): PropertyDecorator {
   return field(
