@@ -5,8 +5,10 @@ import { type DynamicModule, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE } from '@nestjs/core';
 import { AdminMembersController } from './admin/members.controller.js';
 import { MembersImport } from './admin/members/members-import.js';
+import { AdminAuditController } from './admin/audit.controller.js';
 import { AdminMentorsController } from './admin/mentors.controller.js';
 import { AdminServicesController } from './admin/services.controller.js';
+import { AdminUsersController } from './admin/users.controller.js';
 import { AuthController } from './auth/auth.controller.js';
 import { DevicesController } from './auth/devices.controller.js';
 import { PasskeysController } from './auth/passkeys.controller.js';
@@ -14,6 +16,7 @@ import { SecondFactorController } from './auth/second-factor.controller.js';
 import { ProvidersController } from './auth/providers.controller.js';
 import { VisitCookie } from './auth/visit-cookie.js';
 import { AccessGuard } from './authentication/access.guard.js';
+import { Denials } from './authentication/denials.js';
 import { JwtStrategy } from './authentication/jwt.strategy.js';
 import { AvatarsController } from './avatars/avatars.controller.js';
 import { CheckoutController } from './checkout/checkout.controller.js';
@@ -43,8 +46,10 @@ import { WsController } from './ws/ws.controller.js';
 /** One folder per first segment of the address; `operations/` has health and metrics. */
 const controllers = [
   AdminMembersController,
+  AdminAuditController,
   AdminMentorsController,
   AdminServicesController,
+  AdminUsersController,
   AuthController,
   AvailabilityController,
   AvatarsController,
@@ -85,6 +90,7 @@ export const appModule = (config: ApiGatewayConfig): DynamicModule => ({
   controllers: config.PROFILE === 'local' ? [...controllers, ...localControllers] : controllers,
   providers: [
     ApiDocument,
+    Denials,
     JwtStrategy,
     MembersImport,
     SystemHealth,

@@ -2,6 +2,7 @@ import { MessagingModule, ServiceMessagingModule } from '@mentorhub/messaging';
 import { classifyDatabaseError, PersistenceModule } from '@mentorhub/persistence';
 import { databaseSettings, eventSettings, natsConnection } from '@mentorhub/service-kit';
 import { type DynamicModule, Module } from '@nestjs/common';
+import { AdministrationModule } from './administration/administration.module.js';
 import { AuthModule } from './auth/auth.module.js';
 import type { IdentityConfig } from './config.js';
 import { EmailChangesModule } from './email-changes/email-changes.module.js';
@@ -22,6 +23,7 @@ import { UsersModule } from './users/users.module.js';
   imports: [
     UsersModule,
     AuthModule,
+    AdministrationModule,
     SessionsModule,
     EmailVerificationModule,
     EmailChangesModule,

@@ -9,6 +9,7 @@ import { EmailChanges1796000000041 } from './migrations/1796000000041-email-chan
 import { MembersDirectory1796000000044 } from './migrations/1796000000044-members-directory.js';
 import { SecondFactors1796000000047 } from './migrations/1796000000047-second-factors.js';
 import { DevicesAndProviders1796000000050 } from './migrations/1796000000050-devices-and-providers.js';
+import { Administration1796000000056 } from './migrations/1796000000056-administration.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -26,5 +27,6 @@ export const schema: DatabaseSchema = {
     MembersDirectory1796000000044,
     SecondFactors1796000000047,
     DevicesAndProviders1796000000050,
+    Administration1796000000056,
   ],
 };

@@ -187,6 +187,7 @@ describe("a user's profile", () => {
       locale: 'en',
       is_mentor: false,
       is_mentee: true,
+      is_premium: false,
     });
   });
 

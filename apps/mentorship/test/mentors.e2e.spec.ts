@@ -79,7 +79,12 @@ describe('applying', () => {
       await mentorship.ask(Mentors.reject, mentorship.admin, { id, reason: 'Say more, please.' }),
     ).toMatchObject({ status: 'rejected' });
     expect(await mentorship.events('mentorship.mentor.rejected', id)).toEqual([
-      { mentor_id: id, user_id: actor.user_id, reason: 'Say more, please.' },
+      {
+        mentor_id: id,
+        user_id: actor.user_id,
+        decided_by: mentorship.admin.user_id,
+        reason: 'Say more, please.',
+      },
     ]);
     expect(await mentorship.ask(Mentors.apply, actor, application)).toMatchObject({
       id,

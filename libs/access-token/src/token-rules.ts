@@ -50,7 +50,7 @@ export interface TokenFacts {
  */
 export function factsOf(claims: JwtPayload | string | undefined): TokenFacts {
   if (typeof claims !== 'object') throw invalidToken();
-  const { sub, sid, exp, roles: own } = claims as Record<string, unknown>;
+  const { sub, sid, exp, roles: own, premium } = claims as Record<string, unknown>;
   const userId = typeof sub === 'string' && /^[1-9]\d{0,9}$/.test(sub) ? Number(sub) : undefined;
   if (userId === undefined || !isId(sid) || typeof exp !== 'number') throw invalidToken();
   if (!Array.isArray(own) || !own.every((role) => roles.has(role))) throw invalidToken();
@@ -59,6 +59,7 @@ export function factsOf(claims: JwtPayload | string | undefined): TokenFacts {
       user_id: userId,
       session_id: sid,
       roles: Object.freeze(own as Role[]),
+      ...(premium === true && { is_premium: true as const }),
     }),
     expiresAt: exp * 1000,
   };

@@ -97,6 +97,15 @@ async function refusal(token: string): Promise<ApplicationError> {
 describe('a valid token', () => {
   beforeEach(startReadyGateway);
 
+  it('says whether its user has the higher limits', async () => {
+    await startGateway();
+    const premium = await tokens.verify(await makeToken(key, { claims: { premium: true } }));
+    expect(premium).toEqual({ ...caller, is_premium: true });
+    for (const claims of [{}, { premium: 'yes' }, { premium: false }]) {
+      expect(await tokens.verify(await makeToken(key, { claims }))).toEqual(caller);
+    }
+  });
+
   it('stands for its caller', async () => {
     expect(await tokens.verify(await makeToken(key))).toEqual(caller);
   });

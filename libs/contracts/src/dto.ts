@@ -4,6 +4,8 @@
  */
 export * from './core/page.dto.js';
 export * from './identity/identity.dto.js';
+export * from './identity/admin-users.dto.js';
+export * from './identity/audit-entries.dto.js';
 export * from './identity/providers.dto.js';
 export * from './identity/members.dto.js';
 export * from './identity/passkeys.dto.js';

@@ -7,6 +7,8 @@ export * from './identity/second-factor.requests.js';
 export * from './identity/second-factor.events.js';
 export * from './identity/password-changes.requests.js';
 export * from './identity/email-changes.requests.js';
+export * from './identity/admin-users.requests.js';
+export * from './identity/audit.requests.js';
 export { type AuditAction, auditActions } from './identity/audit.dto.js';
 export * from './identity/devices.events.js';
 export * from './identity/providers.requests.js';

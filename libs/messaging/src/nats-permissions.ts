@@ -37,6 +37,10 @@ const operatorRequests = [
 const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
   'api-gateway': {
     identity: [
+      'admin_users.list',
+      'admin_users.update',
+      'audit.list',
+      'audit.note_denials',
       'auth.login',
       'auth.logout',
       'auth.logout_all',
@@ -181,7 +185,7 @@ const serviceSignals: Partial<Record<Service, string[]>> = {
 
 /** What a service reads of the events of others: the filter of its consumer of each. */
 export const eventFilters: Record<Service, Partial<Record<Service, string>>> = {
-  identity: { mentorship: 'event.mentorship.mentor.approved' },
+  identity: { mentorship: 'event.mentorship.mentor.*' },
   mentorship: { identity: 'event.identity.user.*', payments: 'event.payments.payment.*' },
   chat: {
     identity: 'event.identity.user.*',

@@ -14,7 +14,7 @@ import { Actor, eventually } from '@mentorhub/testing';
 import { Client, Pool } from 'pg';
 
 /** The password of everybody who is signed up here. */
-export const benchPassword = 'a password for the benchmark';
+export const benchPassword = 'a password for measuring';
 
 /** The system under test and the reference programs, on the same machine, database server and broker. */
 export interface Stack {

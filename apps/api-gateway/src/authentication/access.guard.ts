@@ -4,11 +4,15 @@ import { Reflector } from '@nestjs/core';
 import { AuthGuard } from '@nestjs/passport';
 import type { FastifyRequest } from 'fastify';
 import { ACCESS, type RouteAccess } from './access.decorators.js';
+import { Denials } from './denials.js';
 
 /** Lets through whom the route's decorator names. A route without one lets nobody through. */
 @Injectable()
 export class AccessGuard extends AuthGuard('jwt') {
-  constructor(private readonly reflector: Reflector) {
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly denials: Denials,
+  ) {
     super();
   }
 
@@ -23,6 +27,7 @@ export class AccessGuard extends AuthGuard('jwt') {
     request.context.caller = caller;
     if (access === 'public' || access === 'user') return true;
     if (access === 'admin' && caller?.roles.includes('admin')) return true;
+    if (caller) this.denials.note(caller, request);
     throw new ApplicationError('FORBIDDEN', 'Only administrators may do this.');
   }
 

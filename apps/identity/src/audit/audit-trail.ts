@@ -28,6 +28,8 @@ export interface AuditAct {
   /** Whom it concerns, where that is not the actor. */
   userId?: number | null;
   sessionId?: number;
+  /** When it was done; now by default. */
+  at?: Date;
   /** Where it came from; missing for what the system does by itself. */
   device?: Device;
   /** Ids, counts, names of fields; never addresses, names of people, secrets. */
@@ -52,7 +54,7 @@ export class AuditTrail {
          (occurred_at, action, outcome, actor_id, user_id, session_id, ip, user_agent, request_id, detail)
        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
       [
-        this.clock.now(),
+        act.at ?? this.clock.now(),
         act.action,
         act.outcome ?? 'success',
         act.actorId,

@@ -22,7 +22,7 @@ import {
   type SessionLifetime,
   SessionsRepository,
 } from '../sessions/sessions.repository.js';
-import type { User } from '../users/user.entity.js';
+import { User } from '../users/user.entity.js';
 import { rolesOf, toUserView } from '../users/user.views.js';
 import { RefreshTokens } from './refresh-tokens.js';
 
@@ -102,8 +102,11 @@ export class SignIns {
    * Opens the session of one who has shown all there is to show.
    * @throws ApplicationError FORBIDDEN for a deactivated account
    */
-  async complete(tx: EntityManager, user: User, proof: SignInProof): Promise<OpenedSession> {
-    if (!user.isActive) {
+  async complete(tx: EntityManager, { id }: User, proof: SignInProof): Promise<OpenedSession> {
+    // A deactivation or a change of role at the same time ends the sessions that it finds: this one waits for it, or the
+    // other way round.
+    const user = await tx.findOne(User, { where: { id }, lock: { mode: 'for_no_key_update' } });
+    if (!user?.isActive) {
       throw new ApplicationError('FORBIDDEN', 'This account is deactivated: write to the support.');
     }
     const { method, device, secondFactor, unproven = false } = proof;
@@ -198,5 +201,10 @@ export function openedOf(session: OpenedSession | PendingSession): OpenedSession
 
 /** Who the access tokens of a session speak for. */
 export function callerOf(user: User, sessionId: number): Caller {
-  return { user_id: user.id, roles: rolesOf(user), session_id: sessionId };
+  return {
+    user_id: user.id,
+    roles: rolesOf(user),
+    session_id: sessionId,
+    ...(user.isPremium && { is_premium: true as const }),
+  };
 }

@@ -62,6 +62,7 @@ async function insert(
       isAdmin: person.role === 'admin',
       isMentor: person.role === 'mentor',
       isActive: true,
+      isPremium: false,
       bio: null,
       phone: null,
       avatarUrl:

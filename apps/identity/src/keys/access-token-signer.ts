@@ -21,7 +21,11 @@ export class AccessTokenSigner {
   /** A token issued at an instant. While the key is the same, so is the token of the same instant. */
   async sign(caller: Caller, issuedAt: Date): Promise<string> {
     const { kid, privateKey } = await this.keys.current();
-    return new SignJWT({ sid: caller.session_id, roles: caller.roles })
+    return new SignJWT({
+      sid: caller.session_id,
+      roles: caller.roles,
+      ...(caller.is_premium && { premium: true }),
+    })
       .setProtectedHeader({ alg: 'RS256', typ: 'at+jwt', kid })
       .setSubject(String(caller.user_id))
       .setIssuer('mentorhub')

@@ -35,6 +35,10 @@ export class User {
   @Column('boolean')
   isActive: boolean;
 
+  /** Has the higher limits of the gateways. */
+  @Column('boolean')
+  isPremium: boolean;
+
   @Column('text', { nullable: true })
   bio: string | null;
 

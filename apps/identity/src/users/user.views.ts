@@ -4,6 +4,7 @@ import type {
   ProfileView,
   Role,
   UserCard,
+  UserRole,
   UserView,
 } from '@mentorhub/contracts';
 import type { User } from './user.entity.js';
@@ -14,6 +15,12 @@ export function rolesOf(user: Pick<User, 'isAdmin' | 'isMentor'>): Role[] {
   if (user.isMentor) roles.push('mentor');
   if (user.isAdmin) roles.push('admin');
   return roles;
+}
+
+/** What others see a user as; only approved mentors appear as mentors. */
+export function roleOf(user: Pick<User, 'isAdmin' | 'isMentor'>): UserRole {
+  if (user.isAdmin) return 'admin';
+  return user.isMentor ? 'mentor' : 'student';
 }
 
 /** A user as that user sees it; `role` shows the requested role of those who are not mentors yet. */
@@ -31,6 +38,7 @@ export function toProfileView(user: User): ProfileView {
     locale: user.locale,
     is_mentor: user.isMentor,
     is_mentee: user.requestedRole === 'student',
+    is_premium: user.isPremium,
   };
 }
 
@@ -50,7 +58,6 @@ function userFields(user: User) {
   };
 }
 
-/** What others see; only approved mentors appear as mentors. */
 export function toUserCard(user: User): UserCard {
   return {
     id: user.id,
@@ -58,7 +65,7 @@ export function toUserCard(user: User): UserCard {
     full_name: user.fullName,
     avatar_url: user.avatarUrl,
     bio: user.bio,
-    role: user.isAdmin ? 'admin' : user.isMentor ? 'mentor' : 'student',
+    role: roleOf(user),
   };
 }
 

@@ -158,6 +158,7 @@ export class UsersRepository {
         isAdmin: false,
         isMentor: false,
         isActive: true,
+        isPremium: false,
         bio: null,
         phone: null,
         avatarUrl: null,

@@ -113,19 +113,19 @@ export class ApplicationsService {
   }
 
   /** @throws ApplicationError `NOT_FOUND`, `WRONG_STATE` when it was decided already */
-  approve(_actor: Caller, id: number): Promise<MentorApplication> {
-    return this.decide(id, 'approve', null);
+  approve(actor: Caller, id: number): Promise<MentorApplication> {
+    return this.decide(actor, id, { decision: 'approve', reason: null });
   }
 
   /** @throws ApplicationError `NOT_FOUND`, `WRONG_STATE` when it was decided already */
-  reject(_actor: Caller, id: number, reason: string): Promise<MentorApplication> {
-    return this.decide(id, 'reject', reason);
+  reject(actor: Caller, id: number, reason: string): Promise<MentorApplication> {
+    return this.decide(actor, id, { decision: 'reject', reason });
   }
 
   private decide(
+    actor: Caller,
     id: number,
-    decision: Decision,
-    reason: string | null,
+    { decision, reason }: { decision: Decision; reason: string | null },
   ): Promise<MentorApplication> {
     return this.transactions.run(async (tx) => {
       const mentor = await tx.findOne(Mentor, {
@@ -140,7 +140,7 @@ export class ApplicationsService {
         decisionReason: reason,
         version: mentor.version + 1,
       });
-      const fact = { mentor_id: id, user_id: mentor.userId };
+      const fact = { mentor_id: id, user_id: mentor.userId, decided_by: actor.user_id };
       await (decision === 'approve'
         ? this.outbox.add(tx, mentorApproved, id, fact)
         : this.outbox.add(tx, mentorRejected, id, { ...fact, reason: reason ?? '' }));

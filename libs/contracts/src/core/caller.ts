@@ -11,4 +11,6 @@ export interface Caller {
   readonly roles: readonly Role[];
   /** The signed-in device (`/auth/sessions`), so that it alone can be signed out. */
   readonly session_id: number;
+  /** Has the higher limits of the gateways, which alone know it. */
+  readonly is_premium?: true;
 }

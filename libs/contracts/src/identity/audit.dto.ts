@@ -36,5 +36,14 @@ export const auditActions = [
   'passkey.check',
   'passkey.rename',
   'passkey.remove',
+  'access.denied',
+  'audit.read',
+  'user.deactivate',
+  'user.reactivate',
+  'user.role',
+  'user.premium',
+  'user.administer',
+  'mentor.approve',
+  'mentor.reject',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];

@@ -107,6 +107,9 @@ export class ProfileView extends UserView {
 
   @Flag()
   is_mentee: boolean;
+
+  @Flag()
+  is_premium: boolean;
 }
 
 /** Changes to one's own profile; what is left out stays. */

@@ -7,9 +7,17 @@ export interface MentorFact {
   user_id: number;
 }
 
+/** What an administrator decided on an application. */
+export interface MentorDecision extends MentorFact {
+  /** The administrator; absent where the system decided, and in events of versions that did not say. */
+  decided_by?: number;
+}
+
 export const mentorApplied = event<MentorFact>('mentorship.mentor.applied');
-export const mentorApproved = event<MentorFact>('mentorship.mentor.approved');
-export const mentorRejected = event<MentorFact & { reason: string }>('mentorship.mentor.rejected');
+export const mentorApproved = event<MentorDecision>('mentorship.mentor.approved');
+export const mentorRejected = event<MentorDecision & { reason: string }>(
+  'mentorship.mentor.rejected',
+);
 export const mentorUpdated = event<MentorFact>('mentorship.mentor.updated');
 
 /** A booking as the event left it. */
