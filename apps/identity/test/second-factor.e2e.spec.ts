@@ -416,6 +416,10 @@ describe('guessing the code of an authenticator app', () => {
       detail: { factor: 'totp', reason: 'wrong_code' },
     });
 
+    expect(await identity.events('identity.user.sign_in_codes_guessed', user.id)).toEqual([
+      { user_id: user.id },
+    ]);
+
     // The owner gets in by a recovery code meanwhile.
     await verify(await pending(email), { recovery_code: codes[0] });
     identity.clock.advance(minute);

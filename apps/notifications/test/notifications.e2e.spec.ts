@@ -33,6 +33,7 @@ import {
   recoveryCodesReplaced,
   recoveryCodeUsed,
   reviewCreated,
+  signInCodesGuessed,
   totpDisabled,
   totpEnabled,
   userEmailChanged,
@@ -436,6 +437,7 @@ describe('notifications', () => {
       await neighbours.publish(passkeyAdded, user, of);
       await neighbours.publish(recoveryCodeUsed, user, { ...of, left: 1 });
       await neighbours.publish(recoveryCodesReplaced, user, of);
+      await neighbours.publish(signInCodesGuessed, user, of);
       await neighbours.publish(totpDisabled, user, { ...of, second_step: true });
       await neighbours.publish(passkeyRemoved, user, { ...of, second_step: false });
       await expect(notified(user, 'passkey_removed')).resolves.toMatchObject({
@@ -456,6 +458,7 @@ describe('notifications', () => {
         'A passkey was removed',
         'A recovery code was used',
         'New recovery codes were made',
+        'Somebody is trying to sign in to your account',
       ]) {
         await mailTo(user, new RegExp(subject));
       }

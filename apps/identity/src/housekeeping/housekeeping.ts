@@ -83,6 +83,9 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
     await this.dataSource.query(`DELETE FROM sign_in_failures WHERE last_failed_at < $1`, [
       before(forgottenAfterDays * dayMs),
     ]);
+    await this.dataSource.query(`DELETE FROM totp_guesses WHERE last_failed_at < $1`, [
+      before(forgottenAfterDays * dayMs),
+    ]);
     await this.dataSource.query(`DELETE FROM signing_keys WHERE superseded_at < $1`, [
       before(this.config.ACCESS_TOKEN_TTL_SECONDS * 1000 + dayMs),
     ]);

@@ -3,6 +3,7 @@ import {
   type Device,
   recoveryCodeUsed,
   type SecondFactor,
+  signInCodesGuessed,
 } from '@mentorhub/contracts';
 import { Outbox } from '@mentorhub/messaging';
 import { Injectable } from '@nestjs/common';
@@ -96,9 +97,14 @@ export class FactorChecks {
     code: string,
     { userId, place, now }: FactorUse,
   ): Promise<[Refusal, ApplicationError] | undefined> {
-    const tooMany = await this.guesses.admit(tx, userId, place, now);
-    if (tooMany) return ['too_many_codes', tooMany];
-    if (!(await this.totp.redeem(tx, userId, code, now))) return ['wrong_code', wrongCode()];
+    const admission = await this.guesses.admit(tx, userId, place, now);
+    if (admission.refusal) return ['too_many_codes', admission.refusal];
+    if (!(await this.totp.redeem(tx, userId, code, now))) {
+      if (admission.isLastFree && place === 'sign_in') {
+        await this.outbox.add(tx, signInCodesGuessed, userId, { user_id: userId });
+      }
+      return ['wrong_code', wrongCode()];
+    }
     await this.guesses.clear(tx, userId, place);
     return undefined;
   }

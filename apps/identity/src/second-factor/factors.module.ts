@@ -31,6 +31,7 @@ import { TotpGuesses } from './totp-guesses.js';
     RecoveryCodes,
     SignInChallenges,
     TotpFactors,
+    TotpGuesses,
   ],
 })
 export class FactorsModule {}

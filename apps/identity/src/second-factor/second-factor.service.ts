@@ -28,6 +28,7 @@ import { lockFactors } from './lock-factors.js';
 import { RecoveryCodes } from './recovery-codes.js';
 import { committed } from './refusals.js';
 import { enrolmentMs, TotpFactors } from './totp-factors.js';
+import { TotpGuesses } from './totp-guesses.js';
 
 type From<Request> = Request & { device: Device };
 
@@ -37,6 +38,7 @@ export class SecondFactorService {
   constructor(
     private readonly users: UsersRepository,
     private readonly totp: TotpFactors,
+    private readonly guesses: TotpGuesses,
     private readonly recoveryCodes: RecoveryCodes,
     private readonly passkeys: PasskeysRepository,
     private readonly checks: FactorChecks,
@@ -122,6 +124,7 @@ export class SecondFactorService {
       const refusal = await this.refusalOf(tx, actor, given, device);
       if (refusal) return refusal;
       await this.totp.remove(tx, userId);
+      await this.guesses.clear(tx, userId);
       const secondStep = await this.passkeys.has(tx, userId);
       if (!secondStep) await this.recoveryCodes.remove(tx, userId);
       await this.audit.record(tx, {

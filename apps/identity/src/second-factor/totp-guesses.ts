@@ -6,6 +6,15 @@ import { tooMany } from '../limits/network-counters.js';
 /** Wrong codes in a row without a delay. */
 const free = 10;
 
+/** A try that may be made, or why it may not. */
+export type Admission =
+  | {
+      refusal?: undefined;
+      /** If this code is wrong, the next try has to wait. */
+      isLastFree: boolean;
+    }
+  | { refusal: ApplicationError };
+
 /** Where codes are asked for: from whoever has the password, or from somebody signed in. */
 export type GuessPlace = 'sign_in' | 'session';
 
@@ -18,13 +27,8 @@ export type GuessPlace = 'sign_in' | 'session';
 @Injectable()
 export class TotpGuesses {
   /** Counts a try before its code is checked, so that concurrent ones cannot exceed the limit; or says why not. */
-  async admit(
-    tx: EntityManager,
-    userId: number,
-    place: GuessPlace,
-    now: Date,
-  ): Promise<ApplicationError | undefined> {
-    const rows = await tx.query<unknown[]>(
+  async admit(tx: EntityManager, userId: number, place: GuessPlace, now: Date): Promise<Admission> {
+    const [row] = await tx.query<{ failures: number }[]>(
       `INSERT INTO totp_guesses AS g (user_id, place, failures, retry_at, last_failed_at)
        VALUES ($1, $2, 1, $3, $3)
        ON CONFLICT ON CONSTRAINT totp_guesses_pkey DO UPDATE SET
@@ -33,23 +37,24 @@ export class TotpGuesses {
            ELSE least(interval '1 minute' * power(2, least(g.failures + 1 - $4, 10)), interval '1 hour') END,
          last_failed_at = $3
        WHERE g.retry_at <= $3
-       RETURNING user_id`,
+       RETURNING failures`,
       [userId, place, now, free],
     );
-    if (rows.length > 0) return undefined;
+    if (row) return { isLastFree: row.failures === free };
     const [refused] = await tx.query<{ retry_at: Date }[]>(
       `SELECT retry_at FROM totp_guesses WHERE user_id = $1 AND place = $2`,
       [userId, place],
     );
-    return tooMany(
-      'Too many wrong codes of the authenticator app; a recovery code or a passkey works at once',
-      refused?.retry_at ?? now,
-      now,
-    );
+    const what =
+      'Too many wrong codes of the authenticator app; a recovery code or a passkey works at once';
+    return { refusal: tooMany(what, refused?.retry_at ?? now, now) };
   }
 
-  /** Forgets the wrong codes, after a right one. */
-  async clear(tx: EntityManager, userId: number, place: GuessPlace): Promise<void> {
-    await tx.query(`DELETE FROM totp_guesses WHERE user_id = $1 AND place = $2`, [userId, place]);
+  /** Forgets the wrong codes, after a right one; of all places once the app is removed. */
+  async clear(tx: EntityManager, userId: number, place?: GuessPlace): Promise<void> {
+    await tx.query(
+      `DELETE FROM totp_guesses WHERE user_id = $1 AND ($2::text IS NULL OR place = $2)`,
+      [userId, place ?? null],
+    );
   }
 }

@@ -27,6 +27,7 @@ const samples: { [T in NotificationType]: NotificationParams[T] } = {
   passkey_removed: { second_step: false },
   recovery_code_used: { left: 3 },
   recovery_codes_replaced: {},
+  sign_in_codes_guessed: {},
   email_changed: {},
   password_changed: {},
   session_requested: { ...session, mentee_name: 'Ada' },

@@ -71,6 +71,13 @@ export const en: Catalogue = {
       title: 'New recovery codes were made',
       body: sentences('The recovery codes you had before do not work any more.', notYou),
     }),
+    sign_in_codes_guessed: () => ({
+      title: 'Somebody is trying to sign in to your account',
+      body: sentences(
+        'They passed the first step, with your password or your mailbox, and then gave ten wrong codes of the authenticator app. Nobody was signed in.',
+        notYou,
+      ),
+    }),
     email_changed: () => ({
       title: 'Your email address was changed',
       body: 'Your account has another email address now. If that was not you, open the mail that we sent to the old address: its link undoes the change.',

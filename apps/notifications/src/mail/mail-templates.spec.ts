@@ -24,6 +24,7 @@ const mailed = {
   passkey_removed: { second_step: true },
   recovery_code_used: { left: 9 },
   recovery_codes_replaced: {},
+  sign_in_codes_guessed: {},
   password_changed: {},
   session_requested: { ...session, mentee_name: 'Ada' },
   session_confirmed: { ...session, mentor_name: 'Grace' },

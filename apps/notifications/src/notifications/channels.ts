@@ -21,6 +21,7 @@ export const channels: Record<NotificationType, readonly Channel[]> = {
   passkey_removed: ['app', 'mail'],
   recovery_code_used: ['app', 'mail'],
   recovery_codes_replaced: ['app', 'mail'],
+  sign_in_codes_guessed: ['app', 'mail'],
   email_changed: ['app'],
   password_changed: ['app', 'mail'],
   session_requested: ['app', 'mail'],

@@ -38,6 +38,7 @@ export interface NotificationParams {
   passkey_removed: FactorRemovedParams;
   recovery_code_used: { left: number };
   recovery_codes_replaced: Record<string, never>;
+  sign_in_codes_guessed: Record<string, never>;
   email_changed: Record<string, never>;
   password_changed: Record<string, never>;
   session_requested: SessionParams & { mentee_name: string };

@@ -4,6 +4,7 @@ import {
   passkeyRemoved,
   recoveryCodesReplaced,
   recoveryCodeUsed,
+  signInCodesGuessed,
   totpDisabled,
   totpEnabled,
 } from '@mentorhub/contracts';
@@ -63,6 +64,12 @@ export class SecondFactorRules {
   ): Promise<void> {
     const { user_id: userId, left } = data;
     await this.notify.send(tx, { userId, type: 'recovery_code_used', params: { left }, data: {} });
+  }
+
+  @OnEvent(signInCodesGuessed)
+  async warnOfGuesses({ data }: EventEnvelope<Changed>, tx: EntityManager): Promise<void> {
+    const userId = data.user_id;
+    await this.notify.send(tx, { userId, type: 'sign_in_codes_guessed', params: {}, data: {} });
   }
 
   @OnEvent(recoveryCodesReplaced)

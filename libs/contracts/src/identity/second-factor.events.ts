@@ -14,6 +14,8 @@ export const passkeyRemoved = event<FactorRemoved>('identity.user.passkey_remove
 export const recoveryCodeUsed = event<{ user_id: number; left: number }>(
   'identity.user.recovery_code_used',
 );
+/** Somebody passed the first step of signing in, and then gave ten wrong codes of the authenticator app in a row. */
+export const signInCodesGuessed = event<{ user_id: number }>('identity.user.sign_in_codes_guessed');
 export const recoveryCodesReplaced = event<{ user_id: number }>(
   'identity.user.recovery_codes_replaced',
 );

@@ -15,6 +15,7 @@ export const notificationTypes = [
   'passkey_removed',
   'recovery_code_used',
   'recovery_codes_replaced',
+  'sign_in_codes_guessed',
   'email_changed',
   'password_changed',
   'session_requested',
