@@ -83,6 +83,13 @@ function refusal(challenge: string, shown: Shown) {
   return identity.failure(SecondFactors.verify, undefined, { challenge, ...shown, device: phone });
 }
 
+const changePassword = (actor: Caller) =>
+  identity.request(PasswordChanges.change, actor, {
+    current_password: goodPassword,
+    new_password: 'kessel birke sturm',
+    device: laptop,
+  });
+
 const status = (actor: Caller) => identity.request(SecondFactors.status, actor, {});
 
 describe('a sign-in that waits for its second step', () => {
@@ -592,6 +599,15 @@ describe('proving again who one is', () => {
         ({ user_id }) => user_id === actor.user_id,
       ),
     ).toMatchObject([{ outcome: 'success', session_id: actor.session_id }]);
+  });
+
+  it('is not done by a change of the password where there is an app', async () => {
+    const { actor } = await enrolled();
+    identity.clock.advance(11 * minute);
+    await changePassword(actor);
+    expect(
+      await identity.failure(Reauthentication.check, undefined, { session_id: actor.session_id }),
+    ).toMatchObject({ code: 'REAUTHENTICATION_REQUIRED' });
   });
 
   it('takes no code twice, and no wrong one', async () => {

@@ -2,6 +2,7 @@ import { ApplicationError, type Caller } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { FactorChecks } from '../second-factor/factor-checks.js';
 
 /** How long a proof counts for sensitive acts. */
 const freshMs = 10 * 60_000;
@@ -11,6 +12,7 @@ const freshMs = 10 * 60_000;
 export class StepUp {
   constructor(
     private readonly dataSource: DataSource,
+    private readonly factors: FactorChecks,
     private readonly clock: Clock,
   ) {}
 
@@ -38,6 +40,11 @@ export class StepUp {
       'REAUTHENTICATION_REQUIRED',
       'Prove again that it is you: send POST /api/v1/auth/reauthenticate, then repeat this request within ten minutes.',
     );
+  }
+
+  /** Notes that the user of a session has just shown the password, which is proof enough where there is no second factor. */
+  async renewByPassword(tx: EntityManager, sessionId: number, userId: number): Promise<void> {
+    if ((await this.factors.methods(tx, userId)).length === 0) await this.renew(tx, sessionId);
   }
 
   /** Notes that the user of a session has just proved who they are. */

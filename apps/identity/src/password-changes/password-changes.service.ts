@@ -128,7 +128,7 @@ export class PasswordChangesService implements OnModuleInit {
         if (!(await this.users.replaceHash(tx, actorId, old, passwordHash))) {
           throw changedMeanwhile();
         }
-        if (old !== null) await this.stepUp.renew(tx, sessionId);
+        if (old !== null) await this.stepUp.renewByPassword(tx, sessionId, actorId);
         await this.voidMails(tx, actorId, ['reset_password']);
         await this.outbox.add(tx, userPasswordChanged, actorId, { user_id: actorId });
         await this.audit.record(tx, { action: 'password.change', actorId, sessionId, device });
