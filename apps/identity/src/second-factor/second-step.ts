@@ -12,6 +12,7 @@ import { PasskeyCeremonies } from '../passkeys/passkey-ceremonies.js';
 import { User } from '../users/user.entity.js';
 import { FactorChecks } from './factor-checks.js';
 import { givenFactor } from './given-factor.js';
+import { lockFactors } from './lock-factors.js';
 import { committed } from './refusals.js';
 import { SignInChallenges } from './sign-in-challenges.js';
 
@@ -37,6 +38,9 @@ export class SecondStep {
     const given = givenFactor(request);
     return committed(this.transactions, async (tx) => {
       const now = this.clock.now();
+      const owner = await this.challenges.find(tx, challenge, now);
+      // As whoever changes the account does first, or the two could wait for one another.
+      if (owner) await lockFactors(tx, owner.userId);
       const pending = await this.challenges.attempt(tx, challenge, now);
       if (!pending) return invalidChallenge();
       const { userId, method } = pending;
