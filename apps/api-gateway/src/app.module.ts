@@ -39,6 +39,11 @@ import { SystemHealth } from './operations/system-health.js';
 import { PaymentsController } from './payments/payments.controller.js';
 import { DtoPipe } from './routing/dto.pipe.js';
 import { SessionsController } from './sessions/sessions.controller.js';
+import { AvatarController } from './users/avatar/avatar.controller.js';
+import { AvatarImages } from './users/avatar/avatar-image.js';
+import { AvatarUploads } from './users/avatar/avatar-uploads.js';
+import { ExportController } from './users/export/export.controller.js';
+import { PersonalDataExporter } from './users/export/personal-data-exporter.js';
 import { UsersController } from './users/users.controller.js';
 import { JwksController } from './well-known/jwks.controller.js';
 import { WsController } from './ws/ws.controller.js';
@@ -52,6 +57,7 @@ const controllers = [
   AdminUsersController,
   AuthController,
   AvailabilityController,
+  AvatarController,
   AvatarsController,
   BookingsController,
   ChatsController,
@@ -59,6 +65,7 @@ const controllers = [
   DevicesController,
   DocsController,
   EmailController,
+  ExportController,
   HealthController,
   JwksController,
   MentorProfilesController,
@@ -91,8 +98,11 @@ export const appModule = (config: ApiGatewayConfig): DynamicModule => ({
   providers: [
     ApiDocument,
     Denials,
+    AvatarImages,
+    AvatarUploads,
     JwtStrategy,
     MembersImport,
+    PersonalDataExporter,
     SystemHealth,
     VisitCookie,
     { provide: APP_FILTER, useClass: ErrorFilter },

@@ -3,10 +3,11 @@ import type { RequestContract } from '@mentorhub/contracts';
 import { RequestClient } from '@mentorhub/messaging';
 import { ModulesContainer } from '@nestjs/core';
 import { Validator } from '@seriousme/openapi-schema-validator';
+import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { SUBJECT } from '../src/authentication/access.decorators.js';
-import { startSystem, type System, token } from './fixture.js';
 import { uploadTypes } from '../src/uploads/upload.decorator.js';
+import { respond, startSystem, type System, token } from './fixture.js';
 
 interface Operation {
   summary?: string;
@@ -27,7 +28,8 @@ let system: System;
 let document: Document;
 
 beforeAll(async () => {
-  system = await startSystem();
+  // An upload goes on once it is admitted.
+  system = await startSystem([respond(contracts.Avatars.admit, () => undefined)]);
   document = (await (await system.fetch('/openapi.json')).json()) as Document;
 });
 
@@ -139,6 +141,7 @@ describe('the OpenAPI document', () => {
       'RATE_LIMITED',
       [
         'DELETE /api/v1/auth/mfa/totp',
+        'GET /api/v1/users/me/export',
         'POST /api/v1/auth/login',
         'POST /api/v1/auth/mfa/recovery-codes',
         'POST /api/v1/auth/mfa/verify',
@@ -155,6 +158,7 @@ describe('the OpenAPI document', () => {
         'POST /api/v1/email/verify-email',
         'POST /api/v1/mentorship/bookings',
         'POST /api/v1/sessions',
+        'POST /api/v1/users/me/avatar',
         'POST /api/v1/users/me/email',
         'PUT /api/v1/users/me/password',
       ],
@@ -339,6 +343,7 @@ describe('every request of the contracts', () => {
       forward.mockClear();
       const [method = '', template = ''] = name.split(' ');
       const path = template
+        .replace('{key}', 'AAAAAAAAAAAAAAAAAAAAAA')
         .replace('/payments/{id}', '/payments/pm_1')
         .replace('/checkout/{id}', '/checkout/co_12345678')
         .replace('{service}', 'chat')
@@ -352,6 +357,12 @@ describe('every request of the contracts', () => {
           method,
           headers: { authorization: `Bearer ${admin}`, 'content-type': 'text/csv' },
           body: 'email,first_name,last_name,membershiptype\n',
+        });
+      } else if (requestBody && 'multipart/form-data' in requestBody.content) {
+        await system.fetch(path, {
+          method,
+          headers: { authorization: `Bearer ${admin}` },
+          body: await avatarForm(),
         });
       } else await system.as(admin, method, path, body);
       const sent = forward.mock.calls.map(([contract]) => contract);
@@ -436,4 +447,12 @@ function exampleBodies(login: { email: string; password: string }): Record<strin
     'POST /api/v1/payments/create': { session_id: 1, amount: 3000, payment_method: 'card' },
     'POST /api/v1/payments/{id}/sandbox': { outcome: 'succeed' },
   };
+}
+
+async function avatarForm(): Promise<FormData> {
+  const create = { width: 8, height: 8, channels: 3 as const, background: 'red' };
+  const picture = await sharp({ create }).png().toBuffer();
+  const form = new FormData();
+  form.append('file', new Blob([new Uint8Array(picture)]), 'a.png');
+  return form;
 }

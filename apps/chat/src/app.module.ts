@@ -19,6 +19,8 @@ import { MessagesController } from './messages/messages.controller.js';
 import { MessagesService } from './messages/messages.service.js';
 import { ReadPublisher } from './messages/read-publisher.js';
 import { ReceiptsService } from './messages/receipts.service.js';
+import { ErasureEvents } from './personal-data/erasure.events.js';
+import { PersonalDataController } from './personal-data/personal-data.controller.js';
 import { PresenceController } from './presence/presence.controller.js';
 import { PresenceService } from './presence/presence.service.js';
 import { schema } from './schema.js';
@@ -50,6 +52,8 @@ export const appModule = (config: ChatConfig): DynamicModule => ({
     EventLogController,
     EventLogEvents,
     PresenceController,
+    ErasureEvents,
+    PersonalDataController,
   ],
   providers: [
     ChatsService,

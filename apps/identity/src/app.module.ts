@@ -4,15 +4,19 @@ import { databaseSettings, eventSettings, natsConnection } from '@mentorhub/serv
 import { type DynamicModule, Module } from '@nestjs/common';
 import { AdministrationModule } from './administration/administration.module.js';
 import { AuthModule } from './auth/auth.module.js';
+import { AvatarsModule } from './avatars/avatars.module.js';
 import type { IdentityConfig } from './config.js';
 import { EmailChangesModule } from './email-changes/email-changes.module.js';
 import { EmailVerificationModule } from './email-verification/email-verification.module.js';
+import { ErasureModule } from './erasure/erasure.module.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
 import { UnverifiedExpiry } from './housekeeping/unverified-expiry.js';
 import { KeysModule } from './keys/keys.module.js';
 import { ProvidersModule } from './providers/providers.module.js';
 import { MembersModule } from './members/members.module.js';
 import { PasswordChangesModule } from './password-changes/password-changes.module.js';
+import { LimitsModule } from './limits/limits.module.js';
+import { PersonalDataModule } from './personal-data/personal-data.module.js';
 import { schema } from './schema.js';
 import { SecondFactorModule } from './second-factor/second-factor.module.js';
 import { SessionsModule } from './sessions/sessions.module.js';
@@ -33,6 +37,10 @@ import { UsersModule } from './users/users.module.js';
     MembersModule,
     SocketTicketsModule,
     SecondFactorModule,
+    LimitsModule,
+    AvatarsModule,
+    ErasureModule,
+    PersonalDataModule,
   ],
   providers: [Housekeeping, UnverifiedExpiry],
 })

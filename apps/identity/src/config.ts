@@ -1,4 +1,5 @@
 import {
+  choice,
   ConfigurationError,
   type Environment,
   integer,
@@ -9,8 +10,10 @@ import {
   serviceVariables,
   text,
   type Variable,
+  webAddress,
 } from '@mentorhub/service-kit';
 import { EnvError, makeExactValidator } from 'envalid';
+import { storageKinds } from './avatars/avatar-storage.js';
 import {
   type ProviderSettings,
   providersOf,
@@ -115,6 +118,33 @@ export const variables = {
     desc: 'After how many days entries of the audit trail are deleted',
   }),
   ...providerVariables,
+  AVATAR_STORAGE: choice(storageKinds)({
+    defaultFrom: (environment) => (isLocal(environment) ? 'disk' : 'database'),
+    defaultText: 'database; disk in the local profile',
+    desc: 'Where new pictures of users are stored: `disk` in AVATAR_DIRECTORY, which all replicas share, `s3` in a bucket, or `database`',
+  }),
+  AVATAR_DIRECTORY: text({
+    default: '.data/avatars',
+    desc: 'The folder of pictures on disk',
+  }),
+  AVATAR_S3_BUCKET: text({ optional: true, desc: 'The bucket of pictures; it stays private' }),
+  AVATAR_S3_REGION: text({ default: 'us-east-1', desc: 'The region of the bucket' }),
+  AVATAR_S3_ENDPOINT: webAddress({
+    optional: true,
+    desc: 'The address of a service other than AWS that speaks the protocol of S3',
+    example: 'https://s3.example.com',
+  }),
+  AVATAR_S3_ACCESS_KEY_ID: text({ optional: true, desc: 'Names the key to the bucket' }),
+  AVATAR_S3_SECRET_ACCESS_KEY: text({
+    optional: true,
+    secret: true,
+    desc: 'The key to the bucket',
+  }),
+  AVATAR_UPLOADS_PER_HOUR: integer({
+    default: 20,
+    min: 1,
+    desc: 'Most pictures that a user may upload within an hour',
+  }),
   EVENT_STREAM_REPLICAS: replicas,
   EVENT_STREAM_MAX_BYTES: integer({
     default: 8 * 1024 ** 3,
@@ -150,5 +180,21 @@ export function readConfig(environment: RawEnvironment): IdentityConfig {
       'ADMIN_EMAIL and ADMIN_PASSWORD belong together: set both or neither.',
     ]);
   }
+  checkAvatarStorage(config);
   return { ...config, PROVIDERS: providersOf(config, environment) };
+}
+
+/** @throws ConfigurationError when the bucket of pictures lacks a setting */
+function checkAvatarStorage(config: Environment<typeof variables>): void {
+  if (config.AVATAR_STORAGE !== 's3') return;
+  const needed = [
+    'AVATAR_S3_BUCKET',
+    'AVATAR_S3_ACCESS_KEY_ID',
+    'AVATAR_S3_SECRET_ACCESS_KEY',
+  ] as const;
+  const missing = needed.filter((name) => config[name] === undefined);
+  if (missing.length === 0) return;
+  throw new ConfigurationError(
+    missing.map((name) => `${name} is needed with AVATAR_STORAGE=s3: set it.`),
+  );
 }

@@ -10,6 +10,8 @@ import { MembersDirectory1796000000044 } from './migrations/1796000000044-member
 import { SecondFactors1796000000047 } from './migrations/1796000000047-second-factors.js';
 import { DevicesAndProviders1796000000050 } from './migrations/1796000000050-devices-and-providers.js';
 import { Administration1796000000056 } from './migrations/1796000000056-administration.js';
+import { AvatarsAndErasure1796000000053 } from './migrations/1796000000053-avatars-and-erasure.js';
+import { ValidateErased1796000000054 } from './migrations/1796000000054-validate-erased.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -28,5 +30,7 @@ export const schema: DatabaseSchema = {
     SecondFactors1796000000047,
     DevicesAndProviders1796000000050,
     Administration1796000000056,
+    AvatarsAndErasure1796000000053,
+    ValidateErased1796000000054,
   ],
 };

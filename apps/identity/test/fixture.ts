@@ -100,6 +100,10 @@ export class IdentityFixture {
     return replica;
   }
 
+  get natsUrl(): string {
+    return this.environment['NATS_URL']!;
+  }
+
   get dataSource(): DataSource {
     return this.replicas[0]!.app.get(DataSource);
   }

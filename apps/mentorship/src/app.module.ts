@@ -6,6 +6,7 @@ import { AvailabilityModule } from './availability/availability.module.js';
 import { BookingsModule } from './bookings/bookings.module.js';
 import type { MentorshipConfig } from './config.js';
 import { MentorsModule } from './mentors/mentors.module.js';
+import { PersonalDataController } from './personal-data/personal-data.controller.js';
 import { schema } from './schema.js';
 
 @Module({})
@@ -13,6 +14,7 @@ export class AppModule {}
 
 export const appModule = (config: MentorshipConfig): DynamicModule => ({
   module: AppModule,
+  controllers: [PersonalDataController],
   imports: [
     PersistenceModule.forRoot({
       ...databaseSettings(config),

@@ -6,6 +6,7 @@ import { Booking } from './bookings/booking.entity.js';
 import { Mentor } from './mentors/mentor.entity.js';
 import { MentorStats } from './mentors/mentor-stats.entity.js';
 import { CreateMentorship1790000020000 } from './migrations/1790000020000-create-mentorship.js';
+import { ErasedUsers1796000000064 } from './migrations/1796000000064-erased-users.js';
 import { CreateBookingParticipants1796000020001 } from './migrations/1796000020001-create-booking-participants.js';
 import { CreateMentorStats1796000020004 } from './migrations/1796000020004-create-mentor-stats.js';
 import { LimitSessionPrices1796000020005 } from './migrations/1796000020005-limit-session-prices.js';
@@ -26,5 +27,6 @@ export const schema: DatabaseSchema = {
     RequireLetters1796000020003,
     CreateMentorStats1796000020004,
     LimitSessionPrices1796000020005,
+    ErasedUsers1796000000064,
   ],
 };

@@ -16,6 +16,8 @@ import { NotificationsService } from './notifications/notifications.service.js';
 import { Notify } from './notifications/notify.service.js';
 import { RecipientsEvents } from './recipients/recipients.events.js';
 import { Recipients } from './recipients/recipients.js';
+import { ErasedUsers } from './recipients/erased-users.js';
+import { PersonalDataController } from './personal-data/personal-data.controller.js';
 import { AccountRules } from './rules/account.rules.js';
 import { MentorRules } from './rules/mentor.rules.js';
 import { MessageRules } from './rules/message.rules.js';
@@ -46,11 +48,13 @@ async function openTransport(config: NotificationsConfig): Promise<MailTransport
     MentorRules,
     PaymentRules,
     MessageRules,
+    PersonalDataController,
   ],
   providers: [
     NotificationsService,
     Notify,
     Recipients,
+    ErasedUsers,
     AfterCommit,
     DeferredNotifications,
     ReaderResolver,

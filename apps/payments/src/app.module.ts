@@ -14,13 +14,22 @@ import { PaymentExpiry } from './payments/payment-expiry.js';
 import { PaymentsController } from './payments/payments.controller.js';
 import { PaymentsService } from './payments/payments.service.js';
 import { Captures } from './payments/capture.service.js';
+import { ErasureEvents } from './personal-data/erasure.events.js';
+import { PersonalDataController } from './personal-data/personal-data.controller.js';
 import { PaymentProvider } from './providers/payment-provider.js';
 import { ProviderCalls } from './providers/provider-calls.js';
 import { SandboxProvider } from './providers/sandbox-provider.js';
 import { schema } from './schema.js';
 
 @Module({
-  controllers: [PaymentsController, CheckoutController, AmountsDueController, AmountsDueEvents],
+  controllers: [
+    PaymentsController,
+    CheckoutController,
+    AmountsDueController,
+    AmountsDueEvents,
+    ErasureEvents,
+    PersonalDataController,
+  ],
   providers: [
     AmountsDue,
     Ledger,

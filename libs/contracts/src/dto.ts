@@ -12,6 +12,7 @@ export * from './identity/passkeys.dto.js';
 export * from './identity/second-factor.dto.js';
 export * from './identity/password-changes.dto.js';
 export * from './identity/email-changes.dto.js';
+export * from './identity/avatars.dto.js';
 export * from './mentorship/mentors.dto.js';
 export * from './mentorship/availability.dto.js';
 export * from './mentorship/bookings.dto.js';

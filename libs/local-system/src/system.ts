@@ -130,6 +130,7 @@ class LocalSystem implements System {
   postgres: Postgres | undefined;
   nats: Nats | undefined;
   readonly mailDirectory: string;
+  private readonly avatarDirectory: string;
   private readonly root: string;
   private readonly environment: NodeJS.ProcessEnv;
   private readonly persistent: boolean;
@@ -148,6 +149,8 @@ class LocalSystem implements System {
     this.environment = options.environment ?? process.env;
     this.persistent = options.persistent ?? true;
     this.mailDirectory = this.environment['MAIL_DIRECTORY'] || join(options.dataDirectory, 'mail');
+    this.avatarDirectory =
+      this.environment['AVATAR_DIRECTORY'] || join(options.dataDirectory, 'avatars');
   }
 
   get urls(): System['urls'] {
@@ -444,7 +447,7 @@ class LocalSystem implements System {
     };
     if (service === 'identity') {
       const secretKey = this.environment['SECRET_KEY'] || this.secrets?.secretKey;
-      return { ...common, SECRET_KEY: secretKey };
+      return { ...common, SECRET_KEY: secretKey, AVATAR_DIRECTORY: this.avatarDirectory };
     }
     return service === 'notifications' ? { ...common, MAIL_DIRECTORY: this.mailDirectory } : common;
   }

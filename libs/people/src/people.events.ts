@@ -2,6 +2,7 @@ import {
   type EventEnvelope,
   type UserSummary,
   userEmailVerified,
+  userErased,
   userExpired,
   userRegistered,
   userUpdated,
@@ -28,6 +29,11 @@ export class PeopleEvents {
   @OnEvent(userEmailVerified)
   markVerified(event: EventEnvelope<{ user_id: number }>, tx: EntityManager): Promise<void> {
     return this.people.markVerified(tx, event.data.user_id);
+  }
+
+  @OnEvent(userErased)
+  forgetErasedUser(event: EventEnvelope<{ user_id: number }>, tx: EntityManager): Promise<void> {
+    return this.people.erase(tx, event.data.user_id);
   }
 
   @OnEvent(userExpired)

@@ -35,8 +35,21 @@ class AddEmailVerified1796000000002 implements MigrationInterface {
   }
 }
 
+class AddErased1796000000063 implements MigrationInterface {
+  readonly name = 'AddErased1796000000063';
+
+  async up(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE people ADD COLUMN erased boolean NOT NULL DEFAULT false');
+  }
+
+  async down(queryRunner: QueryRunner): Promise<void> {
+    await queryRunner.query('ALTER TABLE people DROP COLUMN erased');
+  }
+}
+
 /** The table that `People` needs; part of a service's migrations. */
 export const peopleMigrations: MigrationClass[] = [
   CreatePeople1790000000200,
   AddEmailVerified1796000000002,
+  AddErased1796000000063,
 ];

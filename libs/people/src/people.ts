@@ -24,12 +24,17 @@ export class People {
   async find(tx: EntityManager, ids: readonly number[]): Promise<Map<number, UserSummary>> {
     const wanted = [...new Set(ids)];
     if (wanted.length === 0) return new Map();
-    const rows = await tx.query<UserSummary[]>(
-      `SELECT user_id, username, full_name, avatar_url, email_verified FROM people
+    const rows = await tx.query<(UserSummary & { erased: boolean })[]>(
+      `SELECT user_id, username, full_name, avatar_url, email_verified, erased FROM people
        WHERE user_id = ANY ($1::integer[])`,
       [wanted],
     );
-    return new Map(rows.map((row) => [row.user_id, row]));
+    return new Map(
+      rows.map(({ erased, ...person }) => [
+        person.user_id,
+        erased ? { ...person, erased } : person,
+      ]),
+    );
   }
 
   /**
@@ -82,25 +87,31 @@ export class People {
   /** Notes that a user's email address is verified; a user without a row here gets it with the next answer. */
   async markVerified(tx: EntityManager, userId: number): Promise<void> {
     await tx.query(
-      'UPDATE people SET email_verified = true WHERE user_id = $1 AND NOT email_verified',
+      'UPDATE people SET email_verified = true WHERE user_id = $1 AND NOT email_verified AND NOT erased',
       [userId],
     );
   }
 
-  /** Stores summaries as of an instant; rows that are newer stay as they are. */
+  /** Forgets who a user was, for good: nothing that arrives later brings the name back. */
+  async erase(tx: EntityManager, userId: number): Promise<void> {
+    const nobody = { username: '', full_name: '', avatar_url: null, email_verified: false };
+    await this.store(tx, [{ user_id: userId, ...nobody, erased: true }], beforeAnyEvent);
+  }
+
+  /** Stores summaries as of an instant; rows that are newer stay as they are, and so do those of erased users. */
   async store(tx: EntityManager, people: readonly UserSummary[], occurredAt: Date): Promise<void> {
     if (people.length === 0) return;
     await tx.query(
-      `INSERT INTO people (user_id, username, full_name, avatar_url, email_verified, updated_at)
-       SELECT user_id, username, full_name, avatar_url, email_verified, $6
-       FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::boolean[])
-         AS person (user_id, username, full_name, avatar_url, email_verified)
+      `INSERT INTO people (user_id, username, full_name, avatar_url, email_verified, erased, updated_at)
+       SELECT user_id, username, full_name, avatar_url, email_verified, erased, $7
+       FROM unnest($1::integer[], $2::text[], $3::text[], $4::text[], $5::boolean[], $6::boolean[])
+         AS person (user_id, username, full_name, avatar_url, email_verified, erased)
        ORDER BY user_id
        ON CONFLICT (user_id) DO UPDATE
        SET username = excluded.username, full_name = excluded.full_name,
            avatar_url = excluded.avatar_url, email_verified = excluded.email_verified,
-           updated_at = excluded.updated_at
-       WHERE people.updated_at <= excluded.updated_at`,
+           erased = excluded.erased, updated_at = excluded.updated_at
+       WHERE NOT people.erased AND (excluded.erased OR people.updated_at <= excluded.updated_at)`,
       [
         people.map((person) => person.user_id),
         people.map((person) => person.username),
@@ -108,6 +119,7 @@ export class People {
         people.map((person) => person.avatar_url),
         // Missing in events of older versions: then identity is asked.
         people.map((person) => person.email_verified ?? false),
+        people.map((person) => person.erased ?? false),
         occurredAt,
       ],
     );

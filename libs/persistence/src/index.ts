@@ -27,6 +27,7 @@ export {
 export { openDatabase, withDirectDatabase } from './open-database.js';
 export { PersistenceModule, type PersistenceOptions } from './persistence.module.js';
 export { Periodic, type PeriodicWork } from './periodic.js';
+export { collectPersonalData, type PersonalDataSource, rowsByKey } from './personal-data.js';
 export { poolState, type PoolState } from './pool-state.js';
 export { preparedQuery } from './prepared-query.js';
 export { Transactions } from './transactions.js';

@@ -9,6 +9,7 @@ import { findPackage, isOptional, type Package, placeOf } from './packages.js';
 export const externalPackages = [
   'pg',
   '@node-rs/argon2',
+  'sharp',
   'import-in-the-middle',
   'require-in-the-middle',
 ] as const;

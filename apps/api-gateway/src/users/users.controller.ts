@@ -1,4 +1,4 @@
-import { type Caller, EmailChanges, PasswordChanges, Users } from '@mentorhub/contracts';
+import { type Caller, EmailChanges, Erasure, PasswordChanges, Users } from '@mentorhub/contracts';
 import {
   ChangeEmail,
   ChangePassword,
@@ -8,7 +8,7 @@ import {
   UserCard,
 } from '@mentorhub/contracts/dto';
 import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
-import { Body, Controller, Get, Patch, Post, Put } from '@nestjs/common';
+import { Body, Controller, Delete, Get, Patch, Post, Put } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { Sends } from '../authentication/access.decorators.js';
 import { Actor } from '../authentication/actor.decorator.js';
@@ -86,6 +86,18 @@ export class UsersController {
     @Device() device: DeviceFacts,
   ): Promise<RawReply> {
     return this.requests.forward(EmailChanges.request, actor, Object.assign(request, { device }));
+  }
+
+  @Delete('me')
+  @Sends(Erasure.erase)
+  @Summary(
+    "Erase one's own account",
+    'For good: every service forgets who it was, sessions to come are cancelled by the rules of cancellation, and all tokens stop working at once. Records of payments stay, without personal texts. The address may be registered again.',
+  )
+  @Answers(204)
+  @Fails('REAUTHENTICATION_REQUIRED', 'LAST_ADMINISTRATOR')
+  eraseMe(@Actor() actor: Caller, @Device() device: DeviceFacts): Promise<RawReply> {
+    return this.requests.forward(Erasure.erase, actor, { device });
   }
 
   @Get(':id')

@@ -8,8 +8,10 @@ import {
   type PageQuery,
   paging,
   type ReadHistory,
+  shownName,
   toPage,
 } from '@mentorhub/contracts';
+import { requestContext } from '@mentorhub/messaging';
 import { People } from '@mentorhub/people';
 import { Injectable } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -84,6 +86,7 @@ export class ChatsService {
       [actor.user_id, limit, offset],
     );
     const people = await this.people.ensure(rows.map((row) => row.other_id));
+    const locale = requestContext.current()?.locale;
     const items = rows.map((row): ChatItem => {
       const person = people.get(row.other_id);
       return {
@@ -91,7 +94,7 @@ export class ChatsService {
         participant: {
           id: row.other_id,
           username: person?.username ?? '',
-          full_name: person?.full_name ?? '',
+          full_name: shownName(person?.full_name, locale),
           avatar_url: person?.avatar_url ?? null,
         },
         last_message: {

@@ -90,7 +90,8 @@ export class DirectChats {
     await this.people.requireVerified(userId);
     // Names are shown with every message, so both must be known before the first one.
     const people = await this.people.ensure([userId, recipientId]);
-    if (!people.has(recipientId)) throw ApplicationError.notFound('The recipient');
+    const recipient = people.get(recipientId);
+    if (!recipient || recipient.erased) throw ApplicationError.notFound('The recipient');
     const users = ordered(userId, recipientId);
     const row = await this.transactions.run(async (tx) => {
       await tx.query(

@@ -50,13 +50,13 @@ export class LogInbox
     private readonly eventLog: EventLog,
   ) {}
 
-  /** Adds an entry, which reaches the log if the transaction commits. */
+  /** Adds an entry, which reaches the log if the transaction commits; none for a user who was erased. */
   async add(tx: EntityManager, { userId, kind, payload }: NewEntry): Promise<void> {
-    await tx.query('INSERT INTO log_inbox (user_id, kind, payload) VALUES ($1, $2, $3)', [
-      userId,
-      kind,
-      JSON.stringify(payload),
-    ]);
+    await tx.query(
+      `INSERT INTO log_inbox (user_id, kind, payload) SELECT $1, $2, $3
+       WHERE NOT EXISTS (SELECT FROM people WHERE user_id = $1 AND erased)`,
+      [userId, kind, JSON.stringify(payload)],
+    );
     if (tx.queryRunner) tx.queryRunner.data[wakeMark] = true;
   }
 

@@ -5,9 +5,10 @@ import {
   type PresenceFrame,
   type PresenceLease,
   type PresenceReport,
+  shownName,
   userFrame,
 } from '@mentorhub/contracts';
-import { Signals } from '@mentorhub/messaging';
+import { requestContext, Signals } from '@mentorhub/messaging';
 import { People } from '@mentorhub/people';
 import { Periodic, Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
@@ -128,7 +129,7 @@ export class PresenceService implements OnApplicationBootstrap, OnModuleDestroy 
       users: rows.map(({ user_id: id, since }) => ({
         id,
         username: people.get(id)?.username ?? '',
-        full_name: people.get(id)?.full_name ?? '',
+        full_name: shownName(people.get(id)?.full_name, requestContext.current()?.locale),
         since: since.toISOString(),
       })),
       total: rows[0]?.total ?? 0,

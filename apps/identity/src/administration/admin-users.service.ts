@@ -15,7 +15,7 @@ import {
 import { Outbox } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
 import { Injectable } from '@nestjs/common';
-import type { EntityManager } from 'typeorm';
+import { type EntityManager, IsNull } from 'typeorm';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { StepUp } from '../auth/step-up.js';
 import { Revocation } from '../sessions/revocation.js';
@@ -79,7 +79,7 @@ export class AdminUsersService {
       throw new ApplicationError('FORBIDDEN', 'Only administrators may do this.');
     }
     const user = await tx.findOne(User, {
-      where: { id: request.id },
+      where: { id: request.id, erasedAt: IsNull() },
       lock: { mode: 'pessimistic_write' },
     });
     if (!user) throw ApplicationError.notFound('The user');

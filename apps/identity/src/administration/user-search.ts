@@ -41,6 +41,7 @@ export class UserSearch {
 
 function conditionsOf({ q, role, is_active, is_premium }: ListUsers): Conditions {
   const conditions = new Conditions();
+  conditions.add(() => 'erased_at IS NULL');
   if (q !== undefined) addText(conditions, q);
   if (role === 'admin') conditions.add(() => 'is_admin');
   if (role === 'mentor') conditions.add(() => 'is_mentor AND NOT is_admin');

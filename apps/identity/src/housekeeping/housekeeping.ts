@@ -7,7 +7,9 @@ import {
   type OnModuleDestroy,
 } from '@nestjs/common';
 import { DataSource } from 'typeorm';
+import { AvatarFiles } from '../avatars/avatar-files.js';
 import type { IdentityConfig } from '../config.js';
+import { UserCounters } from '../limits/user-counters.js';
 
 const intervalMs = 3_600_000;
 const dayMs = 86_400_000;
@@ -28,6 +30,8 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
   constructor(
     @Inject(CONFIG) private readonly config: IdentityConfig,
     private readonly dataSource: DataSource,
+    private readonly avatars: AvatarFiles,
+    private readonly counters: UserCounters,
     private readonly clock: Clock,
   ) {}
 
@@ -89,5 +93,7 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
     await this.dataSource.query(`DELETE FROM signing_keys WHERE superseded_at < $1`, [
       before(this.config.ACCESS_TOKEN_TTL_SECONDS * 1000 + dayMs),
     ]);
+    await this.counters.sweep();
+    await this.avatars.sweep();
   }
 }

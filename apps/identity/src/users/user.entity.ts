@@ -64,4 +64,8 @@ export class User {
 
   @Column('timestamptz')
   createdAt: Date;
+
+  /** When the user erased the account; nothing of the person is left here since. */
+  @Column('timestamptz', { nullable: true })
+  erasedAt: Date | null;
 }

@@ -70,6 +70,16 @@ export function toUserCard(user: User): UserCard {
 }
 
 export function toUserSummary(user: User): UserSummary {
+  if (user.erasedAt) {
+    return {
+      user_id: user.id,
+      username: '',
+      full_name: '',
+      avatar_url: null,
+      email_verified: false,
+      erased: true,
+    };
+  }
   return {
     user_id: user.id,
     username: user.username,

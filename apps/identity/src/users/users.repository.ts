@@ -1,7 +1,7 @@
 import { ApplicationError } from '@mentorhub/contracts';
 import { isUniqueViolation } from '@mentorhub/persistence';
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager, In } from 'typeorm';
+import { DataSource, type EntityManager, In, IsNull } from 'typeorm';
 import { FormerEmails } from './former-emails.js';
 import { User } from './user.entity.js';
 import { usernameCandidates } from './username.js';
@@ -48,9 +48,9 @@ export class UsersRepository {
     throw usernameTaken();
   }
 
-  /** @throws ApplicationError NOT_FOUND */
+  /** @throws ApplicationError NOT_FOUND for the unknown and the erased */
   async byId(id: number): Promise<User> {
-    const user = await this.dataSource.manager.findOneBy(User, { id });
+    const user = await this.dataSource.manager.findOneBy(User, { id, erasedAt: IsNull() });
     if (!user) throw ApplicationError.notFound('The user');
     return user;
   }
@@ -62,7 +62,20 @@ export class UsersRepository {
     return user;
   }
 
-  /** The known ones, by id. */
+  /**
+   * A user whose row is locked until the transaction ends.
+   * @throws ApplicationError NOT_FOUND for the unknown and the erased
+   */
+  async lock(tx: EntityManager, id: number): Promise<User> {
+    const user = await tx.findOne(User, {
+      where: { id, erasedAt: IsNull() },
+      lock: { mode: 'pessimistic_write' },
+    });
+    if (!user) throw ApplicationError.notFound('The user');
+    return user;
+  }
+
+  /** The known ones, by id; of the erased nothing but that they are. */
   byIds(ids: number[]): Promise<User[]> {
     return this.dataSource.manager.find(User, { where: { id: In(ids) }, order: { id: 'ASC' } });
   }
@@ -106,13 +119,6 @@ export class UsersRepository {
       .addSelect('user.passwordHash')
       .where({ id })
       .getOne();
-    if (!user) throw ApplicationError.notFound('The user');
-    return user;
-  }
-
-  /** A user, locked until the transaction is over. @throws ApplicationError NOT_FOUND */
-  async lock(tx: EntityManager, id: number): Promise<User> {
-    const user = await tx.findOne(User, { where: { id }, lock: { mode: 'pessimistic_write' } });
     if (!user) throw ApplicationError.notFound('The user');
     return user;
   }
@@ -164,6 +170,7 @@ export class UsersRepository {
         avatarUrl: null,
         emailVerifiedAt: null,
         verifyBy: null,
+        erasedAt: null,
         ...user,
         username,
       })

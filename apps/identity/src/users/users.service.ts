@@ -25,7 +25,7 @@ import { sourceOf } from '../limits/source.js';
 import type { Owner } from '../passwords/password-rules.js';
 import { Passwords } from '../passwords/passwords.js';
 import { isReservedUsername } from './reserved-usernames.js';
-import { User } from './user.entity.js';
+import type { User } from './user.entity.js';
 import { toContact, toUserSummary, toProfileView, toUserCard, toUserView } from './user.views.js';
 import {
   type NewUser,
@@ -138,10 +138,7 @@ export class UsersService {
   async updateMe(actor: Caller, changes: UpdateProfile): Promise<ProfileView> {
     try {
       return await this.transactions.run(async (tx) => {
-        const user = await tx.findOneOrFail(User, {
-          where: { id: actor.user_id },
-          lock: { mode: 'pessimistic_write' },
-        });
+        const user = await this.users.lock(tx, actor.user_id);
         user.fullName = changes.full_name ?? user.fullName;
         if (changes.username !== undefined && changes.username !== user.username) {
           if (!user.isAdmin && isReservedUsername(changes.username)) throw usernameReserved();
@@ -151,18 +148,23 @@ export class UsersService {
         user.locale = changes.locale ?? user.locale;
         if (changes.bio !== undefined) user.bio = changes.bio || null;
         if (changes.phone !== undefined) user.phone = changes.phone;
-        await tx.save(user);
-        await this.outbox.add(tx, userUpdated, user.id, {
-          ...toUserSummary(user),
-          locale: user.locale,
-          timezone: user.timezone,
-        });
+        await this.saveChanges(tx, user);
         return toProfileView(user);
       });
     } catch (error) {
       if (isUniqueViolation(error, 'users_username_key')) throw usernameTaken();
       throw error;
     }
+  }
+
+  /** Stores a locked user with changes to the profile, and publishes it. */
+  async saveChanges(tx: EntityManager, user: User): Promise<void> {
+    await tx.save(user);
+    await this.outbox.add(tx, userUpdated, user.id, {
+      ...toUserSummary(user),
+      locale: user.locale,
+      timezone: user.timezone,
+    });
   }
 
   /** @throws ApplicationError NOT_FOUND */

@@ -13,6 +13,7 @@ import type { MentorshipConfig } from '../config.js';
 import { BookingChanges } from './booking-changes.js';
 import type { BookingRecord } from './booking.record.js';
 import { BookingsRepository } from './bookings.repository.js';
+import { cancelForErased, dueForErasure, ErasedUsers } from './erased-users.js';
 import { HoldExpiry } from './hold-expiry.js';
 
 /** Small, so that locks are short and replicas share the work. */
@@ -40,6 +41,7 @@ const rules: readonly Rule[] = [
     due: `b.status = 'confirmed' AND b.ends_at <= $1::timestamptz - interval '24 hours'`,
     apply: (changes, tx, bookings) => changes.complete(tx, bookings),
   },
+  { due: dueForErasure, apply: cancelForErased },
 ];
 
 /**
@@ -56,6 +58,7 @@ export class BookingSweeper implements OnApplicationBootstrap, OnModuleDestroy {
     private readonly bookings: BookingsRepository,
     private readonly changes: BookingChanges,
     private readonly holds: HoldExpiry,
+    private readonly erased: ErasedUsers,
     private readonly clock: Clock,
     @Inject(CONFIG) config: MentorshipConfig,
   ) {
@@ -98,6 +101,7 @@ export class BookingSweeper implements OnApplicationBootstrap, OnModuleDestroy {
         swept += claimed;
       } while (claimed === batch && !stopping.aborted);
     }
+    await this.erased.sweep(stopping);
     return swept;
   }
 

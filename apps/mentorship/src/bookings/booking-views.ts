@@ -1,7 +1,9 @@
 import {
   type BookingView,
+  type Locale,
   type SessionStatus,
   type SessionView,
+  shownName,
   toMajor,
 } from '@mentorhub/contracts';
 import { rfc3339 } from '../instants.js';
@@ -13,6 +15,7 @@ export interface Viewing {
   now: Date;
   /** Where users reach MentorHub, without a slash at the end. */
   publicUrl: string;
+  locale?: Locale;
 }
 
 /** Turns a booking into one of its public shapes. */
@@ -34,12 +37,12 @@ export const sessionView: Present<SessionView> = (booking, viewing) => ({
   mentor: {
     id: booking.mentorId,
     user_id: booking.mentorUserId,
-    full_name: booking.mentorName,
+    full_name: shownName(booking.mentorName, viewing.locale),
     avatar_url: booking.mentorAvatar,
   },
   student: {
     id: booking.menteeUserId,
-    full_name: booking.menteeName,
+    full_name: shownName(booking.menteeName, viewing.locale),
     avatar_url: booking.menteeAvatar,
   },
   scheduled_at: rfc3339(booking.startsAt),
@@ -65,9 +68,9 @@ export const bookingView: Present<BookingView> = (booking, viewing) => ({
   id: booking.id,
   mentor_id: booking.mentorId,
   mentor_user_id: booking.mentorUserId,
-  mentor_name: booking.mentorName,
+  mentor_name: shownName(booking.mentorName, viewing.locale),
   mentee_id: booking.menteeUserId,
-  mentee_name: booking.menteeName,
+  mentee_name: shownName(booking.menteeName, viewing.locale),
   session_date: rfc3339(booking.startsAt),
   ends_at: rfc3339(booking.endsAt),
   duration_minutes: durationOf(booking),

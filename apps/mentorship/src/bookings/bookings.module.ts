@@ -9,18 +9,21 @@ import { BookingsController } from './bookings.controller.js';
 import { BookingsEvents } from './bookings.events.js';
 import { BookingsRepository } from './bookings.repository.js';
 import { BookingsService } from './bookings.service.js';
+import { ErasedUsers } from './erased-users.js';
+import { ErasureEvents } from './erasure.events.js';
 import { HoldExpiry } from './hold-expiry.js';
 import { SessionBookingsController } from './session-bookings.controller.js';
 
 @Module({
   imports: [AvailabilityModule, PeopleModule, ReviewsModule],
-  controllers: [BookingsController, BookingsEvents, SessionBookingsController],
+  controllers: [BookingsController, BookingsEvents, ErasureEvents, SessionBookingsController],
   providers: [
     BookingChanges,
     BookingPlacement,
     BookingSweeper,
     BookingsRepository,
     BookingsService,
+    ErasedUsers,
     HoldExpiry,
   ],
 })

@@ -12,6 +12,7 @@ import {
   toPage,
   type UpdateBookingStatus,
 } from '@mentorhub/contracts';
+import { requestContext } from '@mentorhub/messaging';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock, CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
@@ -175,6 +176,7 @@ export class BookingsService {
       viewerId: user_id,
       now: this.clock.now(),
       publicUrl: this.config.PUBLIC_URL,
+      locale: requestContext.current()?.locale,
     });
   }
 

@@ -11,6 +11,7 @@ import {
   mentorRejected,
   type MentorStatus,
   paging,
+  shownName,
   timeZoneOf,
   toMajor,
   toMinor,
@@ -22,7 +23,7 @@ import { People } from '@mentorhub/people';
 import { Transactions } from '@mentorhub/persistence';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import { DataSource, type EntityManager, IsNull } from 'typeorm';
 import { AvailabilityService } from '../availability/availability.service.js';
 import { readWeeklyAvailability } from '../availability/domain/availability-rules.js';
 import { rfc3339 } from '../instants.js';
@@ -86,7 +87,7 @@ export class ApplicationsService {
   async list(_actor: Caller, query: ListApplications): Promise<ApplicationPage> {
     const { limit, offset } = paging(query);
     const [mentors, total] = await this.dataSource.manager.findAndCount(Mentor, {
-      where: { status: query.status ?? 'pending' },
+      where: { status: query.status ?? 'pending', erasedAt: IsNull() },
       order: { appliedAt: 'ASC', id: 'ASC' },
       take: limit,
       skip: offset,
@@ -98,7 +99,7 @@ export class ApplicationsService {
         id: mentor.id,
         user: {
           id: mentor.userId,
-          full_name: person?.full_name ?? '',
+          full_name: shownName(person?.full_name, requestContext.current()?.locale),
           avatar_url: person?.avatar_url ?? null,
         },
         title: mentor.title,

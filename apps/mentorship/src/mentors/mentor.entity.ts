@@ -90,6 +90,10 @@ export class Mentor {
 
   @Column({ type: 'text', nullable: true })
   decisionReason: string | null;
+
+  /** When its user erased the account; it says nothing since, and can be approved no more. */
+  @Column({ type: 'timestamptz', nullable: true })
+  erasedAt: Date | null;
 }
 
 /** The columns that searches read, made from those that people do. */

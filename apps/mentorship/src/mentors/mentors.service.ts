@@ -12,13 +12,14 @@ import {
   type MentorProfilePage,
   type MentorUser,
   paging,
+  shownName,
   timeZoneOf,
   toMajor,
   toMinor,
   toPage,
   Users,
 } from '@mentorhub/contracts';
-import { RequestClient } from '@mentorhub/messaging';
+import { RequestClient, requestContext } from '@mentorhub/messaging';
 import { People } from '@mentorhub/people';
 import { Injectable, Logger } from '@nestjs/common';
 import { DataSource } from 'typeorm';
@@ -93,7 +94,10 @@ export class MentorsService {
       timezone: timeZoneOf(mentor.timezone),
       reviews: mentor.reviews.map(({ author_user_id, student_name, ...review }) => ({
         ...review,
-        student_name: student_name ?? authors.get(author_user_id)?.full_name ?? '',
+        student_name: shownName(
+          student_name ?? authors.get(author_user_id)?.full_name,
+          requestContext.current()?.locale,
+        ),
       })),
     };
   }

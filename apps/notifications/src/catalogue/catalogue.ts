@@ -1,8 +1,9 @@
-import type { Locale, NotificationType } from '@mentorhub/contracts';
+import { type Locale, type NotificationType, shownName } from '@mentorhub/contracts';
 import type { NotificationParams } from '../notifications/notification-params.js';
 import type { Catalogue, NotificationText } from './catalogue-entries.js';
 import { en } from './en.js';
 import { Formats } from './formats.js';
+import { isNameParam } from '../notifications/without-name.js';
 import { ru } from './ru.js';
 
 export const catalogues: Record<Locale, Catalogue> = { en, ru };
@@ -14,8 +15,17 @@ export function notificationText<T extends NotificationType>(
   { locale, timezone }: { locale: Locale; timezone: string },
 ): NotificationText {
   const write = catalogues[locale].notifications[type];
-  const { title, body } = write(params, new Formats(locale, timezone));
+  const { title, body } = write(named(params, locale), new Formats(locale, timezone));
   return { title: clip(title, 200), body: clip(body, 1000) };
+}
+
+/** Parameters in which users who are gone have a name for the reader. */
+function named<Params extends object>(params: Params, locale: Locale): Params {
+  const entries = Object.entries(params).map(([key, value]: [string, unknown]) => [
+    key,
+    value === '' && isNameParam(key) ? shownName('', locale) : value,
+  ]);
+  return Object.fromEntries(entries) as Params;
 }
 
 /** Shortens a text to so many characters, an ellipsis included, without cutting one in two. */

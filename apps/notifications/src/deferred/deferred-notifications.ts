@@ -11,6 +11,7 @@ interface DeferredRow {
   type: NotificationType;
   params: object;
   data: Record<string, number | string>;
+  named_user_id: number | null;
 }
 
 /** How long a reader is left alone after a request to identity, whatever became of it. */
@@ -37,10 +38,12 @@ export class DeferredNotifications {
   ): Promise<void> {
     if (requests.length === 0) return;
     await tx.query(
-      `INSERT INTO deferred_notifications (user_id, type, params, data, next_attempt_at)
-       SELECT user_id, type, params, data, $2::timestamptz
-       FROM jsonb_to_recordset($1::jsonb) AS requests ("userId" integer, type text, params jsonb, data jsonb),
+      `INSERT INTO deferred_notifications (user_id, type, params, data, named_user_id, next_attempt_at)
+       SELECT user_id, type, params, data, "namedUserId", $2::timestamptz
+       FROM jsonb_to_recordset($1::jsonb)
+           AS requests ("userId" integer, type text, params jsonb, data jsonb, "namedUserId" integer),
          LATERAL (SELECT "userId" AS user_id) AS named
+       WHERE NOT EXISTS (SELECT FROM erased_users WHERE erased_users.user_id = named.user_id)
        ON CONFLICT DO NOTHING`,
       [JSON.stringify(requests), this.clock.now()],
     );
@@ -69,14 +72,20 @@ export class DeferredNotifications {
   /** Removes those of a reader, to be sent in the same transaction, in the order in which they were stored. */
   async take(tx: EntityManager, userId: number): Promise<NotificationRequest<NotificationType>[]> {
     const [rows] = await tx.query<[DeferredRow[], number]>(
-      'DELETE FROM deferred_notifications WHERE user_id = $1 RETURNING id, user_id, type, params, data',
+      'DELETE FROM deferred_notifications WHERE user_id = $1 RETURNING id, user_id, type, params, data, named_user_id',
       [userId],
     );
     return rows
       .toSorted((one, other) => one.id - other.id)
       .map(
-        ({ user_id, type, params, data }) =>
-          ({ userId: user_id, type, params, data }) as NotificationRequest<NotificationType>,
+        ({ user_id, type, params, data, named_user_id }) =>
+          ({
+            userId: user_id,
+            type,
+            params,
+            data,
+            ...(named_user_id === null ? {} : { namedUserId: named_user_id }),
+          }) as NotificationRequest<NotificationType>,
       );
   }
 

@@ -42,8 +42,9 @@ export class MailQueue {
     userId: number,
     type: T,
     params: NotificationParams[T],
+    namedUserId?: number,
   ): Promise<void> {
-    return this.insert(tx, userId, type, params);
+    return this.insert(tx, userId, type, params, namedUserId);
   }
 
   /** Queues a mail about the account itself; its secret is made when it is sent. */
@@ -100,11 +101,12 @@ export class MailQueue {
     userId: number,
     template: MailTemplate,
     params: object,
+    namedUserId?: number,
   ): Promise<void> {
     await tx.query(
-      `INSERT INTO mails (user_id, template, params, next_attempt_at, created_at)
-       VALUES ($1, $2, $3, $4, $4)`,
-      [userId, template, params, this.clock.now()],
+      `INSERT INTO mails (user_id, template, params, next_attempt_at, created_at, named_user_id)
+       SELECT $1, $2, $3, $4, $4, $5 WHERE NOT EXISTS (SELECT FROM erased_users WHERE user_id = $1)`,
+      [userId, template, params, this.clock.now(), namedUserId ?? null],
     );
     this.afterCommit.call(tx, this.notifyListeners);
   }

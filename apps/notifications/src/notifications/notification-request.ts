@@ -8,4 +8,6 @@ export interface NotificationRequest<T extends NotificationType> {
   params: NotificationParams[T];
   /** Ids of what it is about, for the client. */
   data: Record<string, number | string>;
+  /** The other user whose name is among the parameters. */
+  namedUserId?: number;
 }

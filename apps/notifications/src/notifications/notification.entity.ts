@@ -27,6 +27,10 @@ export class Notification {
   @Column({ type: 'jsonb' })
   params: object;
 
+  /** The other user whom it names; null where it names none, or does not any more. */
+  @Column({ type: 'integer', nullable: true })
+  namedUserId: number | null;
+
   /** Null while it is unread. */
   @Column({ type: 'timestamptz', nullable: true })
   readAt: Date | null;
@@ -36,7 +40,7 @@ export class Notification {
 }
 
 export function notificationView(
-  notification: Omit<Notification, 'userId' | 'params'>,
+  notification: Omit<Notification, 'userId' | 'params' | 'namedUserId'>,
 ): NotificationView {
   const { id, type, title, body, data, readAt, createdAt } = notification;
   return {

@@ -12,11 +12,13 @@ import type { EntityManager } from 'typeorm';
 import { notificationText } from '../catalogue/catalogue.js';
 import { DeferredNotifications } from '../deferred/deferred-notifications.js';
 import { MailQueue } from '../mail/mail-queue.js';
+import { ErasedUsers } from '../recipients/erased-users.js';
 import { Recipients } from '../recipients/recipients.js';
 import { channels } from './channels.js';
 import { Notification, notificationView } from './notification.entity.js';
 import type { NotificationParams } from './notification-params.js';
 import type { NotificationRequest } from './notification-request.js';
+import { withoutName } from './without-name.js';
 
 /** A chat message; each of its readers gets at most one notification of the chat. */
 export interface MessageNotification {
@@ -50,6 +52,7 @@ export class Notify {
     private readonly recipients: Recipients,
     private readonly deferred: DeferredNotifications,
     private readonly mails: MailQueue,
+    private readonly erased: ErasedUsers,
     private readonly outbox: Outbox,
     private readonly clock: Clock,
   ) {}
@@ -62,24 +65,30 @@ export class Notify {
     tx: EntityManager,
     request: NotificationRequest<T>,
   ): Promise<void> {
-    const { userId, type, params, data } = request;
+    const { userId, type, data, namedUserId } = request;
     const reader = await this.recipients.find(tx, userId);
     if (!reader) {
       await this.deferred.add(tx, [request]);
       return;
     }
+    const named = namedUserId === undefined ? [] : [namedUserId];
+    const isGone = (await this.erased.among(tx, named)).size > 0;
+    const params = isGone ? withoutName(request.params) : request.params;
     const notification = tx.create(Notification, {
       ...notificationText(type, params, reader),
       userId,
       type,
       data,
       params,
+      namedUserId: isGone ? null : (namedUserId ?? null),
       readAt: null,
       createdAt: this.clock.now(),
     });
     await tx.insert(Notification, notification);
     await this.announce(tx, [notification]);
-    if (channels[type].includes('mail')) await this.mails.add(tx, userId, type, params);
+    if (channels[type].includes('mail')) {
+      await this.mails.add(tx, userId, type, params, isGone ? undefined : namedUserId);
+    }
   }
 
   /**
@@ -97,11 +106,22 @@ export class Notify {
       text: unnotifiedSql,
       values: [requests.map(([{ userId }]) => userId), requests.map(([{ data }]) => data.chat_id)],
     });
-    const unread = unnotified.flatMap(({ nth, locale, read_up_to: readUpTo }) => {
+    const first = unnotified.flatMap(({ nth, locale, read_up_to: readUpTo }) => {
       // A message may be reported after a read that covers it, as when its event failed at first.
-      const first = requests[nth - 1]!.find(({ data }) => data.message_id > (readUpTo ?? 0));
-      return first ? [{ ...first, locale }] : [];
+      const unseen = requests[nth - 1]!.find(({ data }) => data.message_id > (readUpTo ?? 0));
+      return unseen ? [{ ...unseen, locale }] : [];
     });
+    const gone = await this.erased.among(
+      tx,
+      first.flatMap(({ userId, data }) => [userId, data.sender_id]),
+    );
+    const unread = first
+      .filter(({ userId }) => !gone.has(userId))
+      .map((request) =>
+        gone.has(request.data.sender_id)
+          ? { ...request, params: withoutName(request.params) }
+          : { ...request, namedUserId: request.data.sender_id },
+      );
     await this.deferred.add(
       tx,
       unread.flatMap(({ locale, ...request }) =>
@@ -109,16 +129,18 @@ export class Notify {
       ),
     );
     const createdAt = this.clock.now();
-    const rows = unread.flatMap(({ userId, params, data, locale }) => {
+    const rows = unread.flatMap(({ userId, params, data, locale, ...about }) => {
       if (locale === null) return [];
       const { title, body } = notificationText('new_message', params, { locale, timezone: 'UTC' });
-      return [{ user_id: userId, title, body, data, params }];
+      const named_user_id = 'namedUserId' in about ? about.namedUserId : null;
+      return [{ user_id: userId, title, body, data, params, named_user_id }];
     });
     if (rows.length === 0) return;
     const stored = await tx.query<StoredRow[]>(
-      `INSERT INTO notifications (user_id, type, title, body, data, params, created_at)
-       SELECT user_id, 'new_message', title, body, data, params, $2::timestamptz
-       FROM jsonb_to_recordset($1::jsonb) AS requests (user_id integer, title text, body text, data jsonb, params jsonb)
+      `INSERT INTO notifications (user_id, type, title, body, data, params, named_user_id, created_at)
+       SELECT user_id, 'new_message', title, body, data, params, named_user_id, $2::timestamptz
+       FROM jsonb_to_recordset($1::jsonb)
+         AS requests (user_id integer, title text, body text, data jsonb, params jsonb, named_user_id integer)
        ON CONFLICT (user_id, (data ->> 'chat_id')) WHERE type = 'new_message' AND read_at IS NULL
        DO NOTHING
        RETURNING id, user_id, title, body, data, params`,
@@ -130,6 +152,7 @@ export class Notify {
         ...row,
         userId: user_id,
         type: 'new_message' as const,
+        namedUserId: null,
         readAt: null,
         createdAt,
       })),

@@ -1,12 +1,21 @@
-import { type EventEnvelope, type Locale, userUpdated } from '@mentorhub/contracts';
+import { type EventEnvelope, type Locale, userErased, userUpdated } from '@mentorhub/contracts';
 import { OnEvent } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
+import { ErasedUsers } from './erased-users.js';
 import { Recipients } from './recipients.js';
 
 @Controller()
 export class RecipientsEvents {
-  constructor(private readonly recipients: Recipients) {}
+  constructor(
+    private readonly recipients: Recipients,
+    private readonly erased: ErasedUsers,
+  ) {}
+
+  @OnEvent(userErased)
+  forgetErasedUser({ data }: EventEnvelope<{ user_id: number }>, tx: EntityManager): Promise<void> {
+    return this.erased.erase(tx, data.user_id);
+  }
 
   @OnEvent(userUpdated)
   followChangedLanguage(

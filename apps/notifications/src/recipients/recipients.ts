@@ -21,14 +21,15 @@ const requestDeadlineMs = 2000;
 export class Recipients {
   constructor(private readonly requests: RequestClient) {}
 
-  /** Stores language and zone as of an instant; a row that is newer stays as it is. */
+  /** Stores language and zone as of an instant; a row that is newer stays as it is, and an erased user gets none. */
   async store(
     tx: EntityManager,
     { user_id, locale, timezone }: Recipient & { user_id: number },
     occurredAt: Date,
   ): Promise<void> {
     await tx.query(
-      `INSERT INTO recipients (user_id, locale, timezone, updated_at) VALUES ($1, $2, $3, $4)
+      `INSERT INTO recipients (user_id, locale, timezone, updated_at)
+       SELECT $1, $2, $3, $4 WHERE NOT EXISTS (SELECT FROM erased_users WHERE user_id = $1)
        ON CONFLICT (user_id) DO UPDATE
        SET locale = excluded.locale, timezone = excluded.timezone, updated_at = excluded.updated_at
        WHERE recipients.updated_at <= excluded.updated_at`,

@@ -52,6 +52,7 @@ export class MentorRules {
       type: 'review_received',
       params: { author_name: data.author_name, rating: data.rating },
       data: { review_id: data.review_id, session_id: data.booking_id },
+      namedUserId: data.author_user_id,
     });
   }
 }

@@ -49,6 +49,7 @@ export class SessionRules {
       type: 'session_confirmed',
       params: { ...session(data), mentor_name: data.mentor_name },
       data: ids(data),
+      namedUserId: data.mentor_user_id,
     });
   }
 
@@ -62,6 +63,7 @@ export class SessionRules {
       type: 'meeting_link_added',
       params: { ...session(data), mentor_name: data.mentor_name },
       data: ids(data),
+      namedUserId: data.mentor_user_id,
     });
   }
 
@@ -85,6 +87,7 @@ export class SessionRules {
         currency: data.currency,
       },
       data: ids(data),
+      namedUserId: byMentor ? data.mentor_user_id : data.mentee_user_id,
     });
   }
 
@@ -104,6 +107,7 @@ export class SessionRules {
         currency: data.currency,
       },
       data: ids(data),
+      namedUserId: data.mentor_user_id,
     });
   }
 
@@ -117,12 +121,14 @@ export class SessionRules {
       type: 'session_completed',
       params: { ...session(data), other_name: data.mentor_name, role: 'mentee' },
       data: ids(data),
+      namedUserId: data.mentor_user_id,
     });
     await this.notify.send(tx, {
       userId: data.mentor_user_id,
       type: 'session_completed',
       params: { ...session(data), other_name: data.mentee_name, role: 'mentor' },
       data: ids(data),
+      namedUserId: data.mentee_user_id,
     });
   }
 
@@ -143,12 +149,14 @@ export class SessionRules {
       type: 'session_missed',
       params: { ...missed, other_name: data.mentor_name, role: 'mentee' },
       data: ids(data),
+      namedUserId: data.mentor_user_id,
     });
     await this.notify.send(tx, {
       userId: data.mentor_user_id,
       type: 'session_missed',
       params: { ...missed, other_name: data.mentee_name, role: 'mentor' },
       data: ids(data),
+      namedUserId: data.mentee_user_id,
     });
   }
 
@@ -158,6 +166,7 @@ export class SessionRules {
       type: 'session_requested',
       params: { ...session(data), mentee_name: data.mentee_name },
       data: ids(data),
+      namedUserId: data.mentee_user_id,
     });
   }
 }

@@ -35,7 +35,7 @@ export class AmountsDue {
     await tx.query(
       `INSERT INTO amounts_due
          (booking_id, checkout_id, user_id, mentor_user_id, amount_minor, currency, description, expires_at, state)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+       SELECT $1, $2, $3, $4, $5, $6, ${descriptionFor('$3', '$7')}, $8, $9
        ON CONFLICT DO NOTHING`,
       [
         due.booking_id,
@@ -66,7 +66,7 @@ export class AmountsDue {
     await tx.query(
       `INSERT INTO amounts_due
          (booking_id, user_id, mentor_user_id, amount_minor, currency, description, expires_at, state)
-       VALUES ($1, $2, $3, $4, $5, $6, $7, 'closed')
+       SELECT $1, $2, $3, $4, $5, ${descriptionFor('$2', '$6')}, $7, 'closed'
        ON CONFLICT DO NOTHING`,
       [
         fact.booking_id,
@@ -100,6 +100,11 @@ export class AmountsDue {
     await this.open(manager, due);
     return manager.findOneByOrFail(AmountDue, { bookingId: due.booking_id });
   }
+}
+
+/** What is due, in the words of a user; of one who has erased the account in none. */
+function descriptionFor(user: string, text: string): string {
+  return `CASE WHEN EXISTS (SELECT FROM erased_users WHERE user_id = ${user}) THEN '' ELSE ${text} END`;
 }
 
 function isNotFound(error: unknown): boolean {

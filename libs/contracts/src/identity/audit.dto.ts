@@ -1,6 +1,10 @@
 /** Acts that the audit trail records, by the feature that they belong to. */
 export const auditActions = [
   'user.register',
+  'user.erase',
+  'user.export',
+  'avatar.replace',
+  'avatar.remove',
   'email.verify',
   'email.change_request',
   'email.change',

@@ -57,6 +57,8 @@ export interface UserSummary {
   avatar_url: string | null;
   /** Whether the user proved to read the mail of the account's address. */
   email_verified: boolean;
+  /** The user erased the account: there is no name any more, and there never will be one again. */
+  erased?: boolean;
 }
 
 export const Users = {

@@ -60,6 +60,7 @@ export function sendError(reply: FastifyReply, { status, headers, body }: ErrorA
   // Fastify would hang up on a body that is too large while it still arrives, and the client would never read why.
   // Left open, the connection takes the rest, unread, for as long as a request may take.
   if (status === 413) reply.removeHeader('connection');
+  reply.removeHeader('content-disposition');
   void reply
     .code(status)
     .headers({
