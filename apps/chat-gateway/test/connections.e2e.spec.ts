@@ -169,6 +169,53 @@ describe('the door', () => {
     expect(socket.frames.at(-1)).toMatchObject({ type: 'error', code: 'unauthenticated' });
   });
 
+  it('closes on all gateways within a second of a sign-out, and one that starts later stays shut', async () => {
+    const second = await world.startGateway();
+    const token = await world.tokenFor(61);
+    const other = await ActorSocket.open(`${address(second)}?token=${await world.tokenFor(62)}`);
+    const sockets = [
+      await ActorSocket.open(`${address(gateway)}?token=${token}`),
+      await ActorSocket.open(`${address(second)}?token=${token}`),
+      await world.socketOf(61, second),
+    ];
+    for (const socket of [other, ...sockets]) await socket.frame('welcome');
+    const began = performance.now();
+    const closed = Promise.all(
+      sockets.map(
+        (socket) =>
+          new Promise<[number, number]>((resolve) => {
+            socket.onClose((code) => resolve([code, performance.now() - began]));
+          }),
+      ),
+    );
+    world.revoke(61);
+    for (const [code, took] of await closed) {
+      expect(code).toBe(4401);
+      expect(took).toBeLessThan(1000);
+    }
+    expect(other.closed).toBeUndefined();
+    const third = await world.startGateway();
+    expect(await upgrade(`${address(third)}?token=${token}`)).toMatchObject({ status: 401 });
+    expect(await upgrade(`${address(third)}?ticket=${world.ticketFor(61)}`)).toMatchObject({
+      status: 101,
+    });
+    const late = await ActorSocket.open(`${address(third)}?ticket=${world.ticketFor(61)}`);
+    expect(await late.closing()).toMatchObject({ code: 4401 });
+  });
+
+  it('closes when signing keys are withdrawn: any of them may have opened it', async () => {
+    const sockets = [
+      await ActorSocket.open(`${address(gateway)}?token=${await world.tokenFor(63)}`),
+      await world.socketOf(64, gateway),
+    ];
+    for (const socket of sockets) await socket.frame('welcome');
+    world.withdrawKeys();
+    for (const socket of sockets) {
+      expect(await socket.closing()).toMatchObject({ code: 4401 });
+      expect(socket.frames.at(-1)).toMatchObject({ type: 'error', code: 'unauthenticated' });
+    }
+  });
+
   it('closes the oldest of too many connections of a user', async () => {
     const small = await world.startGateway({ WS_CONNECTIONS_PER_USER: '2' });
     const [first, second] = [await world.socketOf(6, small), await world.socketOf(6, small)];

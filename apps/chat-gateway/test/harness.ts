@@ -11,6 +11,7 @@ import {
   type RevokedSession,
   Sessions,
   sessionRevokedSignal,
+  signingKeysChangedSignal,
   SocketTickets,
   type TicketOwner,
   userFrame,
@@ -252,6 +253,13 @@ async function startIdentity(url: string) {
       };
       revoked.push(session);
       connection.publish(sessionRevokedSignal.subject, JSON.stringify({ data: session }));
+    },
+    /** Withdraws the key that signed all tokens. */
+    withdrawKeys(): void {
+      connection.publish(
+        signingKeysChangedSignal.subject,
+        JSON.stringify({ data: { withdrawn: ['test'] } }),
+      );
     },
     /** Publishes a frame to a user's sockets as chat would. */
     signal(userId: number, frame: object): void {

@@ -143,6 +143,7 @@ describe('with two replicas of every gateway and of identity', () => {
   it('npm run keys:rotate -- --now ends every access token within a second, and refreshing goes on', async () => {
     const session = await signIn(await register());
     expect(await statuses(session)).toEqual([200, 200]);
+    const sockets = await socketsOf(session);
     const { stdout } = await promisify(execFile)(
       process.execPath,
       [taskRunner, 'identity', 'rotate-keys', '--now'],
@@ -153,6 +154,8 @@ describe('with two replicas of every gateway and of identity', () => {
     await eventually('every gateway to refuse the old key', async () =>
       (await statuses(session)).every((status) => status === 401) ? true : undefined,
     );
+    const codes = await Promise.all(sockets.map((socket) => socket.closing()));
+    expect(codes.map(({ code }) => code)).toEqual([4401, 4401]);
     expect(performance.now() - began).toBeLessThan(limitMs);
     const renewed = await eventually('a token of the new key', async () => {
       const { refresh_token } = session;

@@ -42,6 +42,7 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
   private readonly verified = new LRUCache<string, VerifiedToken>({ max: mostRemembered });
   private timer?: NodeJS.Timeout;
   private subscription?: SignalSubscription;
+  private readonly withdrawalListeners = new Set<() => void>();
 
   constructor(
     private readonly keys: PublicKeys,
@@ -109,10 +110,21 @@ export class AccessTokens implements OnApplicationBootstrap, OnApplicationShutdo
     return facts.caller;
   }
 
+  /**
+   * Calls `listener` when identity withdraws keys: whatever rests on their tokens may have been forged. Returns the way to
+   * stop that.
+   */
+  onKeysWithdrawn(listener: () => void): () => void {
+    this.withdrawalListeners.add(listener);
+    return () => this.withdrawalListeners.delete(listener);
+  }
+
   /** Fetches new keys before they sign, and drops withdrawn ones. */
   private async replaceKeys(withdrawn: readonly string[]): Promise<void> {
     try {
-      await this.keys.replace(withdrawn);
+      const replaced = this.keys.replace(withdrawn);
+      if (withdrawn.length > 0) for (const listener of this.withdrawalListeners) listener();
+      await replaced;
     } catch (error) {
       this.logger.debug('The signing keys could not be fetched; the known ones stay.', error);
     }

@@ -1,4 +1,4 @@
-import type { RevokedSessions } from '@mentorhub/access-token';
+import type { AccessTokens, RevokedSessions } from '@mentorhub/access-token';
 import { PassThrough } from 'node:stream';
 import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { WebSocket } from 'ws';
@@ -16,6 +16,7 @@ it('pings every socket once in an interval, and never many in one tick', async (
   const connections = new Connections(
     { compareHeads } as unknown as Feeds,
     { onRevoked: () => () => undefined } as unknown as RevokedSessions,
+    { onKeysWithdrawn: () => () => undefined } as unknown as AccessTokens,
     config,
   );
   const pinged: number[] = [];

@@ -1,4 +1,4 @@
-import { RevokedSessions } from '@mentorhub/access-token';
+import { AccessTokens, RevokedSessions } from '@mentorhub/access-token';
 import { type Caller, closeCodes, ApplicationError } from '@mentorhub/contracts';
 import { CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
@@ -25,16 +25,20 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
   private nextBeat = 0;
   private added = 0;
   private timers: NodeJS.Timeout[] = [];
-  private stopListening: (() => void) | undefined;
+  private stopListening: (() => void)[] = [];
 
   constructor(
     private readonly feeds: Feeds,
     private readonly revoked: RevokedSessions,
+    private readonly tokens: AccessTokens,
     @Inject(CONFIG) private readonly config: ChatGatewayConfig,
   ) {}
 
   onModuleInit(): void {
-    this.stopListening = this.revoked.onRevoked((sessionId) => this.revoke(sessionId));
+    this.stopListening = [
+      this.revoked.onRevoked((sessionId) => this.revoke(sessionId)),
+      this.tokens.onKeysWithdrawn(() => this.signOutAll()),
+    ];
     this.timers = [
       setInterval(() => this.beat(), (this.config.WS_HEARTBEAT_SECONDS * 1000) / beats),
       setInterval(() => this.endExpired(), expirySweepMs),
@@ -43,7 +47,7 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
 
   onApplicationShutdown(): void {
     for (const timer of this.timers) clearInterval(timer);
-    this.stopListening?.();
+    for (const stop of this.stopListening) stop();
   }
 
   get size(): number {
@@ -136,6 +140,18 @@ export class Connections implements OnModuleInit, OnApplicationShutdown {
     for (const connection of this.expiring) {
       if ((connection.expiresAt ?? 0) <= now) {
         signOut(connection, 'Your sign-in has expired: connect with a new token or ticket.');
+      }
+    }
+  }
+
+  /**
+   * Whoever has a withdrawn key may have opened any of the sockets, also with tickets; the others come back with tokens of
+   * the new key.
+   */
+  private signOutAll(): void {
+    for (const connection of this.all) {
+      if (connection.caller) {
+        signOut(connection, 'All access tokens were withdrawn: refresh yours and connect again.');
       }
     }
   }
