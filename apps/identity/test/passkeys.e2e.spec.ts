@@ -525,7 +525,9 @@ describe('passkeys of an account', () => {
     ]);
     const identities = identity.replicas[0]!.app.get(LinkedIdentities, { strict: false });
     const unlink = () =>
-      identity.dataSource.transaction((tx) => identities.unlink(tx, userId, issuer));
+      identity.dataSource.transaction((tx) =>
+        identities.unlink(tx, { userId, issuer, issuers: [issuer] }),
+      );
     const link = () =>
       identity.dataSource.transaction((tx) =>
         identities.link(tx, { issuer, subject: 'ada', userId, now: identity.clock.now() }),

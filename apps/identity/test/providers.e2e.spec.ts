@@ -3,11 +3,13 @@ import {
   type Caller,
   type Device,
   Providers,
+  SecondFactors,
   Sessions,
   type SignedIn,
   type StartedVisit,
   Users,
 } from '@mentorhub/contracts';
+import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { Housekeeping } from '../src/housekeeping/housekeeping.js';
 import { Campus, FakeGitHub, type Person, type Return, Rogue } from './fake-providers.js';
@@ -287,6 +289,26 @@ describe('signing in with a provider', () => {
     ]);
     expect((await signInFailure(stranger({ email: own.user.email }))).code).toBe('FORBIDDEN');
     expect(await linkedTo(own.actor)).toEqual([]);
+  });
+
+  it('leaves the second factor of the account to be shown', async () => {
+    const own = await identity.signUp();
+    const { actor } = own;
+    const person = stranger();
+    await link(actor, person);
+    const { secret } = await identity.request(SecondFactors.enrolTotp, actor, { device: laptop });
+    const timestamp = identity.clock.now().getTime();
+    const code = TOTP.generate({ secret: Secret.fromBase32(secret), timestamp });
+    await identity.request(SecondFactors.confirmTotp, actor, { code, device: laptop });
+    const refusals = (await identity.auditOf('provider.sign_in')).length;
+    expect(await signInFailure(person)).toMatchObject({
+      code: 'MFA_REQUIRED',
+      data: { challenge: expect.any(String), methods: expect.arrayContaining(['totp']) },
+    });
+    const { total } = await identity.request(Sessions.list, actor, {});
+    expect(total).toBe(1);
+    // Half a sign-in is no refusal.
+    expect(await identity.auditOf('provider.sign_in')).toHaveLength(refusals);
   });
 
   it('twice at the same time opens one account', async () => {
@@ -594,8 +616,13 @@ describe('unlinking', () => {
     expect(await unlinkRefusal(own.actor)).toBe('REAUTHENTICATION_REQUIRED');
   });
 
-  it('is refused for the last way to sign in', async () => {
-    const { actor } = await signIn(stranger());
+  it('is refused for the last way to sign in, which a provider that was taken away is not', async () => {
+    const { actor, user } = await signIn(stranger());
+    await identity.dataSource.query(
+      `INSERT INTO linked_identities (issuer, subject, user_id, linked_at)
+       VALUES ('https://gone.example', 'g1', $1, now())`,
+      [user.id],
+    );
     expect(await unlinkRefusal(actor)).toBe('WRONG_STATE');
     expect(await linkedTo(actor)).toEqual(['campus']);
   });

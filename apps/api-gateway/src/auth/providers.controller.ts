@@ -78,6 +78,7 @@ export class ProvidersController {
   @Answers(200, SignedIn)
   @Fails(
     'INVALID_TOKEN',
+    'MFA_REQUIRED',
     'EMAIL_NOT_VERIFIED',
     'EMAIL_TAKEN',
     'FORBIDDEN',

@@ -50,9 +50,13 @@ export class LinkedIdentities {
 
   /**
    * Unlinks a provider from a user.
+   * @param issuers those of the configuration: what is linked of others signs nobody in
    * @throws ApplicationError NOT_FOUND when it is not linked, WRONG_STATE when nothing else signs the user in
    */
-  async unlink(tx: EntityManager, userId: number, issuer: string): Promise<void> {
+  async unlink(
+    tx: EntityManager,
+    { userId, issuer, issuers }: { userId: number; issuer: string; issuers: readonly string[] },
+  ): Promise<void> {
     // The lock on the user lets one of two unlinks at the same time see the other.
     const [user] = await tx.query<{ has_other_way: boolean }[]>(
       `SELECT password_hash IS NOT NULL OR EXISTS (SELECT FROM passkeys WHERE user_id = $1) AS has_other_way
@@ -63,7 +67,8 @@ export class LinkedIdentities {
     if (!linked.some((one) => one.issuer === issuer)) {
       throw ApplicationError.notFound('The linked provider');
     }
-    if (!user?.has_other_way && linked.length === 1) {
+    const others = linked.filter((one) => one.issuer !== issuer && issuers.includes(one.issuer));
+    if (!user?.has_other_way && others.length === 0) {
       throw new ApplicationError(
         'WRONG_STATE',
         'This is the last way to sign in to the account: set a password first, by the link of “forgot password”.',

@@ -87,19 +87,22 @@ export class ProvidersService {
   /**
    * Signs in whom the provider names. A first visit opens an account, or is linked to the one of the same address.
    * @throws ApplicationError INVALID_TOKEN, PROVIDER_UNAVAILABLE, EMAIL_NOT_VERIFIED, EMAIL_TAKEN, RATE_LIMITED,
-   *   FORBIDDEN for a deactivated account
+   *   MFA_REQUIRED, FORBIDDEN for a deactivated account
    */
   async signIn(request: Returned): Promise<SignedIn> {
     const provider = this.providers.find(request.provider);
     const { device } = request;
-    return this.audited({ action: 'provider.sign_in', provider, device }, async () => {
-      const account = await this.accountOf(provider, request, null);
-      const opened = await this.transactions.run(async (tx) => {
-        const user = await this.userOf(tx, provider, account, device);
-        return this.signIns.open(tx, user, { method: 'provider', device });
-      });
-      return this.signIns.answer(opened);
-    });
+    const opened = await this.audited(
+      { action: 'provider.sign_in', provider, device },
+      async () => {
+        const account = await this.accountOf(provider, request, null);
+        return this.transactions.run(async (tx) => {
+          const user = await this.userOf(tx, provider, account, device);
+          return this.signIns.open(tx, user, { method: 'provider', device });
+        });
+      },
+    );
+    return this.signIns.answer(opened);
   }
 
   /** What is linked to the actor's account. */
@@ -146,7 +149,8 @@ export class ProvidersService {
     await this.stepUp.require(actor);
     await this.audited({ action: 'provider.unlink', provider, device, actor }, () =>
       this.transactions.run(async (tx) => {
-        await this.identities.unlink(tx, userId, provider.issuer);
+        const issuers = this.providers.all.map(({ issuer }) => issuer);
+        await this.identities.unlink(tx, { userId, issuer: provider.issuer, issuers });
         await this.audit.record(tx, {
           action: 'provider.unlink',
           actorId: userId,

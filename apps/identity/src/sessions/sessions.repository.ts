@@ -102,15 +102,14 @@ export class SessionsRepository {
   }
 
   /**
-   * Which sessions of a user go beyond the `most` that were used last. Of several sign-ins at the same time, the lock on
-   * the user lets each see those before.
+   * Which sessions of a user go beyond the `most` that were used last. The user has to be locked, so that of several
+   * sign-ins at the same time each sees those before.
    */
   async beyond(
     tx: EntityManager,
     userId: number,
     { most, now }: { most: number; now: Date },
   ): Promise<number[]> {
-    await tx.query('SELECT FROM users WHERE id = $1 FOR NO KEY UPDATE', [userId]);
     const rows = await tx.query<{ id: number }[]>(
       `SELECT id FROM sessions
        WHERE user_id = $1 AND revoked_at IS NULL AND expires_at > $2
