@@ -44,6 +44,8 @@ import { AvatarImages } from './users/avatar/avatar-image.js';
 import { AvatarUploads } from './users/avatar/avatar-uploads.js';
 import { ExportController } from './users/export/export.controller.js';
 import { PersonalDataExporter } from './users/export/personal-data-exporter.js';
+import { EmailLoginController } from './users/email-login.controller.js';
+import { EmailLoginCookie } from './users/email-login-cookie.js';
 import { UsersController } from './users/users.controller.js';
 import { JwksController } from './well-known/jwks.controller.js';
 import { WsController } from './ws/ws.controller.js';
@@ -66,6 +68,7 @@ const controllers = [
   DocsController,
   EmailController,
   ExportController,
+  EmailLoginController,
   HealthController,
   JwksController,
   MentorProfilesController,
@@ -101,6 +104,7 @@ export const appModule = (config: ApiGatewayConfig): DynamicModule => ({
     AvatarImages,
     AvatarUploads,
     JwtStrategy,
+    EmailLoginCookie,
     MembersImport,
     PersonalDataExporter,
     SystemHealth,

@@ -7,6 +7,7 @@ import { AuthModule } from './auth/auth.module.js';
 import { AvatarsModule } from './avatars/avatars.module.js';
 import type { IdentityConfig } from './config.js';
 import { EmailChangesModule } from './email-changes/email-changes.module.js';
+import { EmailLoginModule } from './email-login/email-login.module.js';
 import { EmailVerificationModule } from './email-verification/email-verification.module.js';
 import { ErasureModule } from './erasure/erasure.module.js';
 import { Housekeeping } from './housekeeping/housekeeping.js';
@@ -29,6 +30,7 @@ import { UsersModule } from './users/users.module.js';
     AuthModule,
     AdministrationModule,
     SessionsModule,
+    EmailLoginModule,
     EmailVerificationModule,
     EmailChangesModule,
     PasswordChangesModule,

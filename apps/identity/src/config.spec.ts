@@ -58,4 +58,17 @@ describe('the configuration of identity', () => {
       /(?=[\s\S]*ARGON2_MEMORY_KIB)(?=[\s\S]*ARGON2_PASSES)[\s\S]*ARGON2_PARALLELISM/,
     );
   });
+
+  it('refuses in production to take whoever names an address for its owner, unless that is meant', () => {
+    const trusted = { ...environment, EMAIL_LOGIN: 'trusted' };
+    expect(() => readConfig(trusted)).toThrow(/EMAIL_LOGIN=trusted signs in anybody/);
+    expect(() => readConfig({ ...trusted, I_UNDERSTAND_TRUSTED_EMAIL_LOGIN: 'no' })).toThrow(
+      /I_UNDERSTAND_TRUSTED_EMAIL_LOGIN=yes/,
+    );
+    expect(readConfig({ ...trusted, I_UNDERSTAND_TRUSTED_EMAIL_LOGIN: 'yes' }).EMAIL_LOGIN).toBe(
+      'trusted',
+    );
+    expect(readConfig({ ...trusted, NODE_ENV: 'test' }).EMAIL_LOGIN).toBe('trusted');
+    expect(readConfig(environment).EMAIL_LOGIN).toBe('code');
+  });
 });

@@ -145,6 +145,14 @@ export const variables = {
     min: 1,
     desc: 'Most pictures that a user may upload within an hour',
   }),
+  EMAIL_LOGIN: choice(['code', 'trusted'])({
+    default: 'code',
+    desc: '`code`: whoever signs in with an email address alone proves the mailbox by a code; `trusted`: whoever names an address is taken for its owner, for closed networks and demos',
+  }),
+  I_UNDERSTAND_TRUSTED_EMAIL_LOGIN: choice(['yes', 'no'])({
+    default: 'no',
+    desc: '`yes` lets identity start with `EMAIL_LOGIN=trusted` and `NODE_ENV=production`',
+  }),
   EVENT_STREAM_REPLICAS: replicas,
   EVENT_STREAM_MAX_BYTES: integer({
     default: 8 * 1024 ** 3,
@@ -170,6 +178,15 @@ export type IdentityConfig = Environment<typeof variables> & {
 /** @throws ConfigurationError that lists everything wrong */
 export function readConfig(environment: RawEnvironment): IdentityConfig {
   const config = readEnvironment(environment, variables);
+  if (
+    config.EMAIL_LOGIN === 'trusted' &&
+    config.NODE_ENV === 'production' &&
+    config.I_UNDERSTAND_TRUSTED_EMAIL_LOGIN !== 'yes'
+  ) {
+    throw new ConfigurationError([
+      'EMAIL_LOGIN=trusted signs in anybody who knows an email address: leave it out, or, where nobody else can reach the platform, set I_UNDERSTAND_TRUSTED_EMAIL_LOGIN=yes.',
+    ]);
+  }
   if (config.SESSION_TTL_DAYS < config.REFRESH_TOKEN_TTL_DAYS) {
     throw new ConfigurationError([
       `SESSION_TTL_DAYS must be at least REFRESH_TOKEN_TTL_DAYS, which is ${config.REFRESH_TOKEN_TTL_DAYS}: no device stays signed in for longer.`,

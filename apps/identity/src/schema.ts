@@ -6,6 +6,7 @@ import { RefreshSuccessorsAndKeyLead1796000000001 } from './migrations/179600000
 import { UnverifiedAccountsAndLimits1796000000003 } from './migrations/1796000000003-unverified-accounts-and-limits.js';
 import { WhatSignInsShare1796000000040 } from './migrations/1796000000040-what-sign-ins-share.js';
 import { EmailChanges1796000000041 } from './migrations/1796000000041-email-changes.js';
+import { MailedCodes1796000000045 } from './migrations/1796000000045-mailed-codes.js';
 import { MembersDirectory1796000000044 } from './migrations/1796000000044-members-directory.js';
 import { SecondFactors1796000000047 } from './migrations/1796000000047-second-factors.js';
 import { DevicesAndProviders1796000000050 } from './migrations/1796000000050-devices-and-providers.js';
@@ -27,6 +28,7 @@ export const schema: DatabaseSchema = {
     WhatSignInsShare1796000000040,
     EmailChanges1796000000041,
     MembersDirectory1796000000044,
+    MailedCodes1796000000045,
     SecondFactors1796000000047,
     DevicesAndProviders1796000000050,
     Administration1796000000056,

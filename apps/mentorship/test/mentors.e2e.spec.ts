@@ -4,6 +4,7 @@ import {
   MentorProfiles,
   Mentors,
   SessionBookings,
+  userMemberJoined,
   userUpdated,
 } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -407,6 +408,64 @@ describe('availability', () => {
       });
     }
     expect(await mentorship.failure(Mentors.slots, undefined, { id: 999_999 })).toMatchObject({
+      code: 'NOT_FOUND',
+    });
+  });
+});
+
+function joined(user_id: number, is_mentor = true): Promise<void> {
+  return mentorship.publish(userMemberJoined, user_id, {
+    user_id,
+    is_mentor,
+    is_mentee: !is_mentor,
+    timezone: 'Europe/Berlin',
+  });
+}
+
+function profileOf(actor: Caller) {
+  return mentorship.ask(MentorProfiles.mine, actor, {});
+}
+
+describe('a mentor of the members directory', () => {
+  it('has an approved profile without moderation, once, however often it is published', async () => {
+    const actor = mentorship.newUser();
+    await joined(actor.user_id);
+    const profile = await profileOf(actor);
+    expect(profile).toMatchObject({
+      user_id: actor.user_id,
+      is_approved: true,
+      bio: '',
+      expertise: [],
+      availability_timezone: 'Europe/Berlin',
+    });
+    await joined(actor.user_id);
+    expect(await profileOf(actor)).toEqual(profile);
+    expect(await mentorship.events('mentorship.mentor.approved', profile.id)).toEqual([
+      { mentor_id: profile.id, user_id: actor.user_id },
+    ]);
+  });
+
+  it('whose application waits is approved', async () => {
+    const actor = mentorship.newUser();
+    const { id } = await mentorship.ask(Mentors.apply, actor, application);
+    await joined(actor.user_id);
+    expect(await profileOf(actor)).toMatchObject({ id, is_approved: true });
+    expect(await mentorship.events('mentorship.mentor.approved', id)).toHaveLength(1);
+  });
+
+  it('whom a moderator has rejected stays rejected', async () => {
+    const actor = mentorship.newUser();
+    const { id } = await mentorship.ask(Mentors.apply, actor, application);
+    await mentorship.ask(Mentors.reject, mentorship.admin, { id, reason: 'No.' });
+    await joined(actor.user_id);
+    expect(await profileOf(actor)).toMatchObject({ id, is_approved: false });
+    expect(await mentorship.events('mentorship.mentor.approved', id)).toEqual([]);
+  });
+
+  it('who is a mentee alone gets no profile', async () => {
+    const actor = mentorship.newUser();
+    await joined(actor.user_id, false);
+    expect(await mentorship.failure(MentorProfiles.mine, actor, {})).toMatchObject({
       code: 'NOT_FOUND',
     });
   });

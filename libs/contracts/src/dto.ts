@@ -7,6 +7,7 @@ export * from './identity/identity.dto.js';
 export * from './identity/admin-users.dto.js';
 export * from './identity/audit-entries.dto.js';
 export * from './identity/providers.dto.js';
+export * from './identity/email-login.dto.js';
 export * from './identity/members.dto.js';
 export * from './identity/passkeys.dto.js';
 export * from './identity/second-factor.dto.js';

@@ -12,6 +12,7 @@ export * from './identity/audit.requests.js';
 export { type AuditAction, auditActions } from './identity/audit.dto.js';
 export * from './identity/devices.events.js';
 export * from './identity/providers.requests.js';
+export * from './identity/email-login.requests.js';
 export * from './identity/member-limits.js';
 export * from './identity/members.requests.js';
 export * from './identity/name-rules.js';

@@ -1,5 +1,6 @@
-import { Auth, type Caller, Users } from '@mentorhub/contracts';
+import { Auth, type Caller, EmailLogin, Users } from '@mentorhub/contracts';
 import {
+  CodeRequested,
   Login,
   Reauthenticate,
   RefreshTokens,
@@ -87,7 +88,7 @@ export class AuthController {
   @Sends(Auth.reauthenticate)
   @Summary(
     'Prove again who you are',
-    'Sensitive acts answer `REAUTHENTICATION_REQUIRED` unless this, or the sign-in, happened within the last ten minutes. Send exactly one of `password`, `code` of the authenticator app, and `passkey`; of an account with a second factor not the password.',
+    'Sensitive acts answer `REAUTHENTICATION_REQUIRED` unless this, or the sign-in, happened within the last ten minutes. Send exactly one of `password`, `code` of the authenticator app, and `passkey`; of an account with a second factor not the password. Of an account with neither, `code` is that of a mail, for which `POST /auth/reauthenticate/email` asks.',
   )
   @Answers(204)
   @Fails('INVALID_CREDENTIALS', 'MFA_REQUIRED', 'INVALID_CODE', 'INVALID_PASSKEY', 'RATE_LIMITED')
@@ -97,5 +98,20 @@ export class AuthController {
     @Device() device: DeviceFacts,
   ): Promise<RawReply> {
     return this.requests.forward(Auth.reauthenticate, actor, Object.assign(request, { device }));
+  }
+
+  @Post('reauthenticate/email')
+  @Sends(EmailLogin.requestReauthentication)
+  @Summary(
+    'Ask for a code to prove again who you are',
+    'For accounts without a password and second factor: a mail brings the `code` of `POST /auth/reauthenticate`, for this session, ten minutes, five tries and one use.',
+  )
+  @Answers(202, CodeRequested)
+  @Fails('WRONG_STATE')
+  requestReauthentication(
+    @Actor() actor: Caller,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(EmailLogin.requestReauthentication, actor, { device });
   }
 }

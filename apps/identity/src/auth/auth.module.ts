@@ -3,6 +3,7 @@ import { AuditModule } from '../audit/audit.module.js';
 import { DevicesModule } from '../devices/devices.module.js';
 import { KeysModule } from '../keys/keys.module.js';
 import { FactorsModule } from '../second-factor/factors.module.js';
+import { MailedCodesModule } from '../mailed-codes/mailed-codes.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { AuthController } from './auth.controller.js';
@@ -15,7 +16,15 @@ import { SignIns } from './sign-ins.js';
 import { StepUp } from './step-up.js';
 
 @Module({
-  imports: [AuditModule, DevicesModule, FactorsModule, KeysModule, SessionsModule, UsersModule],
+  imports: [
+    AuditModule,
+    DevicesModule,
+    FactorsModule,
+    KeysModule,
+    MailedCodesModule,
+    SessionsModule,
+    UsersModule,
+  ],
   controllers: [AuthController],
   providers: [
     AuthService,

@@ -10,10 +10,14 @@ import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditTrail } from '../audit/audit-trail.js';
+import { invalidCode } from '../mailed-codes/mailed-codes.js';
+import { ReauthenticationCodes } from '../mailed-codes/reauthentication-codes.js';
 import { FactorChecks } from '../second-factor/factor-checks.js';
 import { exactlyOneOf, type GivenFactor, givenFactor } from '../second-factor/given-factor.js';
 import { committed } from '../second-factor/refusals.js';
+import { UsersRepository } from '../users/users.repository.js';
 import { Credentials } from './credentials.js';
+import { LoginThrottle } from './login-throttle.js';
 import { StepUp } from './step-up.js';
 
 const ways = ['password', 'code', 'passkey'] as const;
@@ -24,6 +28,9 @@ export class Reauthentication {
   constructor(
     private readonly credentials: Credentials,
     private readonly factors: FactorChecks,
+    private readonly mailedCodes: ReauthenticationCodes,
+    private readonly users: UsersRepository,
+    private readonly throttle: LoginThrottle,
     private readonly stepUp: StepUp,
     private readonly audit: AuditTrail,
     private readonly dataSource: DataSource,
@@ -32,13 +39,17 @@ export class Reauthentication {
   ) {}
 
   /**
-   * Renews the proof of the actor's session. The password does for accounts without a second factor alone.
+   * Renews the proof of the actor's session. The password does for accounts without a second factor alone; the code is
+   * one of a mail for accounts that have neither.
    * @throws ApplicationError MFA_REQUIRED, INVALID_CREDENTIALS, INVALID_CODE, INVALID_PASSKEY, RATE_LIMITED, OVERLOADED,
    *   VALIDATION_FAILED unless there is exactly one proof
    */
   async accept(actor: Caller, request: Reauthenticate & { device: Device }): Promise<void> {
-    const { password, device } = request;
+    const { password, code, device } = request;
     if (ways.filter((way) => request[way] !== undefined).length !== 1) throw exactlyOneOf(ways);
+    if (code !== undefined && (await this.mailedCodes.isOnlyWay(actor.user_id))) {
+      return this.acceptMailedCode(actor, code, device);
+    }
     if (password === undefined) return this.acceptFactor(actor, givenFactor(request), device);
     const methods = await this.factors.methods(this.dataSource.manager, actor.user_id);
     if (methods.length > 0) throw factorRequired(methods);
@@ -62,6 +73,29 @@ export class Reauthentication {
       });
       return refusal ?? this.renew(tx, actor, action, device);
     });
+  }
+
+  private async acceptMailedCode(actor: Caller, code: string, device: Device): Promise<void> {
+    const { user_id: userId, session_id: sessionId } = actor;
+    const { email } = await this.users.byId(userId);
+    const attempt = await this.throttle.admit(email, device.ip);
+    const right = await this.mailedCodes.check(actor, code);
+    const isAccepted =
+      right !== undefined &&
+      (await this.transactions.run(async (tx) => {
+        if (!(await this.mailedCodes.redeem(tx, right))) return false;
+        await this.renew(tx, actor, 'reauthentication.email', device);
+        return true;
+      }));
+    if (isAccepted) return this.throttle.clear(attempt);
+    await this.audit.note({
+      action: 'reauthentication.email',
+      outcome: 'failure',
+      actorId: userId,
+      sessionId,
+      device,
+    });
+    throw invalidCode();
   }
 
   private async renew(

@@ -63,6 +63,7 @@ export class Housekeeping implements OnApplicationBootstrap, OnModuleDestroy {
       before(dayMs),
     ]);
     await this.dataSource.query(`DELETE FROM former_emails WHERE reserved_until < $1`, [now]);
+    await this.dataSource.query(`DELETE FROM mailed_codes WHERE expires_at < $1`, [now]);
     await this.dataSource.query(`DELETE FROM mail_pauses WHERE sent_at < $1`, [before(dayMs)]);
     await this.dataSource.query(`DELETE FROM audit_log WHERE occurred_at < $1`, [
       before(this.config.AUDIT_RETENTION_DAYS * dayMs),

@@ -11,7 +11,7 @@ export type NewUser = Pick<
   User,
   'email' | 'fullName' | 'passwordHash' | 'requestedRole' | 'timezone' | 'locale' | 'createdAt'
 > &
-  Partial<Pick<User, 'username' | 'isAdmin' | 'emailVerifiedAt' | 'verifyBy'>>;
+  Partial<Pick<User, 'username' | 'isAdmin' | 'isMentor' | 'emailVerifiedAt' | 'verifyBy'>>;
 
 /** The account behind an address that a mail was asked for. */
 export interface Addressee {

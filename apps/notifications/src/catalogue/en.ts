@@ -204,6 +204,22 @@ export const en: Catalogue = {
         ],
         action: 'Undo the change',
       }),
+      sign_in_code: (formats, { code = '' }) => ({
+        subject: 'Sign in to MentorHub',
+        paragraphs: [
+          `Your code: ${code}`,
+          `Code and link work once, for ${formats.count(10, { one: 'minute', other: 'minutes' })}, in the browser that asked for them. If you did not ask for them, ignore this mail, and give the code to nobody.`,
+        ],
+        action: 'Sign in',
+      }),
+      reauthentication_code: (formats, { code = '' }) => ({
+        subject: 'Confirm that it is you',
+        paragraphs: [
+          `Your code: ${code}`,
+          `It works once, for ${formats.count(10, { one: 'minute', other: 'minutes' })}, where you are signed in. If you did not ask for it, sign out all devices, and give the code to nobody.`,
+        ],
+        action: 'Open MentorHub',
+      }),
     },
     greeting: (name) => (name === undefined ? 'Hello,' : `Hello ${name},`),
     open: 'Open MentorHub',

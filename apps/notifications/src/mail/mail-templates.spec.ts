@@ -110,6 +110,24 @@ describe('mails', () => {
   );
 
   it.each([
+    ['en', 'sign_in_code', 'Your code: 123456', '/community/mentorship/auth#token=a%2Fbc'],
+    ['ru', 'sign_in_code', 'Ваш код: 123456', '/community/mentorship/auth#token=a%2Fbc'],
+    ['en', 'reauthentication_code', 'Your code: 123456', '/'],
+    ['ru', 'reauthentication_code', 'Ваш код: 123456', '/'],
+  ] as const)(
+    'in %s of the kind %s has the code in the text, not in the subject',
+    (locale, kind, code, path) => {
+      const token = kind === 'sign_in_code' ? 'a/bc' : undefined;
+      const mail = accountMail(kind, { ...minted(locale, ''), token, code: '123456' }, url);
+      expect(mail.text).toContain(code);
+      expect(mail.text).toContain(`${url}${path}`);
+      expect(mail.html).toContain('123456');
+      expect(mail.subject).not.toContain('123456');
+      expect(/[а-яё]/i.test(mail.subject)).toBe(locale === 'ru');
+    },
+  );
+
+  it.each([
     ['en', 'Confirm your email address', 'once, for 24 hours'],
     ['ru', 'Подтвердите адрес почты', 'действует 24 часа'],
   ] as const)('the verification mail in %s carries the link', (locale, subject, validity) => {

@@ -40,6 +40,8 @@ const accountMailPaths: Record<AccountMail, string> = {
   reset_password: '/reset-password',
   confirm_email_change: '/confirm-email-change',
   undo_email_change: '/undo-email-change',
+  sign_in_code: '/community/mentorship/auth',
+  reauthentication_code: '/',
 };
 
 /** A mail about the account itself, with what identity made for it. */

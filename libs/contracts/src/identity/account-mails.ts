@@ -9,11 +9,14 @@ export const accountMails = [
   'reset_password',
   'confirm_email_change',
   'undo_email_change',
+  'sign_in_code',
+  'reauthentication_code',
 ] as const;
 export type AccountMail = (typeof accountMails)[number];
 
 /** Which mail is meant; the same in the event and in the request. */
 export interface AccountMailRequest {
+  /** 0 for one who has no account yet. */
   user_id: number;
   mail: AccountMail;
   /** What the mail is about, where its kind needs more than the user; otherwise null. */
@@ -40,7 +43,7 @@ export const AccountMails = {
    */
   mint: request.service<AccountMailRequest, MintedMail>('identity.account_mails.mint', {
     fields: {
-      user_id: idField,
+      user_id: (value) => (value === 0 ? undefined : idField(value)),
       mail: textField(64),
       ref: optionalField((value) => (value === null ? undefined : idField(value))),
     },

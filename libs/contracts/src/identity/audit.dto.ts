@@ -49,5 +49,11 @@ export const auditActions = [
   'user.administer',
   'mentor.approve',
   'mentor.reject',
+  'member.sign_up',
+  'email_login.request',
+  'email_login.verify',
+  'email_login.reclaim',
+  'reauthentication.email_request',
+  'reauthentication.email',
 ] as const;
 export type AuditAction = (typeof auditActions)[number];
