@@ -158,6 +158,7 @@ describe('the OpenAPI document', () => {
         'POST /api/v1/email/confirm-change',
         'POST /api/v1/email/forgot-password',
         'POST /api/v1/email/reset-password',
+        'POST /api/v1/email/send-verification',
         'POST /api/v1/email/undo-change',
         'POST /api/v1/email/verify-email',
         'POST /api/v1/mentorship/bookings',

@@ -161,7 +161,7 @@ export const variables = {
   }),
   ADMIN_EMAIL: text({
     optional: true,
-    desc: 'The email address of an administrator who is created at start unless the address has an account',
+    desc: 'The email address of an administrator who is created at start unless there is one or the address has an account',
   }),
   ADMIN_PASSWORD: text({
     optional: true,

@@ -155,7 +155,9 @@ describe('asking for the verification mail again', () => {
 
     const answers = [];
     for (const email of [known.email, verified.email, 'nobody@example.com']) {
-      answers.push(await identity.request(EmailVerification.send, undefined, { email }));
+      answers.push(
+        await identity.request(EmailVerification.send, undefined, { email, device: laptop }),
+      );
     }
     expect(answers[0]).toEqual({ message: expect.any(String), expires_in_hours: 24 });
     expect(answers[1]).toEqual(answers[0]);
@@ -168,7 +170,8 @@ describe('asking for the verification mail again', () => {
 
   it('writes at most one mail an address and minute', async () => {
     const { id, email } = await identity.register();
-    const send = () => identity.request(EmailVerification.send, undefined, { email });
+    const send = () =>
+      identity.request(EmailVerification.send, undefined, { email, device: laptop });
     await Promise.all([send(), send(), send()]);
     // The first came with the registration.
     expect(await identity.events(requested, id)).toHaveLength(2);

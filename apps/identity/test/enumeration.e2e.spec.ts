@@ -82,7 +82,7 @@ describe('the time of an answer', () => {
     ['a new password', (request) => identity.request(PasswordChanges.forgot, undefined, request)],
     [
       'the verification mail',
-      ({ email }) => identity.request(EmailVerification.send, undefined, { email }),
+      (request) => identity.request(EmailVerification.send, undefined, request),
     ],
   ];
 

@@ -1,4 +1,11 @@
-import { Auth, type Caller, EmailVerification, PasswordChanges, Users } from '@mentorhub/contracts';
+import {
+  Auth,
+  type Caller,
+  EmailVerification,
+  PasswordChanges,
+  SecondFactors,
+  Users,
+} from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
 
@@ -210,7 +217,18 @@ describe('the link that sets a new password', () => {
     const stranger = await identity.signUp();
     const { email, id } = stranger.user;
     const verification = await identity.mintMail(id, 'verify_email');
+    await identity.request(SecondFactors.enrolTotp, stranger.actor, { device: laptop });
+    await identity.dataSource.query(
+      `INSERT INTO linked_identities (issuer, subject, user_id, linked_at) VALUES ('x', 'stranger', $1, $2)`,
+      [id, identity.clock.now()],
+    );
     await reset(await resetToken(id));
+    const left = await identity.dataSource.query<unknown[]>(
+      `SELECT 1 FROM linked_identities WHERE user_id = $1
+       UNION ALL SELECT 1 FROM totp_factors WHERE user_id = $1`,
+      [id],
+    );
+    expect(left).toEqual([]);
     expect(await isRevoked(stranger.actor)).toBe(true);
     expect((await signInFailure(email, goodPassword)).code).toBe('INVALID_CREDENTIALS');
     const leftOver = { token: verification.token!, password: goodPassword, device: laptop };
@@ -407,6 +425,10 @@ describe('the limits of a network', () => {
     expect(refusals[0]).toMatchObject({ code: 'RATE_LIMITED' });
     expect(refusals[1]).toEqual(refusals[0]);
     await ask(email, phone);
+    const verification = { email, device: laptop };
+    expect(await limited.failure(EmailVerification.send, undefined, verification)).toMatchObject({
+      code: 'RATE_LIMITED',
+    });
     limited.clock.advance(60 * minute);
     await ask(email);
   });

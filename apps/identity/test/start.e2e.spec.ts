@@ -128,6 +128,15 @@ describe('the first administrator', () => {
     expect(await identity.events('identity.user.registered')).toHaveLength(1);
   });
 
+  it('is not followed by another when the address was changed, with the first password at that', async () => {
+    identity = await IdentityFixture.start('identity_moved_admin', administrator);
+    await identity.dataSource.query(`UPDATE users SET email = 'moved@example.com'`);
+    await identity.addReplica();
+    expect(await identity.dataSource.query('SELECT email FROM users')).toEqual([
+      { email: 'moved@example.com' },
+    ]);
+  });
+
   it('needs a password that is not guessed first, or the start ends with the reason', async () => {
     identity = await IdentityFixture.start('identity_weak_admin');
     await expect(

@@ -37,8 +37,16 @@ export class EmailController {
   @Anonymous(EmailVerification.send)
   @Summary('Send the verification mail again', 'The answer is the same for an unknown address.')
   @Answers(200, VerificationSent)
-  sendVerification(@Body() request: SendVerification): Promise<RawReply> {
-    return this.requests.forward(EmailVerification.send, undefined, request);
+  @Fails('RATE_LIMITED')
+  sendVerification(
+    @Body() request: SendVerification,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(
+      EmailVerification.send,
+      undefined,
+      Object.assign(request, { device }),
+    );
   }
 
   @Post('verify-email')

@@ -14,8 +14,8 @@ export class EmailVerificationController {
   constructor(private readonly verification: EmailVerificationService) {}
 
   @Handle(EmailVerification.send)
-  send(_: Caller | undefined, { email }: SendVerification) {
-    return this.verification.send(email);
+  send(_: Caller | undefined, request: SendVerification & { device: Device }) {
+    return this.verification.send(request);
   }
 
   @Handle(EmailVerification.verify)

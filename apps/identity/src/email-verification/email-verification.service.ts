@@ -4,6 +4,7 @@ import {
   type Device,
   type EmailVerified,
   type MintedMail,
+  type SendVerification,
   userEmailVerified,
   type VerificationSent,
   type VerifyEmail,
@@ -19,6 +20,7 @@ import { invalidLink, MailTokens } from '../account-mails/mail-tokens.js';
 import { AuditTrail } from '../audit/audit-trail.js';
 import { Credentials } from '../auth/credentials.js';
 import { User } from '../users/user.entity.js';
+import { MailLimits } from '../limits/mail-limits.js';
 import { UsersRepository } from '../users/users.repository.js';
 import { toContact } from '../users/user.views.js';
 
@@ -33,6 +35,7 @@ export class EmailVerificationService implements OnModuleInit {
     private readonly registry: AccountMailRegistry,
     private readonly pauses: MailPauses,
     private readonly tokens: MailTokens,
+    private readonly limits: MailLimits,
     private readonly credentials: Credentials,
     private readonly audit: AuditTrail,
     private readonly transactions: Transactions,
@@ -44,15 +47,26 @@ export class EmailVerificationService implements OnModuleInit {
     this.registry.add('verify_email', ({ user_id }) => this.mint(user_id));
   }
 
-  /** Answers the same, after the same work, whether or not there is anybody to write to. */
-  async send(address: string): Promise<VerificationSent> {
-    const email = address.toLowerCase();
+  /**
+   * Answers the same, after the same work, whether or not there is anybody to write to.
+   * @throws ApplicationError RATE_LIMITED
+   */
+  async send(request: SendVerification & { device: Device }): Promise<VerificationSent> {
+    const { device } = request;
+    const email = request.email.toLowerCase();
     await this.transactions.run(async (tx) => {
       const now = this.clock.now();
+      await this.limits.countRequest(tx, device.ip);
       const due = await this.pauses.admit(tx, 'verify_email', email, now);
       const user = await this.users.addressee(tx, email, now);
       const addressee = due && user?.reachable && !user.verified ? user : undefined;
       await this.mails.requestIfAny(tx, addressee?.id, 'verify_email');
+      await this.audit.record(tx, {
+        action: 'email.verify_request',
+        actorId: null,
+        userId: user?.id ?? null,
+        device,
+      });
     });
     return {
       message: 'If this address has an account that is not verified yet, a mail is on its way.',
@@ -66,6 +80,24 @@ export class EmailVerificationService implements OnModuleInit {
    * @throws ApplicationError INVALID_TOKEN, UNAUTHENTICATED, INVALID_CREDENTIALS, RATE_LIMITED
    */
   async verify(
+    actor: Caller | undefined,
+    request: VerifyEmail & { device: Device },
+  ): Promise<EmailVerified> {
+    const { device } = request;
+    try {
+      return await this.limits.tryToken(device.ip, () => this.redeem(actor, request));
+    } catch (error) {
+      await this.audit.noteRefusal(error, {
+        action: 'email.verify',
+        actorId: actor?.user_id ?? null,
+        sessionId: actor?.session_id,
+        device,
+      });
+      throw error;
+    }
+  }
+
+  private async redeem(
     actor: Caller | undefined,
     { token, password, device }: VerifyEmail & { device: Device },
   ): Promise<EmailVerified> {

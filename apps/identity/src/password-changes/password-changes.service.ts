@@ -25,6 +25,7 @@ import { Credentials } from '../auth/credentials.js';
 import { LoginThrottle } from '../auth/login-throttle.js';
 import { StepUp } from '../auth/step-up.js';
 import { PendingEmailChanges } from '../email-changes/pending-email-changes.js';
+import { removeWaysInSince } from '../email-changes/recent-ways-in.js';
 import { MailLimits } from '../limits/mail-limits.js';
 import { Passwords } from '../passwords/passwords.js';
 import { Revocation } from '../sessions/revocation.js';
@@ -190,6 +191,8 @@ export class PasswordChangesService implements OnModuleInit {
       const act = { actorId: null, userId: user.id, device };
       if (!user.emailVerifiedAt) {
         await tx.update(User, { id: user.id }, { emailVerifiedAt: now });
+        // They may be those of a stranger who registered the address.
+        await removeWaysInSince(tx, user.id, user.createdAt);
         await this.outbox.add(tx, userEmailVerified, user.id, { user_id: user.id });
         await this.audit.record(tx, { action: 'email.verify', ...act });
       }

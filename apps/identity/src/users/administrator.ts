@@ -27,7 +27,7 @@ export class Administrator implements OnModuleInit {
     const { ADMIN_EMAIL, ADMIN_PASSWORD } = this.config;
     if (ADMIN_EMAIL === undefined || ADMIN_PASSWORD === undefined) return;
     const email = ADMIN_EMAIL.toLowerCase();
-    if (await this.exists(email)) return;
+    if ((await this.exists(email)) || (await this.hasAdministrator())) return;
     const fullName = 'Administrator';
     const fault = await passwordFault(ADMIN_PASSWORD, { email, fullName });
     if (fault !== undefined) throw new ConfigurationError([`ADMIN_PASSWORD: ${fault}`]);
@@ -52,6 +52,11 @@ export class Administrator implements OnModuleInit {
       // Another replica was faster.
       if (!(error instanceof ApplicationError && error.code === 'EMAIL_TAKEN')) throw error;
     }
+  }
+
+  /** Also one whose address is another than `ADMIN_EMAIL`, such as one who has changed it since. */
+  private hasAdministrator(): Promise<boolean> {
+    return this.dataSource.manager.existsBy(User, { isAdmin: true, isActive: true });
   }
 
   private async exists(email: string): Promise<boolean> {

@@ -6,6 +6,7 @@ export const auditActions = [
   'avatar.replace',
   'avatar.remove',
   'email.verify',
+  'email.verify_request',
   'email.change_request',
   'email.change',
   'email.undo_change',

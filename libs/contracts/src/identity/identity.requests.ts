@@ -98,7 +98,9 @@ export const Sessions = {
 };
 
 export const EmailVerification = {
-  send: request.public<SendVerification, VerificationSent>('identity.email_verification.send'),
+  send: request.public<SendVerification & { device: Device }, VerificationSent>(
+    'identity.email_verification.send',
+  ),
   verify: request.public<VerifyEmail & { device: Device }, EmailVerified>(
     'identity.email_verification.verify',
   ),
