@@ -21,7 +21,7 @@ import {
 } from './providers/provider-settings.js';
 
 const secretKeyDescription =
-  'Encrypts the private signing keys in the database; keep it, and keep it from others';
+  'Encrypts the private signing keys and the secrets of authenticator apps in the database; keep it, and keep it from others';
 
 const secretKey: Variable<string> = {
   ...text({ desc: secretKeyDescription, secret: true }),
@@ -47,6 +47,11 @@ const replicas: Variable<number> = {
 export const variables = {
   ...serviceVariables('identity', { managementPort: 8011 }),
   SECRET_KEY: secretKey,
+  PREVIOUS_SECRET_KEY: text({
+    optional: true,
+    secret: true,
+    desc: 'The SECRET_KEY before this one: opens the secrets of authenticator apps, each of which is sealed anew when a code of it is used',
+  }),
   ACCESS_TOKEN_TTL_SECONDS: integer({
     default: 1800,
     min: 60,

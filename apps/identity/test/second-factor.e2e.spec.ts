@@ -9,7 +9,9 @@ import {
 } from '@mentorhub/contracts';
 import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { readConfig } from '../src/config.js';
 import { Housekeeping } from '../src/housekeeping/housekeeping.js';
+import { TotpFactors } from '../src/second-factor/totp-factors.js';
 import { actorOf, goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
 
 let identity: IdentityFixture;
@@ -210,6 +212,34 @@ describe('an authenticator app', () => {
     ]) {
       expect(stored).not.toContain(clear);
     }
+  });
+});
+
+const keyBefore = 'a secret key of at least 32 characters';
+const newKey = { SECRET_KEY: 'another secret key of 32 characters' };
+const redeem = async (factors: TotpFactors, { actor, secret }: Enrolled, steps: number) =>
+  identity.dataSource.transaction((tx) =>
+    factors.redeem(tx, actor.user_id, codeOf(secret, steps), identity.clock.now()),
+  );
+const factorsOf = (changes: Record<string, string>) =>
+  new TotpFactors(
+    readConfig({
+      PROFILE: 'local',
+      DATABASE_URL: 'postgres://localhost',
+      NATS_URL: 'nats://localhost',
+      ...changes,
+    }),
+  );
+
+describe('a new SECRET_KEY', () => {
+  it('opens the secrets of apps with the help of the one before, and seals them anew', async () => {
+    const user = await enrolled();
+    identity.clock.advance(minute);
+    const alone = factorsOf(newKey);
+    expect(await redeem(alone, user, -1)).toBe(false);
+    const both = factorsOf({ ...newKey, PREVIOUS_SECRET_KEY: keyBefore });
+    expect(await redeem(both, user, 0)).toBe(true);
+    expect(await redeem(alone, user, 1)).toBe(true);
   });
 });
 

@@ -1,6 +1,5 @@
 import { CONFIG } from '@mentorhub/service-kit';
-import { Inject, Injectable } from '@nestjs/common';
-import { Secret, TOTP } from 'otpauth';
+import { Inject, Injectable, Logger } from '@nestjs/common';
 import type { EntityManager } from 'typeorm';
 import type { IdentityConfig } from '../config.js';
 import { SecretBox } from '../secrets/secret-box.js';
@@ -11,6 +10,11 @@ const secretBytes = 20;
 const parameters = { issuer: 'MentorHub', algorithm: 'SHA1', digits: 6, period: 30 };
 /** Steps that a clock may be wrong, either way (RFC 6238 §5.2). */
 const window = 1;
+/** Brings its own hash functions, which a process that never sees a code need not hold in memory. */
+const otpauth = () => import('otpauth');
+
+/** What the boxes are for. */
+const purpose = 'TOTP secrets';
 /** How long an enrolment waits for its first code. */
 export const enrolmentMs = 600_000;
 
@@ -24,10 +28,16 @@ interface FactorRow {
  */
 @Injectable()
 export class TotpFactors {
+  private readonly logger = new Logger(TotpFactors.name);
   private readonly box: SecretBox;
+  /** Opens what was sealed before `SECRET_KEY` was replaced. */
+  private readonly previousBox?: SecretBox;
 
-  constructor(@Inject(CONFIG) config: IdentityConfig) {
-    this.box = new SecretBox(config.SECRET_KEY, 'TOTP secrets');
+  constructor(@Inject(CONFIG) { SECRET_KEY, PREVIOUS_SECRET_KEY }: IdentityConfig) {
+    this.box = new SecretBox(SECRET_KEY, purpose);
+    if (PREVIOUS_SECRET_KEY !== undefined) {
+      this.previousBox = new SecretBox(PREVIOUS_SECRET_KEY, purpose);
+    }
   }
 
   /**
@@ -39,6 +49,7 @@ export class TotpFactors {
     user: { id: number; email: string },
     now: Date,
   ): Promise<{ secret: string; uri: string } | undefined> {
+    const { Secret, TOTP } = await otpauth();
     const secret = new Secret({ size: secretBytes });
     const rows = await tx.query<unknown[]>(
       `INSERT INTO totp_factors AS f (user_id, secret, created_at, last_step) VALUES ($1, $2, $3, 0)
@@ -48,7 +59,8 @@ export class TotpFactors {
       [user.id, this.box.seal(secret.base32, String(user.id)), now],
     );
     if (rows.length === 0) return undefined;
-    return { secret: secret.base32, uri: generator(secret, user.email).toString() };
+    const uri = new TOTP({ ...parameters, secret, label: user.email }).toString();
+    return { secret: secret.base32, uri };
   }
 
   /** Sets the app up that shows this code; false for a wrong code, and where no enrolment waits for one. */
@@ -58,7 +70,8 @@ export class TotpFactors {
        WHERE user_id = $1 AND confirmed_at IS NULL AND created_at > $2 FOR UPDATE`,
       [userId, new Date(now.getTime() - enrolmentMs)],
     );
-    const step = row && this.stepOf(userId, row, code, now);
+    const secret = row && this.open(userId, row.secret);
+    const step = secret === undefined ? undefined : await stepOf(secret, code, now);
     if (step === undefined) return false;
     await tx.query(`UPDATE totp_factors SET confirmed_at = $2, last_step = $3 WHERE user_id = $1`, [
       userId,
@@ -93,7 +106,9 @@ export class TotpFactors {
        WHERE user_id = $1 AND confirmed_at IS NOT NULL`,
       [userId],
     );
-    const step = row && this.stepOf(userId, row, code, now);
+    const secret = row && this.open(userId, row.secret);
+    if (secret === undefined) return false;
+    const step = await stepOf(secret, code, now);
     if (step === undefined) return false;
     const [redeemed] = await tx.query<[unknown[], number]>(
       `UPDATE totp_factors SET last_step = $2
@@ -101,7 +116,9 @@ export class TotpFactors {
        RETURNING user_id`,
       [userId, step, row?.secret],
     );
-    return redeemed.length > 0;
+    if (redeemed.length === 0) return false;
+    if (this.previousBox) await this.reseal(tx, userId, secret);
+    return true;
   }
 
   /** Forgets the app. */
@@ -109,20 +126,35 @@ export class TotpFactors {
     await tx.query(`DELETE FROM totp_factors WHERE user_id = $1`, [userId]);
   }
 
-  /** The time step a code is of, if it is of one near `now`. */
-  private stepOf(
-    userId: number,
-    { secret }: FactorRow,
-    code: string,
-    now: Date,
-  ): number | undefined {
-    const totp = generator(Secret.fromBase32(this.box.open(secret, String(userId))));
-    const timestamp = now.getTime();
-    const delta = totp.validate({ token: code.replace(' ', ''), timestamp, window });
-    return delta === null ? undefined : totp.counter({ timestamp }) + delta;
+  private open(userId: number, sealed: Buffer): string | undefined {
+    for (const box of [this.box, this.previousBox]) {
+      try {
+        if (box) return box.open(sealed, String(userId));
+      } catch {
+        // It was sealed with another key.
+      }
+    }
+    this.logger.error(
+      'SECRET_KEY does not open the secret of an authenticator app: give the one before as PREVIOUS_SECRET_KEY.',
+      { user_id: userId },
+    );
+    return undefined;
+  }
+
+  /** Has a secret outlive the previous key. */
+  private async reseal(tx: EntityManager, userId: number, secret: string): Promise<void> {
+    await tx.query(`UPDATE totp_factors SET secret = $2 WHERE user_id = $1`, [
+      userId,
+      this.box.seal(secret, String(userId)),
+    ]);
   }
 }
 
-function generator(secret: Secret, label = ''): TOTP {
-  return new TOTP({ ...parameters, secret, label });
+/** The time step a code is of, if it is of one near `now`. */
+async function stepOf(base32: string, code: string, now: Date): Promise<number | undefined> {
+  const { Secret, TOTP } = await otpauth();
+  const totp = new TOTP({ ...parameters, secret: Secret.fromBase32(base32) });
+  const timestamp = now.getTime();
+  const delta = totp.validate({ token: code.replace(' ', ''), timestamp, window });
+  return delta === null ? undefined : totp.counter({ timestamp }) + delta;
 }
