@@ -1,6 +1,7 @@
-import { type Device, EmailVerification, PasswordChanges } from '@mentorhub/contracts';
+import { hash } from '@node-rs/argon2';
+import { Auth, type Device, EmailVerification, PasswordChanges } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { IdentityFixture, laptop } from './fixture.js';
+import { goodPassword, IdentityFixture, laptop } from './fixture.js';
 
 /*
  * The time of an answer must not tell which addresses have an account (ASVS 6.3.8). A request that wrote an event only for
@@ -9,6 +10,8 @@ import { IdentityFixture, laptop } from './fixture.js';
  */
 
 const tries = 200;
+/** A check of a password takes long, which drowns the noise; a difference would be as large as the check. */
+const signInTries = 30;
 const warmUps = 20;
 /** As a part of the median time of all answers. */
 const noise = 0.1;
@@ -42,12 +45,14 @@ function orders<T>(things: readonly T[]): T[][] {
 async function delays(
   addresses: readonly string[],
   ask: (email: string) => Promise<unknown>,
+  { rounds = tries, before }: { rounds?: number; before?: () => Promise<unknown> } = {},
 ): Promise<number[]> {
   const sequences = orders(addresses.map((_, index) => index));
   const times: number[][] = addresses.map(() => []);
 
-  async function series(rounds: number): Promise<number[]> {
-    for (let round = 0; round < rounds; round++) {
+  async function series(more: number): Promise<number[]> {
+    for (let round = 0; round < more; round++) {
+      await before?.();
       // An address gets a mail a minute.
       identity.clock.advance(60_000);
       for (const index of sequences[round % sequences.length]!) {
@@ -62,8 +67,8 @@ async function delays(
     return others.map((some) => median(some.map((time, round) => time - last[round]!)) / usual);
   }
 
-  const first = await series(warmUps + tries);
-  return first.every((delay) => Math.abs(delay) < noise) ? first : series(2 * tries);
+  const first = await series(warmUps + rounds);
+  return first.every((delay) => Math.abs(delay) < noise) ? first : series(2 * rounds);
 }
 
 describe('the time of an answer', () => {
@@ -96,4 +101,33 @@ describe('the time of an answer', () => {
     },
     60_000,
   );
+
+  it('to a sign-in that fails does not tell which addresses have an account, nor what kind of account', async () => {
+    const passwordless = (await identity.register()).email;
+    const old = (await identity.register()).email;
+    await identity.dataSource.query(
+      'UPDATE users SET password_hash = NULL, email_verified_at = created_at WHERE email = $1',
+      [passwordless],
+    );
+    const cheap = await hash(goodPassword, { memoryCost: 19_456, timeCost: 1, parallelism: 1 });
+    await identity.dataSource.query('UPDATE users SET password_hash = $2 WHERE email = $1', [
+      old,
+      cheap,
+    ]);
+    const found = await delays(
+      [known, passwordless, deactivated, old, unknown],
+      (email) =>
+        identity.failure(Auth.login, undefined, {
+          email,
+          password: 'not this one',
+          device: laptop,
+        }),
+      {
+        rounds: signInTries,
+        // Nobody waits for guesses before.
+        before: () => identity.dataSource.query('TRUNCATE sign_in_failures, network_counters'),
+      },
+    );
+    for (const delay of found) expect(Math.abs(delay)).toBeLessThan(noise);
+  }, 60_000);
 });

@@ -7,6 +7,16 @@ const costs = { ARGON2_MEMORY_KIB: 47_104, ARGON2_PASSES: 1, ARGON2_PARALLELISM:
 const passwords = new Passwords(costs);
 const owner = { email: 'ada@example.com', fullName: 'Ada Lovelace' };
 
+async function timeOf(act: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await act();
+  return performance.now() - start;
+}
+
+function median(values: readonly number[]): number {
+  return values.toSorted((one, other) => one - other)[Math.floor(values.length / 2)]!;
+}
+
 describe('stored passwords', () => {
   it('are argon2id hashes with 46 MiB', async () => {
     const stored = await passwords.hash('gondel wiese rabe', owner);
@@ -39,6 +49,27 @@ describe('stored passwords', () => {
     const renewed = await costlier.rehash('gondel wiese rabe', stored);
     expect(parseOptions(renewed!)).toMatchObject({ memoryCost: 65_536, timeCost: 2 });
   });
+
+  it.each([
+    ['lower', { memoryCost: 19_456, timeCost: 1 }],
+    ['higher', { memoryCost: 65_536, timeCost: 2 }],
+  ])(
+    'of accounts from before, at %s costs, take as long to refuse as where there is none',
+    async (_, before) => {
+      const checked = new Passwords(costs);
+      const stored = await hash('gondel wiese rabe', before);
+      const differences: number[] = [];
+      const usual: number[] = [];
+      for (let round = 0; round < 25; round++) {
+        const known = await timeOf(() => checked.matches('wrong', stored));
+        const unknown = await timeOf(() => checked.matches('wrong', undefined));
+        differences.push(known - unknown);
+        usual.push(unknown);
+      }
+      expect(Math.abs(median(differences)) / median(usual)).toBeLessThan(0.2);
+    },
+    30_000,
+  );
 
   it('are checked in turn when many arrive at once', async () => {
     const stored = await passwords.hash('gondel wiese rabe', owner);

@@ -13,6 +13,9 @@ export type HashingCosts = Pick<
   'ARGON2_MEMORY_KIB' | 'ARGON2_PASSES' | 'ARGON2_PARALLELISM'
 >;
 
+/** The least memory that argon2 takes. */
+const leastKib = 8;
+
 /**
  * Hashes passwords with argon2id, the package's default, and checks them, off the event loop. Registrations have a queue
  * of their own, with one place, so that however many arrive, sign-ins go on. Neither queue is longer than what is worked
@@ -32,6 +35,8 @@ export class Passwords {
     longest: 30,
   });
   private readonly nobodysHash: Promise<string>;
+  /** What a check that fails costs: as much as the costliest of the hashes that were seen. */
+  private failureWork = 0;
 
   constructor(@Inject(CONFIG) config: HashingCosts) {
     this.costs = {
@@ -68,13 +73,32 @@ export class Passwords {
   }
 
   /**
-   * Takes as long when there is no hash to compare with as when there is, so that the time reveals nothing.
+   * Takes as long when there is no hash to compare with as when there is, and as long with hashes that were made at other
+   * costs, which last until the next sign-in of their user, so that the time of a failure reveals nothing.
    * @throws ApplicationError OVERLOADED
    */
   async matches(password: string, passwordHash: string | null | undefined): Promise<boolean> {
     const known = passwordHash ?? (await this.nobodysHash);
-    const matches = await this.signIns.run(() => verify(known, password));
-    return matches && known === passwordHash;
+    const { memoryCost, timeCost } = parseOptions(known);
+    const work = memoryCost * timeCost;
+    this.failureWork = Math.max(
+      this.failureWork,
+      work,
+      this.costs.memoryCost * this.costs.timeCost,
+    );
+    return this.signIns.run(async () => {
+      if ((await verify(known, password)) && known === passwordHash) return true;
+      await this.spend(this.failureWork - work);
+      return false;
+    });
+  }
+
+  /** Works as long as a hash of so many KiB, over all its passes, without more memory than a hash takes. */
+  private async spend(work: number): Promise<void> {
+    if (work < leastKib) return;
+    const timeCost = Math.ceil(work / this.costs.memoryCost);
+    const memoryCost = Math.max(leastKib, Math.round(work / timeCost));
+    await hash(newToken(), { memoryCost, timeCost, parallelism: 1 });
   }
 
   /** A new hash of a password that was just found right, when the stored one was made at other costs. */
