@@ -1,6 +1,7 @@
 import {
   Auth,
   type Caller,
+  EmailLogin,
   Erasure,
   mentorApproved,
   personalData,
@@ -106,6 +107,7 @@ describe('erasing an account', () => {
       'audit_log',
       'avatar_files',
       'mail_pauses',
+      'mailed_codes',
       'member_import_lines',
       'member_imports',
       'members',
@@ -117,6 +119,22 @@ describe('erasing an account', () => {
     const forgotten = tables.filter(({ name }) => !deleted.has(name) && !handled.has(name));
     expect(forgotten).toEqual([]);
     expect(tables.length).toBeGreaterThan(10);
+  });
+
+  it('deletes the code that is on its way to the address', async () => {
+    const { actor, user } = await fixture.signUp();
+    await fixture.request(EmailLogin.request, undefined, {
+      email: user.email,
+      browser_token: 'b'.repeat(43),
+      device: laptop,
+    });
+    const codes = () =>
+      fixture.dataSource.query<unknown[]>('SELECT FROM mailed_codes WHERE email = $1', [
+        user.email,
+      ]);
+    expect(await codes()).toHaveLength(1);
+    await erase(actor);
+    expect(await codes()).toEqual([]);
   });
 
   it('ends every device at once, and nothing signs in again', async () => {

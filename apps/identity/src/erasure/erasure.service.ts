@@ -128,6 +128,7 @@ async function deleteBelongings(tx: EntityManager, userId: number): Promise<void
 async function forgetAddress(tx: EntityManager, { email, emailVerifiedAt }: User): Promise<void> {
   const address = hashOf(email);
   await tx.query('DELETE FROM mail_pauses WHERE email_hash = $1', [address]);
+  await tx.query('DELETE FROM mailed_codes WHERE email = $1', [email]);
   await tx.query('DELETE FROM verification_requests WHERE email_hash = $1', [address]);
   await tx.query('DELETE FROM sign_in_failures WHERE account_hash = $1', [address]);
   // Anybody can register with an address of somebody else; the member is whom the mailbox belongs to.

@@ -86,6 +86,11 @@ export const personalDataSources: readonly PersonalDataSource[] = [
     'text',
   ),
   rowsByKey(
+    'mailed_codes',
+    `SELECT mailed_codes.id, purpose, mailed_codes.locale, tries, expires_at
+     FROM users JOIN mailed_codes USING (email) WHERE users.id = $1 AND email_verified_at IS NOT NULL`,
+  ),
+  rowsByKey(
     'members',
     `SELECT members.email, first_name, last_name, membershiptype, updated_at, joined_at
      FROM users JOIN members USING (email) WHERE users.id = $1 AND email_verified_at IS NOT NULL`,
