@@ -3,6 +3,7 @@ import {
   type UserSummary,
   Users,
   userEmailVerified,
+  userErased,
   userExpired,
   userRegistered,
   userUpdated,
@@ -204,6 +205,30 @@ describe('a service that shows people', () => {
     await people.store(dataSource.manager, [person(4, 'newer')], at(2));
     await people.store(dataSource.manager, [person(4, 'older')], at(1));
     expect(await nameOf(4)).toBe('newer');
+  });
+
+  it('forgets who erased the account, whatever arrives later', async () => {
+    await publish(userRegistered, { ...person(8, 'Zaphod'), ...settings, role: 'student' });
+    await publish(userErased, { user_id: 8 });
+    await expect.poll(() => nameOf(8), { timeout: 5000 }).toBe('');
+    await people.store(dataSource.manager, [person(8, 'Zaphod')], at(2));
+    await people.markVerified(dataSource.manager, 8);
+    expect((await people.find(dataSource.manager, [8])).get(8)).toEqual({
+      user_id: 8,
+      username: '',
+      full_name: '',
+      avatar_url: null,
+      email_verified: false,
+      erased: true,
+    });
+  });
+
+  it('learns from an answer, too, that somebody erased the account, before the events arrive', async () => {
+    directory.set(9, { ...person(9, ''), username: '', erased: true });
+    await people.ensure([9]);
+    await people.store(dataSource.manager, [person(9, 'Zaphod')], at(1));
+    expect(await nameOf(9)).toBe('');
+    await expect(people.requireVerified(9)).rejects.toMatchObject({ code: 'EMAIL_NOT_VERIFIED' });
   });
 
   it('holds no connection to the database while identity answers', async () => {

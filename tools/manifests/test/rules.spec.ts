@@ -1343,6 +1343,8 @@ describe('an address that an app reads', () => {
       'DATABASE_URL',
       'DATABASE_DIRECT_URL',
       'MIGRATION_DATABASE_URL',
+      'OIDC_GITHUB_URL',
+      'AVATAR_S3_ENDPOINT',
     ]);
   });
 

@@ -182,6 +182,10 @@ const dns: Edge[] = [edge(outside.dns, 53, 'UDP'), edge(outside.dns, 53)];
 /** Variables with addresses that no app connects to. */
 const shownOnly = new Set(['PUBLIC_URL']);
 
+function toInternet(value: string): Edge[] {
+  return [edge(outside.internet, new URL(value).protocol === 'https:' ? 443 : 80)];
+}
+
 /**
  * What an app connects to, by the variables that have an address. A variable that is not here is reported: somebody has to say
  * where it leads.
@@ -192,9 +196,9 @@ const destinations: Record<string, (value: string, { overlay }: Subject) => Edge
       const { hostname, port } = new URL(each.trim());
       return serviceEdges(overlay, hostname, Number(port || 4222));
     }),
-  SENDGRID_API_URL: (value) => [
-    edge(outside.internet, new URL(value).protocol === 'https:' ? 443 : 80),
-  ],
+  SENDGRID_API_URL: toInternet,
+  OIDC_GITHUB_URL: toInternet,
+  AVATAR_S3_ENDPOINT: toInternet,
   OTEL_EXPORTER_OTLP_ENDPOINT: (value) => {
     const { port } = new URL(value);
     return [edge(outside.monitoring, Number(port || 4318))];
@@ -263,6 +267,10 @@ function appEdges(
     if (typeof value !== 'string') continue;
     // An app that keeps its mails in files sends none.
     if (name === 'SENDGRID_API_URL' && config['MAIL_TRANSPORT'] !== 'sendgrid') continue;
+    // Nobody signs in by way of GitHub.
+    if (name === 'OIDC_GITHUB_URL' && config['OIDC_GITHUB_CLIENT_ID'] === undefined) continue;
+    // Pictures lie in the database or on disk.
+    if (name === 'AVATAR_S3_ENDPOINT' && config['AVATAR_STORAGE'] !== 's3') continue;
     for (const each of destination(value, subject) ?? []) egress.add(each);
   }
   return { ingress, egress };
