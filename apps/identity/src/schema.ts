@@ -13,6 +13,7 @@ import { DevicesAndProviders1796000000050 } from './migrations/1796000000050-dev
 import { Administration1796000000056 } from './migrations/1796000000056-administration.js';
 import { AvatarsAndErasure1796000000053 } from './migrations/1796000000053-avatars-and-erasure.js';
 import { ValidateErased1796000000054 } from './migrations/1796000000054-validate-erased.js';
+import { RequestedErasures1796000000055 } from './migrations/1796000000055-requested-erasures.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -34,5 +35,6 @@ export const schema: DatabaseSchema = {
     Administration1796000000056,
     AvatarsAndErasure1796000000053,
     ValidateErased1796000000054,
+    RequestedErasures1796000000055,
   ],
 };

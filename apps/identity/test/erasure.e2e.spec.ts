@@ -14,6 +14,7 @@ import {
 import { Neighbours } from '@mentorhub/messaging-testing';
 import { eventually } from '@mentorhub/testing';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { RequestedErasures } from '../src/erasure/requested-erasures.js';
 import { goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
 
 let fixture: IdentityFixture;
@@ -111,6 +112,7 @@ describe('erasing an account', () => {
       'member_import_lines',
       'member_imports',
       'members',
+      'requested_erasures',
       'sessions',
       'sign_in_failures',
       'users',
@@ -258,6 +260,23 @@ describe('erasing an account', () => {
     expect(left).toHaveLength(1);
   });
 
+  it('is done again, by request of an operator, to those who are back with a restored backup', async () => {
+    const [back, erased] = [await fixture.signUp(), await fixture.signUp()];
+    await erase(erased.actor);
+    await fixture.dataSource.query('INSERT INTO requested_erasures VALUES ($1), ($2), (999999)', [
+      back.actor.user_id,
+      erased.actor.user_id,
+    ]);
+    await fixture.replicas[0]!.app.get(RequestedErasures, { strict: false }).sweep();
+    expect(await fixture.events('identity.user.erased', back.actor.user_id)).toHaveLength(1);
+    expect(await fixture.events('identity.user.erased', erased.actor.user_id)).toHaveLength(1);
+    expect(await placesOf(back.user.email, ['outbox', 'network_counters'])).toEqual([]);
+    expect(await fixture.dataSource.query('SELECT FROM requested_erasures')).toEqual([]);
+    expect(await fixture.auditOf('user.erase')).toContainEqual(
+      expect.objectContaining({ actor_id: null, user_id: back.actor.user_id, outcome: 'success' }),
+    );
+  });
+
   it('happens once when it is asked for twice', async () => {
     const { actor } = await fixture.signUp();
     const outcomes = await Promise.allSettled([erase(actor), erase(actor)]);
@@ -305,7 +324,8 @@ describe('the export of personal data', () => {
        WHERE table_schema = 'public' AND column_name IN ('user_id', 'actor_id') ORDER BY 1`,
     );
     // Its rows are in mail_tokens; it is written by processes of an earlier version alone.
-    const elsewhere = ['email_verifications'];
+    // What operators request rests for seconds.
+    const elsewhere = ['email_verifications', 'requested_erasures'];
     const held = await collect(actor.user_id);
     const missing = tables.filter(({ name }) => !held.has(name) && !elsewhere.includes(name));
     expect(missing).toEqual([]);

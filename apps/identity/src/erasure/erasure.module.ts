@@ -6,10 +6,11 @@ import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { ErasureController } from './erasure.controller.js';
 import { ErasureService } from './erasure.service.js';
+import { RequestedErasures } from './requested-erasures.js';
 
 @Module({
   imports: [AuditModule, AuthModule, AvatarsModule, SessionsModule, UsersModule],
   controllers: [ErasureController],
-  providers: [ErasureService],
+  providers: [ErasureService, RequestedErasures],
 })
 export class ErasureModule {}

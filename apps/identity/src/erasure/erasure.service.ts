@@ -15,6 +15,16 @@ import type { EndedSession } from '../sessions/sessions.repository.js';
 import type { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
 
+/** Who is erased, by whom. */
+interface Erasing {
+  userId: number;
+  /** Null for an operator. */
+  actorId: number | null;
+  sessionId?: number;
+  /** Whether the user may be an administrator, of whom one has to stay. */
+  isAdministrator: boolean;
+}
+
 /** What is left to do once an erasure has committed. */
 interface Aftermath {
   ended: EndedSession[];
@@ -47,17 +57,38 @@ export class ErasureService {
    * @throws ApplicationError REAUTHENTICATION_REQUIRED; LAST_ADMINISTRATOR
    */
   async erase(actor: Caller, device: Device): Promise<void> {
-    const { ended, files } = await this.tryToErase(actor, device);
+    await this.finish(actor.user_id, await this.tryToErase(actor, device));
+  }
+
+  /**
+   * Erases an account without its user.
+   * @throws ApplicationError NOT_FOUND for the unknown and the erased; LAST_ADMINISTRATOR
+   */
+  async eraseByOperator(userId: number): Promise<void> {
+    const done = await this.transactions.run((tx) =>
+      this.eraseIn(tx, { userId, actorId: null, isAdministrator: true }),
+    );
+    await this.finish(userId, done);
+  }
+
+  private async finish(userId: number, { ended, files }: Aftermath): Promise<void> {
     this.revocation.announce(ended);
     await this.files.discard(files);
     // For operators who restore a backup from before: docs/operations.md.
-    this.logger.log('A user has been erased.', { user_id: actor.user_id });
+    this.logger.log('A user has been erased.', { user_id: userId });
   }
 
   private async tryToErase(actor: Caller, device: Device): Promise<Aftermath> {
     try {
       await this.stepUp.require(actor);
-      return await this.transactions.run((tx) => this.eraseIn(tx, actor));
+      return await this.transactions.run((tx) =>
+        this.eraseIn(tx, {
+          userId: actor.user_id,
+          actorId: actor.user_id,
+          sessionId: actor.session_id,
+          isAdministrator: actor.roles.includes('admin'),
+        }),
+      );
     } catch (error) {
       if (error instanceof ApplicationError) {
         await this.audit.note({
@@ -73,10 +104,13 @@ export class ErasureService {
     }
   }
 
-  private async eraseIn(tx: EntityManager, actor: Caller): Promise<Aftermath> {
+  private async eraseIn(
+    tx: EntityManager,
+    { userId, actorId, sessionId, isAdministrator }: Erasing,
+  ): Promise<Aftermath> {
     // Without the role there are none to look at; with a role that the token lacks it is refused.
-    const administrators = actor.roles.includes('admin') ? await lockAdministrators(tx) : [];
-    const user = await this.users.lock(tx, actor.user_id);
+    const administrators = isAdministrator ? await lockAdministrators(tx) : [];
+    const user = await this.users.lock(tx, userId);
     if (user.isAdmin && !administrators.some((id) => id !== user.id)) throw lastAdministrator();
     const ended = await this.revocation.endIn(tx, { userIds: [user.id] });
     const files = await this.files.assign(tx, user.id, null);
@@ -87,8 +121,9 @@ export class ErasureService {
     // Without the device: the trail keeps who did it, and when.
     await this.audit.record(tx, {
       action: 'user.erase',
-      actorId: user.id,
-      sessionId: actor.session_id,
+      actorId,
+      userId,
+      sessionId,
     });
     await this.outbox.add(tx, userErased, user.id, { user_id: user.id });
     return { ended, files };
