@@ -17,6 +17,7 @@ const profile: ProfileView = {
   locale: 'en',
   is_mentor: false,
   is_mentee: true,
+  is_premium: false,
 };
 
 const changes: object[] = [];
@@ -28,7 +29,7 @@ beforeAll(async () => {
   system = await startSystem([
     respond(Users.me, () => profile),
     respond(Users.updateMe, ({ user_id }, change) => {
-      changes.push({ user_id, ...change });
+      changes.push(Object.assign(change, { user_id }));
       return profile;
     }),
   ]);
