@@ -9,8 +9,10 @@ import {
   EmailLogin,
   type MemberRow,
   type MintedMail,
+  SecondFactors,
   Users,
 } from '@mentorhub/contracts';
+import { Secret, TOTP } from 'otpauth';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StepUp } from '../src/auth/step-up.js';
 import { actorOf, goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
@@ -589,5 +591,43 @@ describe('EMAIL_LOGIN=trusted', () => {
     const { id, email } = await trusted.register();
     await trusted.dataSource.query('UPDATE users SET is_admin = true WHERE id = $1', [id]);
     await expect(name(email)).rejects.toMatchObject({ code: 'FORBIDDEN' });
+  });
+});
+
+describe('an account with a second factor', () => {
+  it('is signed in to by the code and the factor, with the answer of this surface', async () => {
+    const session = await identity.signUp();
+    const { actor, user } = session;
+    await identity.verify(session);
+    const { secret } = await identity.request(SecondFactors.enrolTotp, actor, { device: laptop });
+    const code = (steps: number) =>
+      TOTP.generate({
+        secret: Secret.fromBase32(secret),
+        timestamp: identity.clock.now().getTime() + steps * 30_000,
+      });
+    await identity.request(SecondFactors.confirmTotp, actor, { code: code(0), device: laptop });
+
+    const mail = await mailTo(user.email);
+    const request = { email: user.email, code: mail.code, browser_token: browser, device: phone };
+    const refusal = await identity.failure(EmailLogin.verify, undefined, request);
+    expect(refusal).toMatchObject({
+      code: 'MFA_REQUIRED',
+      data: { methods: ['totp', 'recovery_code'] },
+    });
+    // The first step is done: its code is used up.
+    expect(await identity.failure(EmailLogin.verify, undefined, request)).toMatchObject({
+      code: 'INVALID_CODE',
+    });
+    const answer = await identity.request(EmailLogin.verifySecondFactor, undefined, {
+      challenge: String(refusal.data?.challenge),
+      code: code(1),
+      device: phone,
+    });
+    expect(answer).toMatchObject({
+      access: expect.any(String) as string,
+      refresh: expect.any(String) as string,
+      user: { id: user.id },
+      redirect_to: '/community/mentorship',
+    });
   });
 });

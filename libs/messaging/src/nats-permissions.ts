@@ -56,6 +56,7 @@ const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
       'email_login.request',
       'email_login.request_reauthentication',
       'email_login.verify',
+      'email_login.verify_second_factor',
       'email_verification.send',
       'email_verification.verify',
       'erasure.erase',

@@ -4,8 +4,9 @@ import {
   EmailLoginAnswer,
   RequestEmailLogin,
   VerifyEmailLogin,
+  VerifySecondFactor,
 } from '@mentorhub/contracts/dto';
-import { RequestClient } from '@mentorhub/messaging/client';
+import { type RawReply, RequestClient } from '@mentorhub/messaging/client';
 import { Body, Controller, Post, Req, Res } from '@nestjs/common';
 import { ApiResponse, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -81,5 +82,24 @@ export class EmailLoginController {
     );
     this.cookie.clear(reply);
     return answer;
+  }
+
+  @Post('second-factor')
+  @Anonymous(EmailLogin.verifySecondFactor)
+  @Summary(
+    'Complete the sign-in to an account with a second factor',
+    'As `POST /api/v1/auth/mfa/verify`, with the `challenge` of the answer `MFA_REQUIRED` and exactly one of `code`, `recovery_code` and `passkey`.',
+  )
+  @Answers(200, EmailLoginAnswer)
+  @Fails('INVALID_TOKEN', 'INVALID_CODE', 'INVALID_PASSKEY', 'FORBIDDEN', 'RATE_LIMITED')
+  verifySecondFactor(
+    @Body() request: VerifySecondFactor,
+    @Device() device: DeviceFacts,
+  ): Promise<RawReply> {
+    return this.requests.forward(
+      EmailLogin.verifySecondFactor,
+      undefined,
+      Object.assign(request, { device }),
+    );
   }
 }

@@ -4,17 +4,23 @@ import {
   EmailLogin,
   type RequestEmailLogin,
   type VerifyEmailLogin,
+  type VerifySecondFactor,
 } from '@mentorhub/contracts';
 import { Handle } from '@mentorhub/messaging';
 import { Controller } from '@nestjs/common';
+import { SignIns } from '../auth/sign-ins.js';
 import { ReauthenticationCodes } from '../mailed-codes/reauthentication-codes.js';
+import { SecondStep } from '../second-factor/second-step.js';
 import { EmailLoginService } from './email-login.service.js';
+import { toEmailLoginAnswer } from './mansa-user.js';
 
 @Controller()
 export class EmailLoginController {
   constructor(
     private readonly emailLogin: EmailLoginService,
     private readonly reauthentication: ReauthenticationCodes,
+    private readonly secondStep: SecondStep,
+    private readonly signIns: SignIns,
   ) {}
 
   @Handle(EmailLogin.request)
@@ -31,6 +37,15 @@ export class EmailLoginController {
     request: VerifyEmailLogin & { browser_token: string | null; device: Device },
   ) {
     return this.emailLogin.verify(request);
+  }
+
+  @Handle(EmailLogin.verifySecondFactor)
+  async verifySecondFactor(
+    _: Caller | undefined,
+    request: VerifySecondFactor & { device: Device },
+  ) {
+    const opened = await this.secondStep.verify(request);
+    return toEmailLoginAnswer(await this.signIns.answer(opened), opened.user);
   }
 
   @Handle(EmailLogin.requestReauthentication)

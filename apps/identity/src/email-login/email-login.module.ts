@@ -6,6 +6,7 @@ import { EmailChangesModule } from '../email-changes/email-changes.module.js';
 import { MailLimits } from '../limits/mail-limits.js';
 import { MailedCodesModule } from '../mailed-codes/mailed-codes.module.js';
 import { MembersModule } from '../members/members.module.js';
+import { SecondFactorModule } from '../second-factor/second-factor.module.js';
 import { SessionsModule } from '../sessions/sessions.module.js';
 import { UsersModule } from '../users/users.module.js';
 import { EmailLoginController } from './email-login.controller.js';
@@ -21,6 +22,7 @@ import { ReclaimedAccounts } from './reclaimed-accounts.js';
     EmailChangesModule,
     MailedCodesModule,
     MembersModule,
+    SecondFactorModule,
     SessionsModule,
     UsersModule,
   ],

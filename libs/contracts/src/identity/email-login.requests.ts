@@ -7,6 +7,7 @@ import type {
   VerifyEmailLogin,
 } from './email-login.dto.js';
 import type { Device } from './identity.dto.js';
+import type { VerifySecondFactor } from './second-factor.dto.js';
 
 /** Somebody of the members directory has signed in, for the first time or the first time by another membership. */
 export interface MemberJoined {
@@ -32,6 +33,10 @@ export const EmailLogin = {
   >('identity.email_login.request'),
   verify: request.public<VerifyEmailLogin & OfBrowser, EmailLoginAnswer>(
     'identity.email_login.verify',
+  ),
+  /** `SecondFactors.verify` with the answer of this surface. */
+  verifySecondFactor: request.public<VerifySecondFactor & { device: Device }, EmailLoginAnswer>(
+    'identity.email_login.verify_second_factor',
   ),
   /** A code for `Auth.reauthenticate`, for accounts that have nothing else to prove themselves by. */
   requestReauthentication: request.user<{ device: Device }, CodeRequested>(
