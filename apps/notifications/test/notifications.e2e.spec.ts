@@ -43,6 +43,9 @@ import {
   userUpdated,
   userMailRequested,
   userPasswordChanged,
+  userProviderLinked,
+  userRefreshTokenReused,
+  userSignedInFromNewDevice,
   Users,
 } from '@mentorhub/contracts';
 import { ConsoleLogger, Logger } from '@nestjs/common';
@@ -428,6 +431,29 @@ describe('notifications', () => {
       await expect(notified(user, 'email_verified')).resolves.toMatchObject({
         title: 'Your email address is confirmed',
       });
+    });
+
+    it('a new device and a stolen sign-in are reported by mail, in the language and zone of the reader', async () => {
+      const user = person('ru');
+      await register(user, 'ru');
+      const device = { browser: 'Firefox 140', os: 'Windows', network: '203.0.113.0/24' };
+      const fact = { user_id: user, session_id: 70, ...device };
+      await neighbours.publish(userSignedInFromNewDevice, user, fact);
+      await neighbours.publish(userRefreshTokenReused, user, { ...fact, browser: null, os: null });
+      await neighbours.publish(userProviderLinked, user, {
+        user_id: user,
+        provider_name: 'Google',
+      });
+      const { title, body, data: about } = await notified(user, 'new_sign_in');
+      expect(title).toBe('Новый вход в ваш аккаунт');
+      expect(body).toMatch(/^Firefox 140, Windows, сеть 203\.0\.113\.0\/24, .* г\. в \d\d:\d\d /);
+      expect(about).toEqual({ session_id: 70 });
+      await expect(notified(user, 'refresh_token_reused')).resolves.toMatchObject({
+        body: expect.stringMatching(/^Неизвестное устройство, последняя сеть /) as string,
+      });
+      for (const subject of ['Новый вход', 'Сеанс устройства завершён', 'входить через Google']) {
+        await mailTo(user, new RegExp(subject));
+      }
     });
 
     it('every change of what a sign-in needs is notified, by mail too', async () => {
