@@ -177,6 +177,41 @@ describe('the system, misused and broken', () => {
     },
   );
 
+  it('serves those who are signed in while identity does not answer', async () => {
+    const friend = new Actor(system.urls.edge, 'friend');
+    const credentials = { email: 'friend@errors.example', password: 'the password of somebody' };
+    const account = { ...credentials, full_name: 'Friend', role: 'student' };
+    await friend.post('/api/v1/auth/register', account);
+    await friend.signIn(credentials);
+    const message = { recipient_id: friend.userId, text: 'Before.' };
+    await person.post('/api/v1/messages', message);
+    const address = `${system.urls.edge.replace(/^http/, 'ws')}/ws/chat?token=`;
+    const earlier = await ActorSocket.open(`${address}${person.accessToken}`);
+    await earlier.frame('welcome');
+    const pid = system.apps('identity')[0]!.pid!;
+    // Stopped, and not ended, so that it is not started again.
+    process.kill(pid, 'SIGSTOP');
+    try {
+      // A new connection, with a token that its gateway has not seen.
+      const socket = await ActorSocket.open(`${address}${friend.accessToken}`);
+      await socket.frame('welcome');
+      await person.post('/api/v1/messages', { ...message, text: 'Meanwhile.' });
+      await socket.frame('message', { content: 'Meanwhile.' });
+      for (const actor of [person, friend]) {
+        for (const other of services.filter((name) => name !== 'identity')) {
+          await actor.get(routes[other], { expect: 200 });
+        }
+        await actor.get('/api/v1/sessions', { expect: 200 });
+      }
+      await person.get('/api/v1/admin/mentors', { expect: 200 });
+      expect(earlier.closed).toBeUndefined();
+      for (const open of [socket, earlier]) open.close();
+    } finally {
+      process.kill(pid, 'SIGCONT');
+    }
+    await friend.get(routes.identity, { expect: 200 });
+  });
+
   it('misses no acknowledged message when chat is killed while people write', async () => {
     const recipient = new Actor(system.urls.edge, 'recipient');
     const credentials = {

@@ -237,7 +237,7 @@ describe('the last administrator', () => {
       );
     }
     root = await signInRoot();
-  });
+  }, 60_000);
 });
 
 describe('premium', () => {

@@ -35,7 +35,7 @@ export {
 } from './config/variables.js';
 export { demoDataMain, type DemoDataOptions } from './database/demo-data.js';
 export { migrateAndExit, type MigrateOptions } from './database/migrate-and-exit.js';
-export { runTask } from './database/run-task.js';
+export { runTask, TaskProblem } from './database/run-task.js';
 export {
   type CheckOptions,
   type CheckResult,

@@ -13,7 +13,7 @@ export function appNames(root = workspaceRoot): string[] {
 }
 
 /** What a bundle has beside `main.js`, where the app has it: what is run once, beside the serving process. */
-const tasks = ['migrate', 'demo-data', 'rotate-keys'] as const;
+const tasks = ['migrate', 'demo-data', 'rotate-keys', 'create-admin'] as const;
 
 /** The compiled files that a bundle of the app begins at, by the name that each has in the bundle. */
 export function entriesOf(app: string, root = workspaceRoot): Record<string, string> {

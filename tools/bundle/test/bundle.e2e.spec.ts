@@ -100,7 +100,7 @@ it('knows the seven apps, and lists them when asked for another', async () => {
 
 describe.each(appNames())('the bundle of %s', (app) => {
   it('has what the app is started with, its tasks and the health command', () => {
-    const wanted = ['main', 'migrate', 'demo-data', 'rotate-keys'].filter((name) =>
+    const wanted = ['main', 'migrate', 'demo-data', 'rotate-keys', 'create-admin'].filter((name) =>
       existsSync(join(workspaceRoot, 'apps', app, 'src', `${name}.ts`)),
     );
     expect(bundles.get(app)?.entries).toEqual([...wanted, 'health', 'names']);

@@ -4,6 +4,9 @@ import type { ServiceConfig } from '../config/common-variables.js';
 import { openLogger } from '../logging/kit-logger.js';
 import { configOrExit } from '../start/run-process.js';
 
+/** Why a task cannot do what it was asked for, and the remedy: shown as it is, without a log line around it. */
+export class TaskProblem extends Error {}
+
 /**
  * Runs something that ends by itself as the whole of this process: exit code 0 or 1, 78 for a wrong configuration.
  * Logs go to the standard error, so that the standard output is the result alone.
@@ -25,6 +28,10 @@ export async function runTask<C extends ServiceConfig>(
   try {
     await task(read, logger);
   } catch (error) {
+    if (error instanceof TaskProblem) {
+      process.stderr.write(`${error.message}\n`);
+      process.exit(1);
+    }
     logger.fatal('The task failed.', error);
     process.exit(1);
   }
