@@ -14,6 +14,7 @@ import { Administration1796000000056 } from './migrations/1796000000056-administ
 import { AvatarsAndErasure1796000000053 } from './migrations/1796000000053-avatars-and-erasure.js';
 import { ValidateErased1796000000054 } from './migrations/1796000000054-validate-erased.js';
 import { RequestedErasures1796000000055 } from './migrations/1796000000055-requested-erasures.js';
+import { GrowingMailPauses1796000000058 } from './migrations/1796000000058-growing-mail-pauses.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -36,5 +37,6 @@ export const schema: DatabaseSchema = {
     AvatarsAndErasure1796000000053,
     ValidateErased1796000000054,
     RequestedErasures1796000000055,
+    GrowingMailPauses1796000000058,
   ],
 };

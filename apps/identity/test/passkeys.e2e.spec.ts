@@ -299,6 +299,19 @@ describe('signing in with a passkey', () => {
     ).toMatchObject({ code: 'INVALID_PASSKEY' });
   });
 
+  it('fails so often from a network, as nobody is to fill the audit trail with made-up passkeys', async () => {
+    const { authenticator } = await holder();
+    const device = { user_agent: 'Flood', ip: '192.0.2.77' };
+    const passkey = authenticator.get(await signInOptions(), { challenge: 'made-up' });
+    const codes = [];
+    for (let n = 0; n < 62; n++) {
+      codes.push((await identity.failure(Passkeys.signIn, undefined, { passkey, device })).code);
+    }
+    expect(codes.slice(59)).toEqual(['INVALID_PASSKEY', 'RATE_LIMITED', 'RATE_LIMITED']);
+    const recorded = await identity.auditOf('passkey.check');
+    expect(recorded.filter(({ ip }) => ip === device.ip)).toHaveLength(60);
+  });
+
   it('is refused when the counter has not grown: there is a copy of the key, which is recorded', async () => {
     const { authenticator, user } = await holder();
     await signIn({ authenticator });

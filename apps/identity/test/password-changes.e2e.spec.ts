@@ -117,13 +117,25 @@ describe('a forgotten password', () => {
     expect(mails.map(({ length }) => length)).toEqual([1, 1, 0]);
   });
 
-  it('brings at most one mail an address and minute', async () => {
+  it('brings one mail at a time, at pauses that grow with their number to an hour', async () => {
     const { email, id } = await identity.register();
     await Promise.all([forgot(email), forgot(email), forgot(email)]);
     expect(await resetMails(id)).toHaveLength(1);
-    identity.clock.advance(minute);
-    await forgot(email.toUpperCase());
-    expect(await resetMails(id)).toHaveLength(2);
+    for (const [index, pause] of [1, 5, 15, 60, 60].entries()) {
+      identity.clock.advance(pause * minute - 1);
+      await forgot(email);
+      expect(await resetMails(id)).toHaveLength(index + 1);
+      identity.clock.advance(1);
+      await forgot(email.toUpperCase());
+      expect(await resetMails(id)).toHaveLength(index + 2);
+    }
+    // A day after the first.
+    identity.clock.advance(24 * 60 * minute);
+    for (let n = 0; n < 2; n++) {
+      await forgot(email);
+      identity.clock.advance(minute);
+    }
+    expect(await resetMails(id)).toHaveLength(8);
   });
 
   it('brings no name to an address that is not verified, as that may be the text of a stranger', async () => {

@@ -252,7 +252,7 @@ describe('signing in with a provider', () => {
     expect(await identity.auditOf('provider.sign_in')).toContainEqual(
       expect.objectContaining({
         outcome: 'failure',
-        detail: { provider: 'campus', reason: 'EMAIL_TAKEN' },
+        detail: { provider: 'campus', code: 'EMAIL_TAKEN' },
       }),
     );
   });
@@ -404,6 +404,21 @@ describe('a return from a provider is refused', () => {
     return (await identity.failure(Providers.signIn, undefined, request)).code;
   };
 
+  it('so often from a network, as nobody is to fill the audit trail with made-up ones', async () => {
+    const junk = back('campus', visit, { ...returned, state: 'made-up' }, phone);
+    const codes = [];
+    for (let n = 0; n < 62; n++) {
+      codes.push((await identity.failure(Providers.signIn, undefined, junk)).code);
+    }
+    expect(codes.slice(59)).toEqual(['INVALID_TOKEN', 'RATE_LIMITED', 'RATE_LIMITED']);
+    const recorded = (await identity.auditOf('provider.sign_in')).filter(
+      ({ ip, outcome }) => ip === phone.ip && outcome === 'failure',
+    );
+    expect(recorded).toHaveLength(60);
+    identity.clock.advance(15 * minute);
+    await identity.dataSource.query('DELETE FROM network_counters');
+  });
+
   it('with another state', async () => {
     const other = await start('campus');
     expect(await refusal({ state: 'made-up' })).toBe('INVALID_TOKEN');
@@ -462,7 +477,7 @@ describe('a return from a provider is refused', () => {
       outcome: 'failure',
       actor_id: null,
       ip: laptop.ip,
-      detail: { provider: 'campus', reason: 'INVALID_TOKEN' },
+      detail: { provider: 'campus', code: 'INVALID_TOKEN' },
     });
   });
 
@@ -588,7 +603,7 @@ describe('linking', () => {
     expect((await identity.auditOf('provider.link')).at(-1)).toMatchObject({
       outcome: 'failure',
       actor_id: other.user.id,
-      detail: { provider: 'campus', reason: 'CONFLICT' },
+      detail: { provider: 'campus', code: 'CONFLICT' },
     });
   });
 });

@@ -73,7 +73,7 @@ export class EmailController {
   @Anonymous(PasswordChanges.forgot)
   @Summary(
     'Send a link that sets a new password',
-    'The answer is the same for an unknown address. An address gets one mail a minute.',
+    'The answer is the same for an unknown address. The pauses between the mails to an address grow from a minute to an hour.',
   )
   @Answers(200, ResetSent)
   @Fails('RATE_LIMITED')

@@ -13,9 +13,11 @@ const refusals: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'UNAUTHENTICATED',
   'INVALID_CREDENTIALS',
   'INVALID_TOKEN',
+  'EMAIL_NOT_VERIFIED',
   'REAUTHENTICATION_REQUIRED',
   'FORBIDDEN',
   'EMAIL_TAKEN',
+  'CONFLICT',
 ]);
 
 /** What somebody did, or tried to do. */

@@ -35,7 +35,6 @@ import { emailTaken, UsersRepository } from '../users/users.repository.js';
 import { confirmationMs, PendingEmailChanges } from './pending-email-changes.js';
 import { removeWaysInSince } from './recent-ways-in.js';
 
-const minuteMs = 60_000;
 /** Whoever took an account over may have added ways into it before they changed the address. */
 const suspectMs = 24 * 3_600_000;
 
@@ -161,7 +160,9 @@ export class EmailChangesService implements OnModuleInit {
     email: string,
   ): Promise<void> {
     const now = this.clock.now();
-    if (await this.pauses.admit(tx, 'confirm_email_change', email, now)) {
+    // By user as well: others who name the address do not stand in the way.
+    const to = `${userId} ${email}`;
+    if (await this.pauses.admit(tx, 'confirm_email_change', to, now)) {
       const id = await this.pending.store(tx, userId, email, now);
       await this.mails.request(tx, userId, 'confirm_email_change', id);
       return;
@@ -169,7 +170,7 @@ export class EmailChangesService implements OnModuleInit {
     const waiting = await this.pending.find(tx, userId, now);
     // A repeated request for the mail that is on its way is none.
     if (waiting?.newEmail === email) return;
-    const until = new Date(now.getTime() + minuteMs);
+    const until = await this.pauses.next(tx, 'confirm_email_change', to, now);
     throw tooMany('A mail went to this address a moment ago', until, now);
   }
 

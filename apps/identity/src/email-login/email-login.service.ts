@@ -312,9 +312,14 @@ export class EmailLoginService implements OnModuleInit {
   }
 }
 
-/** A sign-in that awaits the second factor is none. */
+/** A sign-in that awaits the second factor is none, nor is one too many, of which anybody could send any number. */
 function isRefusal(error: unknown): error is ApplicationError {
-  return error instanceof ApplicationError && error.status < 500 && error.code !== 'MFA_REQUIRED';
+  return (
+    error instanceof ApplicationError &&
+    error.status < 500 &&
+    error.code !== 'MFA_REQUIRED' &&
+    error.code !== 'RATE_LIMITED'
+  );
 }
 
 function codeOrToken(): ApplicationError {

@@ -1,10 +1,9 @@
-import { ApplicationError } from '@mentorhub/contracts';
-import { Transactions } from '@mentorhub/persistence';
 import { CONFIG } from '@mentorhub/service-kit';
 import { Inject, Injectable } from '@nestjs/common';
-import { DataSource, type EntityManager } from 'typeorm';
+import type { EntityManager } from 'typeorm';
 import type { IdentityConfig } from '../config.js';
 import { NetworkCounters, type NetworkLimit } from './network-counters.js';
+import { NetworkFailures } from './network-failures.js';
 import { sourceOf } from './source.js';
 
 const windowMs = 3_600_000;
@@ -18,8 +17,7 @@ export class MailLimits {
   constructor(
     @Inject(CONFIG) private readonly config: IdentityConfig,
     private readonly networks: NetworkCounters,
-    private readonly transactions: Transactions,
-    private readonly dataSource: DataSource,
+    private readonly failures: NetworkFailures,
   ) {}
 
   /**
@@ -38,19 +36,9 @@ export class MailLimits {
    * Does something with a token of a mail. Tokens that do not work count, also those that are tried at the same time.
    * @throws ApplicationError RATE_LIMITED, and whatever `work` throws
    */
-  async tryToken<T>(ip: string, work: () => Promise<T>): Promise<T> {
-    const source = sourceOf(ip);
+  tryToken<T>(ip: string, work: () => Promise<T>): Promise<T> {
     const limit = this.limit('mail_token', 'links that do not work were opened');
-    await this.transactions.run((tx) => this.networks.count(tx, source, limit));
-    let worked = true;
-    try {
-      return await work();
-    } catch (error) {
-      worked = !(error instanceof ApplicationError && error.code === 'INVALID_TOKEN');
-      throw error;
-    } finally {
-      if (worked) await this.networks.takeBack(this.dataSource.manager, source, 'mail_token');
-    }
+    return this.failures.limit(ip, limit, 'INVALID_TOKEN', work);
   }
 
   private limit(kind: NetworkLimit['kind'], what: string): NetworkLimit {

@@ -9,7 +9,9 @@ export interface NetworkLimit {
     | 'sign_in'
     | 'registration'
     | 'provider_visit'
+    | 'provider_failure'
     | 'passkey_sign_in'
+    | 'passkey_failure'
     | 'mail_request'
     | 'mail_token';
   most: number;

@@ -54,13 +54,12 @@ export class DevicesAndProviders1796000000050 implements MigrationInterface {
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(
-      `DELETE FROM network_counters WHERE kind NOT IN ('sign_in', 'registration')`,
-    );
+    await queryRunner.query(`DELETE FROM network_counters WHERE kind = 'provider_visit'`);
+    // As the migration before left it.
     await queryRunner.query(`
       ALTER TABLE network_counters
         DROP CONSTRAINT network_counters_kind,
-        ADD CONSTRAINT network_counters_kind CHECK (kind IN ('sign_in', 'registration'))`);
+        ADD CONSTRAINT network_counters_kind CHECK (kind ~ '^[a-z_]{1,40}$')`);
     await queryRunner.query('DROP INDEX sessions_open_idx, refresh_tokens_successor_idx');
     await queryRunner.query('ALTER TABLE signing_keys DROP COLUMN withdrawn_at');
     await queryRunner.query('DROP TABLE provider_visits, linked_identities, known_devices');

@@ -21,9 +21,10 @@ import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
 import { AuditTrail } from '../audit/audit-trail.js';
-import { SignIns } from '../auth/sign-ins.js';
+import { type OpenedSession, SignIns } from '../auth/sign-ins.js';
 import { StepUp } from '../auth/step-up.js';
 import { NetworkCounters, type NetworkLimit } from '../limits/network-counters.js';
+import { NetworkFailures } from '../limits/network-failures.js';
 import { sourceOf } from '../limits/source.js';
 import { FactorChecks, wrongPasskey } from '../second-factor/factor-checks.js';
 import { lockFactors } from '../second-factor/lock-factors.js';
@@ -45,6 +46,13 @@ const beginningLimit: NetworkLimit = {
   what: 'sign-ins with a passkey',
 };
 
+const failureLimit: NetworkLimit = {
+  kind: 'passkey_failure',
+  most: 60,
+  windowMs: 15 * 60_000,
+  what: 'failed sign-ins with a passkey',
+};
+
 /** Lets users register passkeys and sign in with them alone. */
 @Injectable()
 export class PasskeysService {
@@ -55,6 +63,7 @@ export class PasskeysService {
     private readonly checks: FactorChecks,
     private readonly recoveryCodes: RecoveryCodes,
     private readonly networks: NetworkCounters,
+    private readonly failures: NetworkFailures,
     private readonly signIns: SignIns,
     private readonly stepUp: StepUp,
     private readonly audit: AuditTrail,
@@ -201,10 +210,18 @@ export class PasskeysService {
 
   /**
    * Signs in with nothing but a passkey.
-   * @throws ApplicationError INVALID_PASSKEY, FORBIDDEN for a deactivated account
+   * @throws ApplicationError INVALID_PASSKEY, RATE_LIMITED, FORBIDDEN for a deactivated account
    */
-  async signIn({ passkey, device }: PasskeySignIn & { device: Device }): Promise<SignedIn> {
-    const opened = await committed(this.transactions, async (tx) => {
+  async signIn(request: PasskeySignIn & { device: Device }): Promise<SignedIn> {
+    const { ip } = request.device;
+    const opened = await this.failures.limit(ip, failureLimit, 'INVALID_PASSKEY', () =>
+      this.openFor(request),
+    );
+    return this.signIns.answer(opened);
+  }
+
+  private openFor({ passkey, device }: PasskeySignIn & { device: Device }): Promise<OpenedSession> {
+    return committed(this.transactions, async (tx) => {
       const now = this.clock.now();
       const verdict = await this.ceremonies.verify(tx, { purpose: 'sign_in' }, passkey, { now });
       if (verdict.refused) {
@@ -225,7 +242,6 @@ export class PasskeysService {
         secondFactor: 'passkey',
       });
     });
-    return this.signIns.answer(opened);
   }
 
   /** Lets a signed-in user prove again, with a passkey, who they are. */

@@ -20,6 +20,7 @@ import { AuditTrail } from '../audit/audit-trail.js';
 import { SignIns } from '../auth/sign-ins.js';
 import { StepUp } from '../auth/step-up.js';
 import { NetworkCounters, type NetworkLimit } from '../limits/network-counters.js';
+import { NetworkFailures } from '../limits/network-failures.js';
 import { sourceOf } from '../limits/source.js';
 import { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
@@ -44,6 +45,13 @@ const visitLimit: NetworkLimit = {
   what: 'sign-ins',
 };
 
+const failureLimit: NetworkLimit = {
+  kind: 'provider_failure',
+  most: 60,
+  windowMs: 15 * 60_000,
+  what: 'sign-ins that nobody began',
+};
+
 /** Signs users in with their accounts at providers, and links those to users. */
 @Injectable()
 export class ProvidersService {
@@ -57,6 +65,7 @@ export class ProvidersService {
     private readonly signIns: SignIns,
     private readonly stepUp: StepUp,
     private readonly networks: NetworkCounters,
+    private readonly failures: NetworkFailures,
     private readonly audit: AuditTrail,
     private readonly outbox: Outbox,
     private readonly transactions: Transactions,
@@ -282,19 +291,15 @@ export class ProvidersService {
     run: () => Promise<T>,
   ): Promise<T> {
     try {
-      return await run();
+      return await this.failures.limit(act.device.ip, failureLimit, 'INVALID_TOKEN', run);
     } catch (error) {
-      // That one is no failure: the second step is still to come.
-      if (error instanceof ApplicationError && error.code !== 'MFA_REQUIRED') {
-        await this.audit.note({
-          action: act.action,
-          outcome: 'failure',
-          actorId: act.actor?.user_id ?? null,
-          sessionId: act.actor?.session_id,
-          device: act.device,
-          detail: { provider: act.provider.id, reason: error.code },
-        });
-      }
+      await this.audit.noteRefusal(error, {
+        action: act.action,
+        actorId: act.actor?.user_id ?? null,
+        sessionId: act.actor?.session_id,
+        device: act.device,
+        detail: { provider: act.provider.id },
+      });
       throw error;
     }
   }

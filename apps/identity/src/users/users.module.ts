@@ -2,6 +2,7 @@ import { Module } from '@nestjs/common';
 import { AccountMailsModule } from '../account-mails/account-mails.module.js';
 import { AuditModule } from '../audit/audit.module.js';
 import { NetworkCounters } from '../limits/network-counters.js';
+import { NetworkFailures } from '../limits/network-failures.js';
 import { Passwords } from '../passwords/passwords.js';
 import { Administrator } from './administrator.js';
 import { FormerEmails } from './former-emails.js';
@@ -19,8 +20,16 @@ import { UsersService } from './users.service.js';
     FormerEmails,
     Passwords,
     NetworkCounters,
+    NetworkFailures,
     Administrator,
   ],
-  exports: [UsersService, UsersRepository, FormerEmails, Passwords, NetworkCounters],
+  exports: [
+    UsersService,
+    UsersRepository,
+    FormerEmails,
+    Passwords,
+    NetworkCounters,
+    NetworkFailures,
+  ],
 })
 export class UsersModule {}

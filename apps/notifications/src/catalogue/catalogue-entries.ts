@@ -37,5 +37,7 @@ export interface Catalogue {
     orCopy: string;
     signature: string;
     whyReceived: string;
+    /** In place of that in mails to an address that is not verified: its reader may have no account. */
+    whyNamed: string;
   };
 }

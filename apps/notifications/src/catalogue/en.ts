@@ -3,6 +3,11 @@ import type { Catalogue } from './catalogue-entries.js';
 const notYou =
   'If it was not you, change your password and sign out all devices at once, in the settings of your account.';
 
+/** Other ways in would stay open: what was added goes first. */
+function notYouFirst(remove: string): string {
+  return `If it was not you, ${remove} in your settings first, then change your password and sign out all devices. Where that is not possible, write to the support.`;
+}
+
 export const en: Catalogue = {
   notifications: {
     welcome: ({ name }) => ({
@@ -33,7 +38,7 @@ export const en: Catalogue = {
       title: 'An authenticator app was set up',
       body: sentences(
         'From now on signing in to your account needs a second step: a code of the app, a recovery code or a passkey.',
-        notYou,
+        notYouFirst('turn the app off'),
       ),
     }),
     totp_disabled: ({ second_step }) => ({
@@ -49,7 +54,7 @@ export const en: Catalogue = {
       title: 'A passkey was added',
       body: sentences(
         'It signs in to your account alone, and every other way to sign in needs a second step.',
-        notYou,
+        notYouFirst('delete the passkey'),
       ),
     }),
     passkey_removed: ({ second_step }) => ({
@@ -74,7 +79,7 @@ export const en: Catalogue = {
     sign_in_codes_guessed: () => ({
       title: 'Somebody is trying to sign in to your account',
       body: sentences(
-        'They passed the first step, with your password or your mailbox, and then gave ten wrong codes of the authenticator app. Nobody was signed in.',
+        'They passed the first step of signing in, and then gave ten wrong codes of the authenticator app. Nobody was signed in.',
         notYou,
       ),
     }),
@@ -226,6 +231,7 @@ export const en: Catalogue = {
     orCopy: 'Or copy this address into your browser:',
     signature: 'Your MentorHub team',
     whyReceived: 'You get this mail because you have an account at MentorHub.',
+    whyNamed: 'You get this mail because somebody, probably you, gave this address to MentorHub.',
   },
 };
 

@@ -3,6 +3,11 @@ import type { Catalogue } from './catalogue-entries.js';
 const notYou =
   'Если это были не вы, сразу смените пароль и завершите сеансы на всех устройствах в настройках учётной записи.';
 
+/** Other ways in would stay open: what was added goes first. */
+function notYouFirst(remove: string): string {
+  return `Если это были не вы, сначала ${remove} в настройках, затем смените пароль и завершите сеансы на всех устройствах. Если это невозможно, напишите в поддержку.`;
+}
+
 // Without verbs in the past tense about people: their gender is not known.
 export const ru: Catalogue = {
   notifications: {
@@ -15,7 +20,7 @@ export const ru: Catalogue = {
       body: 'Спасибо! На этот адрес будут приходить письма о ваших сессиях.',
     }),
     new_sign_in: ({ browser, os, network, happened_at }, formats) => ({
-      title: 'Новый вход в ваш аккаунт',
+      title: 'Новый вход в вашу учётную запись',
       body: `${device(browser, os)}, сеть ${network}, ${formats.dateTime(happened_at)}. Если это были не вы, завершите сеанс этого устройства в настройках и смените пароль.`,
     }),
     refresh_token_reused: ({ browser, os, network, happened_at }, formats) => ({
@@ -24,7 +29,7 @@ export const ru: Catalogue = {
     }),
     provider_linked: ({ provider_name }) => ({
       title: `Теперь можно входить через ${provider_name}`,
-      body: `К вашему аккаунту привязан вход через ${provider_name}. Если это сделали не вы, отвяжите его в настройках и смените пароль.`,
+      body: `К вашей учётной записи привязан вход через ${provider_name}. Если это сделали не вы, отвяжите его в настройках и смените пароль.`,
     }),
     provider_unlinked: ({ provider_name }) => ({
       title: `Вход через ${provider_name} отвязан`,
@@ -34,7 +39,7 @@ export const ru: Catalogue = {
       title: 'Подключено приложение для кодов',
       body: sentences(
         'Теперь при входе в вашу учётную запись нужен второй шаг: код из приложения, код восстановления или ключ доступа.',
-        notYou,
+        notYouFirst('отключите приложение'),
       ),
     }),
     totp_disabled: ({ second_step }) => ({
@@ -50,7 +55,7 @@ export const ru: Catalogue = {
       title: 'Добавлен ключ доступа',
       body: sentences(
         'С ним можно войти без пароля, а при любом другом входе теперь нужен второй шаг.',
-        notYou,
+        notYouFirst('удалите этот ключ'),
       ),
     }),
     passkey_removed: ({ second_step }) => ({
@@ -75,7 +80,7 @@ export const ru: Catalogue = {
     sign_in_codes_guessed: () => ({
       title: 'Кто-то пытается войти в вашу учётную запись',
       body: sentences(
-        'Первый шаг, с вашим паролем или почтой, пройден, а затем десять раз подряд введён неверный код из приложения. Вход не выполнен.',
+        'Первый шаг входа пройден, а затем десять раз подряд введён неверный код из приложения. Вход не выполнен.',
         notYou,
       ),
     }),
@@ -227,6 +232,8 @@ export const ru: Catalogue = {
     orCopy: 'Или скопируйте адрес в браузер:',
     signature: 'Команда MentorHub',
     whyReceived: 'Вы получили это письмо, потому что у вас есть учётная запись в MentorHub.',
+    whyNamed:
+      'Вы получили это письмо, потому что этот адрес указан в MentorHub — скорее всего, вами.',
   },
 };
 

@@ -179,6 +179,40 @@ describe('mails', () => {
     expect(mail.html).toContain(`href="${url}${path}#token=abc"`);
   });
 
+  it.each([
+    ['en', 'because you have an account', 'gave this address'],
+    ['ru', 'у вас есть учётная запись', 'этот адрес указан'],
+  ] as const)(
+    'in %s claim an account only of a reader whose address is verified',
+    (locale, account, named) => {
+      const stranger = minted(locale, 'abc');
+      const owner = { ...stranger, email_verified: true };
+      for (const [to, reason, other] of [
+        [stranger, named, account],
+        [owner, account, named],
+      ] as const) {
+        const { text, html } = accountMail('confirm_email_change', to, url);
+        for (const part of [text, html]) {
+          expect(part).toContain(reason);
+          expect(part).not.toContain(other);
+        }
+      }
+    },
+  );
+
+  it.each([
+    ['en', 'passkey_added', 'delete the passkey in your settings first'],
+    ['en', 'totp_enabled', 'turn the app off in your settings first'],
+    ['ru', 'passkey_added', 'сначала удалите этот ключ'],
+    ['ru', 'totp_enabled', 'сначала отключите приложение'],
+  ] as const)(
+    'in %s about %s say how to take away what a stranger added',
+    (locale, type, advice) => {
+      const { text } = notificationMail(type, mailed[type], addressee(locale), url);
+      expect(text).toContain(advice);
+    },
+  );
+
   it('what users typed is text, never markup or another header', () => {
     const mail = notificationMail(
       'session_requested',

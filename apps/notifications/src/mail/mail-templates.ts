@@ -50,17 +50,20 @@ export function accountMail(mail: AccountMail, minted: MintedMail, appUrl: strin
   const letter = catalogues[locale].mails.account[mail](new Formats(locale, timezone), minted);
   // In the fragment, which browsers keep to themselves: no server or proxy logs the token.
   const fragment = token === undefined ? '' : `#token=${encodeURIComponent(token)}`;
-  return layOut(letter, minted, `${appUrl}${accountMailPaths[mail]}${fragment}`);
+  const { whyReceived, whyNamed } = catalogues[locale].mails;
+  const why = minted.email_verified ? whyReceived : whyNamed;
+  return layOut(letter, minted, `${appUrl}${accountMailPaths[mail]}${fragment}`, why);
 }
 
 function layOut(
   { subject, paragraphs, action }: Letter,
   { full_name, locale }: Addressee,
   url: string,
+  why = catalogues[locale].mails.whyReceived,
 ): MailContent {
-  const { greeting, orCopy, signature, whyReceived } = catalogues[locale].mails;
+  const { greeting, orCopy, signature } = catalogues[locale].mails;
   const hello = greeting(full_name);
-  const text = [hello, ...paragraphs, `${action}: ${url}`, signature, `-- \n${whyReceived}`];
+  const text = [hello, ...paragraphs, `${action}: ${url}`, signature, `-- \n${why}`];
   const page = html`<!doctype html>
     <html lang="${locale}">
       <head>
@@ -84,7 +87,7 @@ function layOut(
           <p style="font-size:13px;color:#5c6478">${orCopy}<br />${url}</p>
           <p>${signature}</p>
         </main>
-        <p style="max-width:560px;margin:16px auto;font-size:12px;color:#5c6478">${whyReceived}</p>
+        <p style="max-width:560px;margin:16px auto;font-size:12px;color:#5c6478">${why}</p>
       </body>
     </html> `;
   return { subject: oneLine(subject), text: `${text.join('\n\n')}\n`, html: page.markup };

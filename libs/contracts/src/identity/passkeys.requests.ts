@@ -27,7 +27,7 @@ export const Passkeys = {
   ),
   /** The verification of the user by the authenticator makes a passkey two factors at once. */
   signIn: request.public<PasskeySignIn & { device: Device }, SignedIn>('identity.passkeys.sign_in'),
-  /** For `Reauthentication.confirm` and for new recovery codes. */
+  /** For `Auth.reauthenticate` and for new recovery codes. */
   confirmationOptions: request.user<Record<string, never>, PasskeyRequestOptions>(
     'identity.passkeys.confirmation_options',
   ),
