@@ -78,9 +78,10 @@ export class AdminUsersService {
     if (!administrators.includes(actor.user_id)) {
       throw new ApplicationError('FORBIDDEN', 'Only administrators may do this.');
     }
+    await this.stepUp.requireIn(tx, actor);
     const user = await tx.findOne(User, {
       where: { id: request.id, erasedAt: IsNull() },
-      lock: { mode: 'pessimistic_write' },
+      lock: { mode: 'for_no_key_update' },
     });
     if (!user) throw ApplicationError.notFound('The user');
     const changes = apply(user, request);

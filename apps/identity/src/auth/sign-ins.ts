@@ -77,15 +77,16 @@ export class SignIns {
   /**
    * Opens a session, in the transaction that accepts the proof; `answer` it once that has committed. Where the account
    * has a second factor there is no session yet: `answer` then fails with MFA_REQUIRED.
-   * @throws ApplicationError FORBIDDEN for a deactivated account
+   * @throws ApplicationError FORBIDDEN for an account that is deactivated, or was not verified in time
    */
   async open(
     tx: EntityManager,
-    user: User,
+    { id }: Pick<User, 'id'>,
     proof: Omit<SignInProof, 'secondFactor'>,
   ): Promise<OpenedSession | PendingSession> {
-    const methods = user.isActive ? await this.factors.methods(tx, user.id) : [];
-    if (methods.length === 0) return this.complete(tx, user, proof);
+    const user = await this.lockUser(tx, id);
+    const methods = await this.factors.methods(tx, user.id);
+    if (methods.length === 0) return this.openFor(tx, user, proof);
     const { method, device } = proof;
     const pending = { userId: user.id, method };
     const challenge = await this.challenges.issue(tx, pending, this.clock.now());
@@ -100,15 +101,36 @@ export class SignIns {
 
   /**
    * Opens the session of one who has shown all there is to show.
-   * @throws ApplicationError FORBIDDEN for a deactivated account
+   * @throws ApplicationError FORBIDDEN for an account that is deactivated, or was not verified in time
    */
-  async complete(tx: EntityManager, { id }: User, proof: SignInProof): Promise<OpenedSession> {
-    // A deactivation or a change of role at the same time ends the sessions that it finds: this one waits for it, or the
-    // other way round.
+  async complete(
+    tx: EntityManager,
+    { id }: Pick<User, 'id'>,
+    proof: SignInProof,
+  ): Promise<OpenedSession> {
+    return this.openFor(tx, await this.lockUser(tx, id), proof);
+  }
+
+  /**
+   * The user as of now. A deactivation, a change of role or of the second factors at the same time waits for this sign-in,
+   * or the other way round.
+   */
+  private async lockUser(tx: EntityManager, id: number): Promise<User> {
     const user = await tx.findOne(User, { where: { id }, lock: { mode: 'for_no_key_update' } });
     if (!user?.isActive) {
       throw new ApplicationError('FORBIDDEN', 'This account is deactivated: write to the support.');
     }
+    // Its address may be that of somebody else, who is to get it back.
+    if (!user.emailVerifiedAt && user.verifyBy && user.verifyBy <= this.clock.now()) {
+      throw new ApplicationError(
+        'FORBIDDEN',
+        'The address of this account was not verified in time, so the account is deleted: register again.',
+      );
+    }
+    return user;
+  }
+
+  private async openFor(tx: EntityManager, user: User, proof: SignInProof): Promise<OpenedSession> {
     const { method, device, secondFactor, unproven = false } = proof;
     const issuedAt = this.clock.now();
     const session = await this.sessions.insert(

@@ -7,6 +7,10 @@ import { FactorChecks } from '../second-factor/factor-checks.js';
 /** How long a proof counts for sensitive acts. */
 const freshMs = 10 * 60_000;
 
+/** By the session, its user or null for anybody, and since when a proof is fresh. */
+const freshSession = `SELECT 1 FROM sessions
+  WHERE id = $1 AND ($2::int IS NULL OR user_id = $2) AND revoked_at IS NULL AND authenticated_at > $3`;
+
 /** Asks users to prove again who they are before acts that would hand an account over (ASVS 7.5.1). */
 @Injectable()
 export class StepUp {
@@ -29,17 +33,41 @@ export class StepUp {
    * @throws ApplicationError REAUTHENTICATION_REQUIRED
    */
   async requireOf(sessionId: number, userId?: number): Promise<void> {
-    const since = new Date(this.clock.now().getTime() - freshMs);
-    const rows = await this.dataSource.query<unknown[]>(
+    const rows = await this.dataSource.query<unknown[]>(freshSession, [
+      sessionId,
+      userId ?? null,
+      this.since,
+    ]);
+    if (rows.length === 0) throw proofRequired();
+  }
+
+  /**
+   * The same in the transaction of the act, once that has locked the user: whoever took the account back meanwhile has
+   * ended the session. It does not end any more until the transaction is over.
+   * @throws ApplicationError REAUTHENTICATION_REQUIRED
+   */
+  async requireIn(tx: EntityManager, actor: Pick<Caller, 'user_id' | 'session_id'>): Promise<void> {
+    const rows = await tx.query<unknown[]>(`${freshSession} FOR SHARE`, [
+      actor.session_id,
+      actor.user_id,
+      this.since,
+    ]);
+    if (rows.length === 0) throw proofRequired();
+  }
+
+  /**
+   * For acts that were begun with a fresh proof: passes unless the actor's session has ended since, and keeps it from
+   * ending until the transaction is over. Lock the user first.
+   * @throws ApplicationError UNAUTHENTICATED
+   */
+  async requireSessionIn(tx: EntityManager, actor: Caller): Promise<void> {
+    const rows = await tx.query<unknown[]>(
       `SELECT 1 FROM sessions
-       WHERE id = $1 AND ($2::int IS NULL OR user_id = $2) AND revoked_at IS NULL AND authenticated_at > $3`,
-      [sessionId, userId ?? null, since],
+       WHERE id = $1 AND user_id = $2 AND revoked_at IS NULL AND expires_at > $3 FOR SHARE`,
+      [actor.session_id, actor.user_id, this.clock.now()],
     );
     if (rows.length > 0) return;
-    throw new ApplicationError(
-      'REAUTHENTICATION_REQUIRED',
-      'Prove again that it is you: send POST /api/v1/auth/reauthenticate, then repeat this request within ten minutes.',
-    );
+    throw new ApplicationError('UNAUTHENTICATED', 'This device was signed out: sign in again.');
   }
 
   /** Notes that the user of a session has just shown the password, which is proof enough where there is no second factor. */
@@ -54,4 +82,15 @@ export class StepUp {
       this.clock.now(),
     ]);
   }
+
+  private get since(): Date {
+    return new Date(this.clock.now().getTime() - freshMs);
+  }
+}
+
+function proofRequired(): ApplicationError {
+  return new ApplicationError(
+    'REAUTHENTICATION_REQUIRED',
+    'Prove again that it is you: send POST /api/v1/auth/reauthenticate, then repeat this request within ten minutes.',
+  );
 }

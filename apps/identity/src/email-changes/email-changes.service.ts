@@ -88,6 +88,7 @@ export class EmailChangesService implements OnModuleInit {
     await this.transactions.run(async (tx) => {
       await this.limits.countRequest(tx, device.ip);
       const user = await this.users.lock(tx, actorId);
+      await this.stepUp.requireIn(tx, actor);
       if (user.email === email) {
         throw ApplicationError.invalid('email', 'email is the one that the account has already.');
       }

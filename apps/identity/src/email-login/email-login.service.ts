@@ -202,7 +202,7 @@ export class EmailLoginService implements OnModuleInit {
   ): Promise<{ user: User; ended: EndedSession[] }> {
     const known = await tx.findOne(User, {
       where: { email },
-      lock: { mode: 'pessimistic_write' },
+      lock: { mode: 'for_no_key_update' },
     });
     const user = known ?? (await this.newUserOf(tx, email, device));
     // Not of one who may not sign in anyway.
@@ -242,7 +242,7 @@ export class EmailLoginService implements OnModuleInit {
   private async trustedUser(tx: EntityManager, email: string, device: Device): Promise<User> {
     const known = await tx.findOne(User, {
       where: { email },
-      lock: { mode: 'pessimistic_write' },
+      lock: { mode: 'for_no_key_update' },
     });
     const member = known ? undefined : await this.members.byEmail(tx, email);
     if (!known && !member) {

@@ -110,7 +110,11 @@ export class ErasureService {
   ): Promise<Aftermath> {
     // Without the role there are none to look at; with a role that the token lacks it is refused.
     const administrators = isAdministrator ? await lockAdministrators(tx) : [];
-    const user = await this.users.lock(tx, userId);
+    // Against what is stored with a reference to the user at the same time, too.
+    const user = await this.users.lock(tx, userId, 'pessimistic_write');
+    if (sessionId !== undefined) {
+      await this.stepUp.requireIn(tx, { user_id: userId, session_id: sessionId });
+    }
     if (user.isAdmin && !administrators.some((id) => id !== user.id)) throw lastAdministrator();
     const ended = await this.revocation.endIn(tx, { userIds: [user.id] });
     const files = await this.files.assign(tx, user.id, null);

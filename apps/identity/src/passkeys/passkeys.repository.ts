@@ -85,6 +85,15 @@ export class PasskeysRepository {
     return row && toPasskey(row);
   }
 
+  /** Whose passkey it is. */
+  async ownerOf(tx: EntityManager, credentialId: Buffer): Promise<number | undefined> {
+    const [row] = await tx.query<{ user_id: number }[]>(
+      `SELECT user_id FROM passkeys WHERE credential_id = $1`,
+      [credentialId],
+    );
+    return row?.user_id;
+  }
+
   /**
    * Notes a use. False unless the authenticator's counter has grown, or is always zero: one that has not grown tells of
    * a copy (WebAuthn §6.1.1).

@@ -30,7 +30,6 @@ import { FactorChecks, wrongPasskey } from '../second-factor/factor-checks.js';
 import { lockFactors } from '../second-factor/lock-factors.js';
 import { RecoveryCodes } from '../second-factor/recovery-codes.js';
 import { committed } from '../second-factor/refusals.js';
-import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
 import { PasskeyCeremonies } from './passkey-ceremonies.js';
 import { toPasskeyView } from './passkey.views.js';
@@ -98,6 +97,7 @@ export class PasskeysService {
       return await committed(this.transactions, async (tx) => {
         const now = this.clock.now();
         await lockFactors(tx, userId);
+        await this.stepUp.requireIn(tx, actor);
         const use = { purpose: 'registration', sessionId } as const;
         const created = await this.ceremonies.verifyCreation(tx, use, credential, now);
         if (!created) {
@@ -150,6 +150,8 @@ export class PasskeysService {
     await this.stepUp.require(actor);
     const { user_id: userId, session_id: sessionId } = actor;
     return this.transactions.run(async (tx) => {
+      await lockFactors(tx, userId);
+      await this.stepUp.requireIn(tx, actor);
       const passkey = await this.passkeys.rename(tx, { id, userId, name });
       if (!passkey) throw ApplicationError.notFound('The passkey');
       await this.audit.record(tx, {
@@ -172,6 +174,7 @@ export class PasskeysService {
     const { user_id: userId, session_id: sessionId } = actor;
     await this.transactions.run(async (tx) => {
       await lockFactors(tx, userId);
+      await this.stepUp.requireIn(tx, actor);
       if (!(await this.passkeys.remove(tx, id, userId))) {
         throw ApplicationError.notFound('The passkey');
       }
@@ -210,7 +213,8 @@ export class PasskeysService {
 
   /**
    * Signs in with nothing but a passkey.
-   * @throws ApplicationError INVALID_PASSKEY, RATE_LIMITED, FORBIDDEN for a deactivated account
+   * @throws ApplicationError INVALID_PASSKEY, RATE_LIMITED, FORBIDDEN for an account that is deactivated, or was not
+   *   verified in time
    */
   async signIn(request: PasskeySignIn & { device: Device }): Promise<SignedIn> {
     const { ip } = request.device;
@@ -223,6 +227,9 @@ export class PasskeysService {
   private openFor({ passkey, device }: PasskeySignIn & { device: Device }): Promise<OpenedSession> {
     return committed(this.transactions, async (tx) => {
       const now = this.clock.now();
+      const owner = await this.passkeys.ownerOf(tx, Buffer.from(passkey.id, 'base64url'));
+      // Before the passkey is read: whoever takes the account back does the same, and removes it.
+      if (owner !== undefined) await lockFactors(tx, owner);
       const verdict = await this.ceremonies.verify(tx, { purpose: 'sign_in' }, passkey, { now });
       if (verdict.refused) {
         await this.audit.record(tx, {
@@ -235,12 +242,8 @@ export class PasskeysService {
         });
         return wrongPasskey();
       }
-      const user = await tx.findOneByOrFail(User, { id: verdict.passkey.userId });
-      return this.signIns.complete(tx, user, {
-        method: 'passkey',
-        device,
-        secondFactor: 'passkey',
-      });
+      const proof = { method: 'passkey', device, secondFactor: 'passkey' } as const;
+      return this.signIns.complete(tx, { id: verdict.passkey.userId }, proof);
     });
   }
 

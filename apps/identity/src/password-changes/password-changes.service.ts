@@ -126,6 +126,8 @@ export class PasswordChangesService implements OnModuleInit {
       const passwordHash = await this.passwords.hashNew(request.new_password, user);
       const ended = await this.transactions.run(async (tx) => {
         const old = user.passwordHash;
+        await this.users.lock(tx, actorId);
+        if (old === null) await this.stepUp.requireIn(tx, actor);
         if (!(await this.users.replaceHash(tx, actorId, old, passwordHash))) {
           throw changedMeanwhile();
         }

@@ -1,6 +1,7 @@
 import { ApplicationError } from '@mentorhub/contracts';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { lockFactors } from '../second-factor/lock-factors.js';
 
 /** An account at a provider, as it is known here. */
 export interface LinkedIdentity {
@@ -13,17 +14,26 @@ export interface LinkedIdentity {
 export class LinkedIdentities {
   constructor(private readonly dataSource: DataSource) {}
 
-  /** The user of an account at a provider, locked against other changes to its links until the transaction is over. */
+  /**
+   * The user of an account at a provider, both locked against other changes to their links until the transaction is over.
+   */
   async userOf(tx: EntityManager, issuer: string, subject: string): Promise<number | undefined> {
     // There may be no row to lock yet: of two first visits at the same time, one creates the account.
     await tx.query(`SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, [
       `mentorhub:linked-identity ${issuer} ${subject}`,
     ]);
-    const [row] = await tx.query<{ user_id: number }[]>(
-      `SELECT user_id FROM linked_identities WHERE issuer = $1 AND subject = $2`,
-      [issuer, subject],
-    );
-    return row?.user_id;
+    const read = async () => {
+      const [row] = await tx.query<{ user_id: number }[]>(
+        `SELECT user_id FROM linked_identities WHERE issuer = $1 AND subject = $2`,
+        [issuer, subject],
+      );
+      return row?.user_id;
+    };
+    const userId = await read();
+    if (userId === undefined) return undefined;
+    await lockFactors(tx, userId);
+    // Whoever took the account back meanwhile has removed the link.
+    return read();
   }
 
   /** @throws ApplicationError CONFLICT when the user has another account of that provider */
@@ -60,7 +70,7 @@ export class LinkedIdentities {
     // The lock on the user lets one of two unlinks at the same time see the other.
     const [user] = await tx.query<{ has_other_way: boolean }[]>(
       `SELECT password_hash IS NOT NULL OR EXISTS (SELECT FROM passkeys WHERE user_id = $1) AS has_other_way
-       FROM users WHERE id = $1 FOR UPDATE`,
+       FROM users WHERE id = $1 FOR NO KEY UPDATE`,
       [userId],
     );
     const linked = await this.of(userId, tx);

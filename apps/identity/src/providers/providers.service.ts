@@ -22,6 +22,8 @@ import { StepUp } from '../auth/step-up.js';
 import { NetworkCounters, type NetworkLimit } from '../limits/network-counters.js';
 import { NetworkFailures } from '../limits/network-failures.js';
 import { sourceOf } from '../limits/source.js';
+import { FactorChecks } from '../second-factor/factor-checks.js';
+import { lockFactors } from '../second-factor/lock-factors.js';
 import { User } from '../users/user.entity.js';
 import { UsersService } from '../users/users.service.js';
 import {
@@ -64,6 +66,7 @@ export class ProvidersService {
     private readonly users: UsersService,
     private readonly signIns: SignIns,
     private readonly stepUp: StepUp,
+    private readonly factors: FactorChecks,
     private readonly networks: NetworkCounters,
     private readonly failures: NetworkFailures,
     private readonly audit: AuditTrail,
@@ -128,7 +131,8 @@ export class ProvidersService {
 
   /**
    * Links the account at the provider to the actor's. Again, it does no harm.
-   * @throws ApplicationError INVALID_TOKEN, PROVIDER_UNAVAILABLE, EMAIL_NOT_VERIFIED, CONFLICT
+   * @throws ApplicationError INVALID_TOKEN, PROVIDER_UNAVAILABLE, EMAIL_NOT_VERIFIED, CONFLICT, UNAUTHENTICATED when the
+   *   session has ended meanwhile
    */
   async link(actor: Caller, request: Returned): Promise<void> {
     const provider = this.providers.find(request.provider);
@@ -146,6 +150,9 @@ export class ProvidersService {
             `This account at ${provider.name} signs in to another user here: unlink it there first.`,
           );
         }
+        await lockFactors(tx, userId);
+        // The visit took a while.
+        await this.stepUp.requireSessionIn(tx, actor);
         await this.addLink(tx, provider, { subject: account.subject, userId, device, actor });
       });
     });
@@ -158,6 +165,8 @@ export class ProvidersService {
     await this.stepUp.require(actor);
     await this.audited({ action: 'provider.unlink', provider, device, actor }, () =>
       this.transactions.run(async (tx) => {
+        await lockFactors(tx, userId);
+        await this.stepUp.requireIn(tx, actor);
         const issuers = this.providers.all.map(({ issuer }) => issuer);
         await this.identities.unlink(tx, { userId, issuer: provider.issuer, issuers });
         await this.audit.record(tx, {
@@ -227,14 +236,18 @@ export class ProvidersService {
     if (linked !== undefined) return tx.findOneByOrFail(User, { id: linked });
     // Anybody can write any address into a profile.
     if (email === undefined) throw addressNotVerified(provider);
-    const owner = await tx.findOne(User, {
-      where: { email },
-      lock: { mode: 'pessimistic_write' },
-    });
-    if (owner && (!owner.emailVerifiedAt || owner.isAdmin)) throw addressTaken(provider);
+    const owner = await tx.findOne(User, { where: { email }, lock: { mode: 'for_no_key_update' } });
+    if (owner && !(await this.isEnterable(tx, owner))) throw addressTaken(provider);
     const user = owner ?? (await this.register(tx, email, account, device));
     await this.addLink(tx, provider, { subject, userId: user.id, device, isNew: !owner });
     return user;
+  }
+
+  /** Whether a link may be added to an account by its address alone. */
+  private async isEnterable(tx: EntityManager, owner: User): Promise<boolean> {
+    if (!owner.emailVerifiedAt || owner.isAdmin) return false;
+    // Half a sign-in is not to add a way into an account that wants two steps.
+    return (await this.factors.methods(tx, owner.id)).length === 0;
   }
 
   private async register(
@@ -321,8 +334,8 @@ function addressNotVerified({ name }: IdentityProvider): ApplicationError {
 }
 
 /**
- * The address has an account whose user is not known to be the one who has the mailbox, or one that may do more than
- * others: such a one links the provider from inside.
+ * The address has an account whose user is not known to be the one who has the mailbox, one that may do more than others,
+ * or one with a second factor: such a one links the provider from inside.
  */
 function addressTaken({ name }: IdentityProvider): ApplicationError {
   return new ApplicationError(

@@ -71,6 +71,8 @@ export class SecondFactorService {
     await this.stepUp.require(actor);
     const user = await this.users.byId(actor.user_id);
     const { secret, uri } = await this.transactions.run(async (tx) => {
+      await lockFactors(tx, user.id);
+      await this.stepUp.requireIn(tx, actor);
       const enrolment = await this.totp.enrol(tx, user, this.clock.now());
       if (!enrolment) {
         throw new ApplicationError(
@@ -95,6 +97,7 @@ export class SecondFactorService {
     return committed(this.transactions, async (tx) => {
       const now = this.clock.now();
       await lockFactors(tx, userId);
+      await this.stepUp.requireSessionIn(tx, actor);
       if (!(await this.totp.confirm(tx, userId, code, now))) {
         if (!(await this.totp.isEnrolling(tx, userId, now))) return nothingToConfirm();
         await this.audit.record(tx, {
@@ -120,6 +123,7 @@ export class SecondFactorService {
     const given = givenFactor(request, ['code', 'recovery_code']);
     await committed(this.transactions, async (tx) => {
       await lockFactors(tx, userId);
+      await this.stepUp.requireSessionIn(tx, actor);
       if ((await this.totp.since(tx, userId)) === undefined) return noApp();
       const refusal = await this.refusalOf(tx, actor, given, device);
       if (refusal) return refusal;
@@ -155,6 +159,7 @@ export class SecondFactorService {
     await this.stepUp.require(actor);
     return committed(this.transactions, async (tx) => {
       await lockFactors(tx, userId);
+      await this.stepUp.requireIn(tx, actor);
       if ((await this.checks.methods(tx, userId)).length === 0) return noSecondFactor();
       const refusal = await this.refusalOf(tx, actor, given, device);
       if (refusal) return refusal;

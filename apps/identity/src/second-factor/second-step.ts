@@ -9,7 +9,6 @@ import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { type OpenedSession, SignIns } from '../auth/sign-ins.js';
 import { PasskeyCeremonies } from '../passkeys/passkey-ceremonies.js';
-import { User } from '../users/user.entity.js';
 import { FactorChecks } from './factor-checks.js';
 import { givenFactor } from './given-factor.js';
 import { lockFactors } from './lock-factors.js';
@@ -54,8 +53,11 @@ export class SecondStep {
       });
       if (refusal) return refusal;
       await this.challenges.remove(tx, challenge);
-      const user = await tx.findOneByOrFail(User, { id: userId });
-      return this.signIns.complete(tx, user, { method, device, secondFactor: given.factor });
+      return this.signIns.complete(
+        tx,
+        { id: userId },
+        { method, device, secondFactor: given.factor },
+      );
     });
   }
 

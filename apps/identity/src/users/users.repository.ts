@@ -63,13 +63,18 @@ export class UsersRepository {
   }
 
   /**
-   * A user whose row is locked until the transaction ends.
+   * A user whose row is locked until the transaction ends, before anything of the user is: all take these locks in one
+   * order. By default it may be referred to at the same time.
    * @throws ApplicationError NOT_FOUND for the unknown and the erased
    */
-  async lock(tx: EntityManager, id: number): Promise<User> {
+  async lock(
+    tx: EntityManager,
+    id: number,
+    mode: 'for_no_key_update' | 'pessimistic_write' = 'for_no_key_update',
+  ): Promise<User> {
     const user = await tx.findOne(User, {
       where: { id, erasedAt: IsNull() },
-      lock: { mode: 'pessimistic_write' },
+      lock: { mode },
     });
     if (!user) throw ApplicationError.notFound('The user');
     return user;
