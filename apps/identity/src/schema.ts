@@ -15,6 +15,7 @@ import { AvatarsAndErasure1796000000053 } from './migrations/1796000000053-avata
 import { ValidateErased1796000000054 } from './migrations/1796000000054-validate-erased.js';
 import { RequestedErasures1796000000055 } from './migrations/1796000000055-requested-erasures.js';
 import { GrowingMailPauses1796000000058 } from './migrations/1796000000058-growing-mail-pauses.js';
+import { IndexesOfAccounts1796000000060 } from './migrations/1796000000060-indexes-of-accounts.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -38,5 +39,6 @@ export const schema: DatabaseSchema = {
     ValidateErased1796000000054,
     RequestedErasures1796000000055,
     GrowingMailPauses1796000000058,
+    IndexesOfAccounts1796000000060,
   ],
 };

@@ -49,11 +49,21 @@ export class WhatSignInsShare1796000000040 implements MigrationInterface {
         request_id text,
         detail jsonb NOT NULL
       )`);
-    await queryRunner.query('CREATE INDEX audit_log_user_id_idx ON audit_log (user_id, id DESC)');
-    await queryRunner.query('CREATE INDEX audit_log_actor_id_idx ON audit_log (actor_id, id DESC)');
-    await queryRunner.query('CREATE INDEX audit_log_action_idx ON audit_log (action, id DESC)');
+    // Every list of it is in the order of time.
+    for (const column of ['user_id', 'actor_id', 'action']) {
+      await queryRunner.query(
+        `CREATE INDEX audit_log_${column}_idx ON audit_log (${column}, occurred_at, id)`,
+      );
+    }
     await queryRunner.query(
       'CREATE INDEX audit_log_occurred_at_idx ON audit_log (occurred_at, id)',
+    );
+    await queryRunner.query(
+      `CREATE INDEX audit_log_failures_idx ON audit_log (occurred_at, id) WHERE outcome = 'failure'`,
+    );
+    await queryRunner.query(
+      `CREATE INDEX audit_log_action_failures_idx ON audit_log (action, occurred_at, id)
+       WHERE outcome = 'failure'`,
     );
     // What is older than a year may be deleted, as retention asks; where from may be taken out, as an erasure asks.
     await queryRunner.query(`

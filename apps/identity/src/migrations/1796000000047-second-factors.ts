@@ -80,7 +80,7 @@ export class SecondFactors1796000000047 implements MigrationInterface {
     await runner.query(`
       ALTER TABLE network_counters
         DROP CONSTRAINT network_counters_kind,
-        ADD CONSTRAINT network_counters_kind CHECK (kind ~ '^[a-z_]{1,40}$')`);
+        ADD CONSTRAINT network_counters_kind CHECK (kind ~ '^[a-z_]{1,40}$') NOT VALID`);
   }
 
   async down(runner: QueryRunner): Promise<void> {

@@ -40,27 +40,9 @@ export class DevicesAndProviders1796000000050 implements MigrationInterface {
       CREATE INDEX provider_visits_user_id_idx ON provider_visits (user_id)
       WHERE user_id IS NOT NULL`);
     await queryRunner.query('ALTER TABLE signing_keys ADD COLUMN withdrawn_at timestamptz');
-    // A refresh clears the successors of its session's older tokens, of which a long session has thousands.
-    await queryRunner.query(`
-      CREATE INDEX refresh_tokens_successor_idx ON refresh_tokens (session_id)
-      WHERE successor IS NOT NULL`);
-    await queryRunner.query(`
-      CREATE INDEX sessions_open_idx ON sessions (user_id, last_used_at DESC, id DESC)
-      WHERE revoked_at IS NULL`);
-    await queryRunner.query(`
-      ALTER TABLE network_counters
-        DROP CONSTRAINT network_counters_kind,
-        ADD CONSTRAINT network_counters_kind CHECK (kind ~ '^[a-z_]{1,32}$')`);
   }
 
   async down(queryRunner: QueryRunner): Promise<void> {
-    await queryRunner.query(`DELETE FROM network_counters WHERE kind = 'provider_visit'`);
-    // As the migration before left it.
-    await queryRunner.query(`
-      ALTER TABLE network_counters
-        DROP CONSTRAINT network_counters_kind,
-        ADD CONSTRAINT network_counters_kind CHECK (kind ~ '^[a-z_]{1,40}$')`);
-    await queryRunner.query('DROP INDEX sessions_open_idx, refresh_tokens_successor_idx');
     await queryRunner.query('ALTER TABLE signing_keys DROP COLUMN withdrawn_at');
     await queryRunner.query('DROP TABLE provider_visits, linked_identities, known_devices');
   }
