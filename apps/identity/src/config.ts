@@ -92,7 +92,7 @@ export const variables = {
     defaultFrom: (environment) => (isLocal(environment) ? 100_000 : 60),
     defaultText: '60; 100000 in the local profile, where all come from one address',
     min: 1,
-    desc: 'Most mails that may be asked for from one network (as above) within an hour, such as to reset a password, and most links that may be opened in vain',
+    desc: 'Most mails that may be asked for from one network (as above) within an hour, such as to reset a password',
   }),
   ALLOWED_ORIGINS: list({
     default: [],

@@ -1,4 +1,4 @@
-import { Auth, Sessions } from '@mentorhub/contracts';
+import { Auth, Passkeys, SecondFactors, Sessions } from '@mentorhub/contracts';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { StepUp } from '../src/auth/step-up.js';
 import { Housekeeping } from '../src/housekeeping/housekeeping.js';
@@ -48,6 +48,52 @@ describe('the audit trail', () => {
       'SELECT string_agg(audit_log::text, chr(10)) AS all FROM audit_log',
     );
     expect(JSON.stringify(all)).not.toMatch(/@example|not the password|rabe/);
+  });
+
+  it('names the deactivated account that somebody tried to sign in to with the right password', async () => {
+    const { id, email } = await identity.register();
+    await identity.dataSource.query('UPDATE users SET is_active = false WHERE id = $1', [id]);
+    const attempt = { email, password: goodPassword, device: laptop };
+    expect((await identity.failure(Auth.login, undefined, attempt)).code).toBe('FORBIDDEN');
+    expect(await identity.auditOf('session.open')).toContainEqual({
+      outcome: 'failure',
+      actor_id: null,
+      user_id: id,
+      session_id: null,
+      ...where,
+      detail: { method: 'password', code: 'FORBIDDEN' },
+    });
+  });
+
+  it('names sensitive acts that were refused for want of a fresh proof', async () => {
+    const { actor, user } = await identity.signUp();
+    identity.clock.advance(10 * minute);
+    const device = laptop;
+    const refused = {
+      'passkey.add': await identity.failure(Passkeys.registrationOptions, actor, {}),
+      'passkey.rename': await identity.failure(Passkeys.rename, actor, {
+        id: 1,
+        name: 'Key',
+        device,
+      }),
+      'passkey.remove': await identity.failure(Passkeys.remove, actor, { id: 1, device }),
+      'totp.enrol': await identity.failure(SecondFactors.enrolTotp, actor, { device }),
+      'recovery_codes.replace': await identity.failure(SecondFactors.replaceRecoveryCodes, actor, {
+        code: '123456',
+        device,
+      }),
+    } as const;
+    for (const [action, { code }] of Object.entries(refused)) {
+      expect(code).toBe('REAUTHENTICATION_REQUIRED');
+      expect(await identity.auditOf(action as keyof typeof refused)).toContainEqual(
+        expect.objectContaining({
+          outcome: 'failure',
+          actor_id: user.id,
+          session_id: actor.session_id,
+          detail: { code },
+        }),
+      );
+    }
   });
 
   it('shows a forged line as a part of what the client sent', async () => {

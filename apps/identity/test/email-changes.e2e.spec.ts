@@ -517,7 +517,12 @@ describe('the audit trail', () => {
       { ...refused, ...nobody },
     ]);
     expect((await identity.auditOf('email.undo_change')).slice(-2)).toEqual([
-      { outcome: 'success', ...nobody, user_id: user.id, detail: {} },
+      {
+        outcome: 'success',
+        ...nobody,
+        user_id: user.id,
+        detail: { passkeys: 0, totp_factors: 0, linked_identities: 0 },
+      },
       { ...refused, ...nobody },
     ]);
   });

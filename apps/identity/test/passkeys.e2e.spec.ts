@@ -299,6 +299,19 @@ describe('signing in with a passkey', () => {
     ).toMatchObject({ code: 'INVALID_PASSKEY' });
   });
 
+  it('to a deactivated account is refused and recorded', async () => {
+    const { authenticator, user } = await holder();
+    await identity.dataSource.query('UPDATE users SET is_active = false WHERE id = $1', [user.id]);
+    expect((await signInFailure(authenticator, {})).code).toBe('FORBIDDEN');
+    expect(await identity.auditOf('session.open')).toContainEqual(
+      expect.objectContaining({
+        outcome: 'failure',
+        user_id: user.id,
+        detail: { method: 'passkey', code: 'FORBIDDEN' },
+      }),
+    );
+  });
+
   it('fails so often from a network, as nobody is to fill the audit trail with made-up passkeys', async () => {
     const { authenticator } = await holder();
     const device = { user_agent: 'Flood', ip: '192.0.2.77' };

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import {
   Auth,
   type Caller,
@@ -6,7 +7,7 @@ import {
   SecondFactors,
   Users,
 } from '@mentorhub/contracts';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { goodPassword, IdentityFixture, laptop, phone } from './fixture.js';
 
 let identity: IdentityFixture;
@@ -415,6 +416,33 @@ describe('the audit trail', () => {
   });
 });
 
+describe('a new password by mail', () => {
+  it('ends the delays of the account at once, however many networks have guessed', async () => {
+    const { id, email } = await identity.register();
+    const account = createHash('sha256').update(email).digest();
+    await identity.dataSource.query(
+      `INSERT INTO sign_in_failures (account_hash, source, failures, retry_at, last_failed_at)
+       SELECT $1, n::text, 10, $2, $2 FROM generate_series(1, 10000) n`,
+      [account, identity.clock.now()],
+    );
+    const { token = '' } = await identity.mintMail(id, 'reset_password');
+    const query = vi.spyOn(identity.dataSource, 'query');
+    await identity.request(PasswordChanges.reset, undefined, {
+      token,
+      new_password: newPassword,
+      device: laptop,
+    });
+    const statements = query.mock.calls.filter(([sql]) => sql.includes('sign_in_failures'));
+    query.mockRestore();
+    expect(statements.length).toBeLessThan(3);
+    const left = await identity.dataSource.query(
+      'SELECT FROM sign_in_failures WHERE account_hash = $1',
+      [account],
+    );
+    expect(left).toHaveLength(0);
+  });
+});
+
 describe('the limits of a network', () => {
   let limited: IdentityFixture;
 
@@ -445,7 +473,7 @@ describe('the limits of a network', () => {
     await ask(email);
   });
 
-  it('allow so many made-up tokens an hour, and any number that work', async () => {
+  it('allow 20 made-up tokens in 15 minutes, and any number that work', async () => {
     const device = { user_agent: 'Guesser', ip: '192.0.2.200' };
     const guess = (token: string) =>
       limited.failure(PasswordChanges.reset, undefined, {
@@ -463,8 +491,10 @@ describe('the limits of a network', () => {
       });
       expect(refusal.code).toBe('VALIDATION_FAILED');
     }
-    for (let n = 0; n < 3; n++) expect((await guess(`made-up ${n}`)).code).toBe('INVALID_TOKEN');
+    for (let n = 0; n < 20; n++) expect((await guess(`made-up ${n}`)).code).toBe('INVALID_TOKEN');
     expect((await guess('made-up')).code).toBe('RATE_LIMITED');
     expect((await guess(token)).code).toBe('RATE_LIMITED');
+    limited.clock.advance(15 * minute);
+    expect((await guess('made-up')).code).toBe('INVALID_TOKEN');
   });
 });

@@ -23,7 +23,13 @@ import { User } from '../users/user.entity.js';
 import { UsersRepository } from '../users/users.repository.js';
 import { Credentials, wrongCredentials } from './credentials.js';
 import { RefreshTokens, type Successor } from './refresh-tokens.js';
-import { callerOf, type Grant, SignIns } from './sign-ins.js';
+import {
+  callerOf,
+  type Grant,
+  type OpenedSession,
+  type PendingSession,
+  SignIns,
+} from './sign-ins.js';
 
 @Injectable()
 export class AuthService {
@@ -51,11 +57,19 @@ export class AuthService {
   async login({ email, password, device }: Login & { device: Device }): Promise<SignedIn> {
     const user = await this.credentials.check(email, password, device);
     const hash = await this.renewHash(user, password);
-    const opened = await this.transactions.run(async (tx) => {
-      // Whoever changed the password since it was checked has ended the sessions that there were.
-      if (!(await this.users.hasHash(tx, user.id, hash))) throw wrongCredentials();
-      return this.signIns.open(tx, user, { method: 'password', device });
-    });
+    const method = 'password';
+    let opened: OpenedSession | PendingSession;
+    try {
+      opened = await this.transactions.run(async (tx) => {
+        // Whoever changed the password since it was checked has ended the sessions that there were.
+        if (!(await this.users.hasHash(tx, user.id, hash))) throw wrongCredentials();
+        return this.signIns.open(tx, user, { method, device });
+      });
+    } catch (error) {
+      const act = { action: 'session.open', actorId: null, userId: user.id, device } as const;
+      await this.audit.noteRefusal(error, { ...act, detail: { method } });
+      throw error;
+    }
     return this.signIns.answer(opened);
   }
 

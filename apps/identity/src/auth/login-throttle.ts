@@ -83,18 +83,14 @@ export class LoginThrottle {
 
   /** Clears the failures of an account from everywhere: its owner has proven the mailbox and chosen a new password. */
   async forgive(email: string): Promise<void> {
-    const account = hashOf(email);
-    const rows = await this.dataSource.query<{ source: string }[]>(
-      `SELECT source FROM sign_in_failures WHERE account_hash = $1`,
-      [account],
+    // Locked in the order of `admit`, so that the two cannot deadlock.
+    await this.dataSource.query(
+      `DELETE FROM sign_in_failures USING (
+         SELECT source FROM sign_in_failures WHERE account_hash = $1 ORDER BY source DESC FOR UPDATE
+       ) AS locked
+       WHERE account_hash = $1 AND sign_in_failures.source = locked.source`,
+      [hashOf(email)],
     );
-    // One statement per row, as above.
-    for (const { source } of rows) {
-      await this.dataSource.query(
-        `DELETE FROM sign_in_failures WHERE account_hash = $1 AND source = $2`,
-        [account, source],
-      );
-    }
   }
 
   /** Takes back an attempt whose password was not checked. */

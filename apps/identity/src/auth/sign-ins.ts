@@ -159,6 +159,31 @@ export class SignIns {
   }
 
   /**
+   * As `complete`, for a transaction that is committed also when it resolves to a refusal: that of one who may not sign in
+   * is recorded.
+   */
+  async completeOrRefuse(
+    tx: EntityManager,
+    user: Pick<User, 'id'>,
+    proof: SignInProof,
+  ): Promise<OpenedSession | ApplicationError> {
+    try {
+      return await this.complete(tx, user, proof);
+    } catch (error) {
+      if (!(error instanceof ApplicationError)) throw error;
+      await this.audit.record(tx, {
+        action: 'session.open',
+        outcome: 'failure',
+        actorId: null,
+        userId: user.id,
+        device: proof.device,
+        detail: { method: proof.method, code: error.code },
+      });
+      return error;
+    }
+  }
+
+  /**
    * The tokens of a session that was opened, and its user.
    * @throws ApplicationError MFA_REQUIRED
    */

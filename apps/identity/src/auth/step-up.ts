@@ -1,7 +1,8 @@
-import { ApplicationError, type Caller } from '@mentorhub/contracts';
+import { ApplicationError, type AuditAction, type Caller, type Device } from '@mentorhub/contracts';
 import { Clock } from '@mentorhub/service-kit';
 import { Injectable } from '@nestjs/common';
 import { DataSource, type EntityManager } from 'typeorm';
+import { AuditTrail } from '../audit/audit-trail.js';
 import { FactorChecks } from '../second-factor/factor-checks.js';
 
 /** How long a proof counts for sensitive acts. */
@@ -17,6 +18,7 @@ export class StepUp {
   constructor(
     private readonly dataSource: DataSource,
     private readonly factors: FactorChecks,
+    private readonly audit: AuditTrail,
     private readonly clock: Clock,
   ) {}
 
@@ -26,6 +28,20 @@ export class StepUp {
    */
   require(actor: Caller): Promise<void> {
     return this.requireOf(actor.session_id, actor.user_id);
+  }
+
+  /**
+   * As `require`, and records that the act was refused.
+   * @throws ApplicationError REAUTHENTICATION_REQUIRED
+   */
+  async requireFor(actor: Caller, action: AuditAction, device?: Device): Promise<void> {
+    try {
+      await this.require(actor);
+    } catch (error) {
+      const { user_id: actorId, session_id: sessionId } = actor;
+      await this.audit.noteRefusal(error, { action, actorId, sessionId, device });
+      throw error;
+    }
   }
 
   /**

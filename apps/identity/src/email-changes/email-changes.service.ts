@@ -219,9 +219,10 @@ export class EmailChangesService implements OnModuleInit {
     if (!(await this.former.takeBack(tx, userId, email))) throw invalidLink();
     await this.replaceEmail(tx, user, email);
     await this.users.setHash(tx, userId, null);
-    await removeWaysInSince(tx, userId, new Date(changedAt.getTime() - suspectMs));
+    const detail = await removeWaysInSince(tx, userId, new Date(changedAt.getTime() - suspectMs));
     await this.mails.request(tx, userId, 'reset_password');
-    await this.audit.record(tx, { action: 'email.undo_change', actorId: null, userId, device });
+    const act = { action: 'email.undo_change', actorId: null, userId, device } as const;
+    await this.audit.record(tx, { ...act, detail });
     return { email, ended: await this.revocation.endIn(tx, { userIds: [userId] }) };
   }
 

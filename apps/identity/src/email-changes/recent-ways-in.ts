@@ -7,14 +7,19 @@ const waysIn = {
   linked_identities: 'linked_at',
 } as const;
 
-/** Takes away the ways into an account that were added since an instant. */
+/** Takes away the ways into an account that were added since an instant, and counts them. */
 export async function removeWaysInSince(
   tx: EntityManager,
   userId: number,
   since: Date,
-): Promise<void> {
+): Promise<Record<string, number>> {
+  const removed: Record<string, number> = {};
   for (const [table, addedAt] of Object.entries(waysIn)) {
-    await tx.query(`DELETE FROM ${table} WHERE user_id = $1 AND ${addedAt} >= $2`, [userId, since]);
+    const [, count] = await tx.query<[unknown[], number]>(
+      `DELETE FROM ${table} WHERE user_id = $1 AND ${addedAt} >= $2`,
+      [userId, since],
+    );
+    removed[table] = count;
   }
   await tx.query('DELETE FROM provider_visits WHERE user_id = $1', [userId]);
   // They stand in for a factor, and go with the last one.
@@ -24,4 +29,5 @@ export async function removeWaysInSince(
        AND NOT EXISTS (SELECT FROM totp_factors WHERE user_id = $1)`,
     [userId],
   );
+  return removed;
 }

@@ -8,6 +8,14 @@ import { sourceOf } from './source.js';
 
 const windowMs = 3_600_000;
 
+/** As many as of failed sign-ins. */
+const tokenLimit: NetworkLimit = {
+  kind: 'mail_token',
+  most: 20,
+  windowMs: 15 * 60_000,
+  what: 'links that do not work were opened',
+};
+
 /**
  * Limits per network on what goes by mail: asking for mails, which fill mailboxes, and trying tokens that do not work,
  * which fill the audit trail. They count before anything is looked up, so that they reveal nothing.
@@ -37,8 +45,7 @@ export class MailLimits {
    * @throws ApplicationError RATE_LIMITED, and whatever `work` throws
    */
   tryToken<T>(ip: string, work: () => Promise<T>): Promise<T> {
-    const limit = this.limit('mail_token', 'links that do not work were opened');
-    return this.failures.limit(ip, limit, 'INVALID_TOKEN', work);
+    return this.failures.limit(ip, tokenLimit, 'INVALID_TOKEN', work);
   }
 
   private limit(kind: NetworkLimit['kind'], what: string): NetworkLimit {

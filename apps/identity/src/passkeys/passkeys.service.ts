@@ -74,7 +74,7 @@ export class PasskeysService {
 
   /** @throws ApplicationError REAUTHENTICATION_REQUIRED */
   async registrationOptions(actor: Caller): Promise<PasskeyCreationOptions> {
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'passkey.add');
     const user = await this.users.byId(actor.user_id);
     const use = { purpose: 'registration', sessionId: actor.session_id } as const;
     return this.transactions.run((tx) =>
@@ -91,7 +91,7 @@ export class PasskeysService {
     actor: Caller,
     { name = 'Passkey', credential, device }: AddPasskey & { device: Device },
   ): Promise<PasskeyAdded> {
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'passkey.add', device);
     const { user_id: userId, session_id: sessionId } = actor;
     try {
       return await committed(this.transactions, async (tx) => {
@@ -147,7 +147,7 @@ export class PasskeysService {
     actor: Caller,
     { id, name, device }: RenamePasskey & ById & { device: Device },
   ): Promise<PasskeyView> {
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'passkey.rename', device);
     const { user_id: userId, session_id: sessionId } = actor;
     return this.transactions.run(async (tx) => {
       await lockFactors(tx, userId);
@@ -170,7 +170,7 @@ export class PasskeysService {
    * @throws ApplicationError REAUTHENTICATION_REQUIRED, NOT_FOUND, WRONG_STATE when there is no other way to sign in
    */
   async remove(actor: Caller, { id, device }: ById & { device: Device }): Promise<void> {
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'passkey.remove', device);
     const { user_id: userId, session_id: sessionId } = actor;
     await this.transactions.run(async (tx) => {
       await lockFactors(tx, userId);
@@ -243,7 +243,7 @@ export class PasskeysService {
         return wrongPasskey();
       }
       const proof = { method: 'passkey', device, secondFactor: 'passkey' } as const;
-      return this.signIns.complete(tx, { id: verdict.passkey.userId }, proof);
+      return this.signIns.completeOrRefuse(tx, { id: verdict.passkey.userId }, proof);
     });
   }
 

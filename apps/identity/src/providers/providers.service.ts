@@ -92,7 +92,7 @@ export class ProvidersService {
    * @throws ApplicationError REAUTHENTICATION_REQUIRED, otherwise like `start`
    */
   async startLink(actor: Caller, provider: string, device: Device): Promise<StartedVisit> {
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'provider.link', device);
     return this.begin({ provider, userId: actor.user_id }, device);
   }
 
@@ -162,7 +162,7 @@ export class ProvidersService {
   async unlink(actor: Caller, id: string, device: Device): Promise<void> {
     const provider = this.providers.find(id);
     const { user_id: userId, session_id: sessionId } = actor;
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'provider.unlink', device);
     await this.audited({ action: 'provider.unlink', provider, device, actor }, () =>
       this.transactions.run(async (tx) => {
         await lockFactors(tx, userId);

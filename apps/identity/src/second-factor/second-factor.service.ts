@@ -68,7 +68,7 @@ export class SecondFactorService {
    * @throws ApplicationError REAUTHENTICATION_REQUIRED, WRONG_STATE where an app is set up
    */
   async enrolTotp(actor: Caller, { device }: From<object>): Promise<TotpEnrolment> {
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'totp.enrol', device);
     const user = await this.users.byId(actor.user_id);
     const { secret, uri } = await this.transactions.run(async (tx) => {
       await lockFactors(tx, user.id);
@@ -156,7 +156,7 @@ export class SecondFactorService {
     const { device } = request;
     const userId = actor.user_id;
     const given = givenFactor(request);
-    await this.stepUp.require(actor);
+    await this.stepUp.requireFor(actor, 'recovery_codes.replace', device);
     return committed(this.transactions, async (tx) => {
       await lockFactors(tx, userId);
       await this.stepUp.requireIn(tx, actor);

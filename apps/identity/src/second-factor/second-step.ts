@@ -53,7 +53,7 @@ export class SecondStep {
       });
       if (refusal) return refusal;
       await this.challenges.remove(tx, challenge);
-      return this.signIns.complete(
+      return this.signIns.completeOrRefuse(
         tx,
         { id: userId },
         { method, device, secondFactor: given.factor },
