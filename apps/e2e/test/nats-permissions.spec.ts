@@ -84,9 +84,14 @@ const operatorRequests = services.flatMap((service) => {
   );
 });
 
+/** What the export of personal data asks every service, by way of the api-gateway. */
+const exportRequests = contracts.personalDataServices.map(
+  (service) => contracts.personalData(service).collect.subject,
+);
+
 /** The requests that the code of an app names, other than to handle them. */
 async function sentRequests(app: string): Promise<Set<string>> {
-  const sent = new Set(app === 'api-gateway' ? operatorRequests : []);
+  const sent = new Set(app === 'api-gateway' ? [...operatorRequests, ...exportRequests] : []);
   const texts = await sourcesOf(app);
   for (const [name, subject] of requestNames()) {
     const used = new RegExp(`(?<!@Handle\\(\\s*)(?<![\\w.])${name.replace('.', '\\.')}(?!\\w)`);

@@ -180,10 +180,7 @@ const requests: Record<NatsApp, Partial<Record<Service, string[]>>> = {
   },
   chat: { identity: ['users.people'] },
   notifications: { identity: ['account_mails.mint', 'users.contact'] },
-  payments: {
-    identity: ['reauthentication.check'],
-    mentorship: ['bookings.amount_due'],
-  },
+  payments: { mentorship: ['bookings.amount_due'] },
 };
 
 /** The subjects of the requests that an app may send. */
