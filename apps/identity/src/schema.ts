@@ -16,6 +16,7 @@ import { ValidateErased1796000000054 } from './migrations/1796000000054-validate
 import { RequestedErasures1796000000055 } from './migrations/1796000000055-requested-erasures.js';
 import { GrowingMailPauses1796000000058 } from './migrations/1796000000058-growing-mail-pauses.js';
 import { IndexesOfAccounts1796000000060 } from './migrations/1796000000060-indexes-of-accounts.js';
+import { WhenFactorsWereMade1796000000057 } from './migrations/1796000000057-when-factors-were-made.js';
 import { Session } from './sessions/session.entity.js';
 import { User } from './users/user.entity.js';
 
@@ -35,6 +36,7 @@ export const schema: DatabaseSchema = {
     SecondFactors1796000000047,
     DevicesAndProviders1796000000050,
     Administration1796000000056,
+    WhenFactorsWereMade1796000000057,
     AvatarsAndErasure1796000000053,
     ValidateErased1796000000054,
     RequestedErasures1796000000055,

@@ -1,7 +1,9 @@
 import {
   Auth,
   type Caller,
+  EmailChanges,
   EmailLogin,
+  EmailVerification,
   Erasure,
   PasswordChanges,
   Passkeys,
@@ -62,8 +64,14 @@ async function signInWithPasskey(authenticator: SoftwareAuthenticator): Promise<
   return identity.request(Passkeys.signIn, undefined, { passkey, device: phone });
 }
 
+const enrol = (actor: Caller) =>
+  identity.request(SecondFactors.enrolTotp, actor, { device: laptop });
+
+const confirmFailure = (actor: Caller, code: string) =>
+  identity.failure(SecondFactors.confirmTotp, actor, { code, device: phone });
+
 async function addApp(actor: Caller): Promise<string> {
-  const { secret } = await identity.request(SecondFactors.enrolTotp, actor, { device: laptop });
+  const { secret } = await enrol(actor);
   const request = { code: codeOf(secret), device: laptop };
   await identity.request(SecondFactors.confirmTotp, actor, request);
   identity.clock.advance(30_000);
@@ -136,6 +144,13 @@ async function resetByMail({ id, email }: { id: number; email: string }): Promis
   await identity.request(PasswordChanges.reset, undefined, request);
   const login = { email, password: newPassword, device: phone };
   return actorOf((await identity.request(Auth.login, undefined, login)).access_token);
+}
+
+/** The token of the newest mail of a kind. */
+async function mailOf(userId: number, kind: 'confirm_email_change' | 'undo_email_change') {
+  const mails = await identity.events('identity.user.mail_requested', userId);
+  const ref = mails.findLast(({ mail }) => mail === kind)?.['ref'] as number;
+  return (await identity.mintMail(userId, kind, ref)).token ?? '';
 }
 
 /** Signs the reader of a mailbox in. */
@@ -306,8 +321,7 @@ describe('a thief who acts at the moment at which the account is taken back', ()
 
   it('sets no authenticator app up, neither its secret nor its first code', async () => {
     const { actor, user } = await identity.signUp();
-    const enrol = () => identity.request(SecondFactors.enrolTotp, actor, { device: laptop });
-    const { secret } = await enrol();
+    const { secret } = await enrol(actor);
     const code = codeOf(secret);
     const confirm = () =>
       identity.request(SecondFactors.confirmTotp, actor, { code, device: laptop });
@@ -315,8 +329,7 @@ describe('a thief who acts at the moment at which the account is taken back', ()
       refused('UNAUTHENTICATED'),
     );
     const { actor: again } = await identity.signIn(user.email);
-    const enrolAgain = () => identity.request(SecondFactors.enrolTotp, again, { device: laptop });
-    expect(await meeting(user.id, enrolAgain, signOutAll(user.id))).toMatchObject(
+    expect(await meeting(user.id, () => enrol(again), signOutAll(user.id))).toMatchObject(
       refused('REAUTHENTICATION_REQUIRED'),
     );
   });
@@ -365,6 +378,117 @@ describe('a thief who acts at the moment at which the account is taken back', ()
     expect(await meeting(user.id, erase, signOutAll(user.id))).toMatchObject(
       refused('REAUTHENTICATION_REQUIRED'),
     );
+  });
+});
+
+describe('recovery codes', () => {
+  it('that a thief has made do not outlive the change of the address that is undone', async () => {
+    const { actor, user } = await identity.signUp();
+    await identity.verify({ actor });
+    const secret = await addApp(actor);
+    identity.clock.advance(2 * day);
+    const proof = { code: codeOf(secret), device: laptop };
+    await identity.request(Auth.reauthenticate, actor, proof);
+    identity.clock.advance(30_000);
+    const { recovery_codes } = await identity.request(SecondFactors.replaceRecoveryCodes, actor, {
+      code: codeOf(secret),
+      device: laptop,
+    });
+    identity.clock.advance(30_000);
+    await identity.request(EmailChanges.request, actor, {
+      email: `thief${user.id}@example.com`,
+      device: laptop,
+    });
+    const confirmation = await mailOf(user.id, 'confirm_email_change');
+    const confirm = { token: confirmation, device: laptop };
+    await identity.request(EmailChanges.confirm, actor, confirm);
+    const undo = { token: await mailOf(user.id, 'undo_email_change'), device: phone };
+    await identity.request(EmailChanges.undo, undefined, undo);
+    const { token = '' } = await identity.mintMail(user.id, 'reset_password');
+    const reset = { token, new_password: newPassword, device: phone };
+    await identity.request(PasswordChanges.reset, undefined, reset);
+    const challenge = await pending(user.email, newPassword);
+    const shown = { challenge, recovery_code: recovery_codes[0]!, device: phone };
+    expect(await identity.failure(SecondFactors.verify, undefined, shown)).toMatchObject({
+      code: 'INVALID_CODE',
+    });
+    // The owner has the app still.
+    const own = { challenge, code: codeOf(secret), device: phone };
+    await identity.request(SecondFactors.verify, undefined, own);
+  });
+});
+
+describe('the first second factor of an account', () => {
+  it.each([
+    ['an authenticator app', addApp],
+    ['a passkey', addPasskey],
+  ])('%s makes the proofs of other devices old, and leaves that of its own', async (_, add) => {
+    const { actor, user } = await identity.signUp();
+    const { actor: elsewhere } = await identity.signIn(user.email, phone);
+    await add(actor);
+    const options = (who: Caller) => identity.request(Passkeys.registrationOptions, who, {});
+    expect(await codeFrom(options(elsewhere))).toBe('REAUTHENTICATION_REQUIRED');
+    await options(actor);
+  });
+
+  it('is set up before a password that is shown at the same moment counts as a proof', async () => {
+    const { actor, user } = await identity.signUp();
+    identity.clock.advance(day / 24);
+    const prove = () =>
+      identity.request(Auth.reauthenticate, actor, { password: goodPassword, device: laptop });
+    const outcome = await meeting(user.id, prove, (other) =>
+      other.query(
+        `INSERT INTO totp_factors (user_id, secret, created_at, confirmed_at, last_step)
+         VALUES ($1, '\\x00', $2, $2, 0)`,
+        [user.id, identity.clock.now()],
+      ),
+    );
+    expect(outcome).toMatchObject(refused('MFA_REQUIRED'));
+  });
+});
+
+describe('the first code of an authenticator app', () => {
+  it('is taken from the device that has the secret, and from no other one', async () => {
+    const { actor, user } = await identity.signUp();
+    const { actor: elsewhere } = await identity.signIn(user.email, phone);
+    const { secret } = await enrol(actor);
+    expect((await confirmFailure(elsewhere, codeOf(secret))).code).toBe('WRONG_STATE');
+    const request = { code: codeOf(secret), device: laptop };
+    await identity.request(SecondFactors.confirmTotp, actor, request);
+  });
+
+  it('cannot be guessed', async () => {
+    const { actor } = await identity.signUp();
+    const { secret } = await enrol(actor);
+    const wrong = codeOf(secret) === '000000' ? '111111' : '000000';
+    for (let n = 0; n < 10; n++) {
+      expect((await confirmFailure(actor, wrong)).code).toBe('INVALID_CODE');
+    }
+    expect((await confirmFailure(actor, codeOf(secret))).code).toBe('RATE_LIMITED');
+  });
+});
+
+describe('a link of a mail that is opened while the account is taken back', () => {
+  it('does not keep it from being made void', async () => {
+    const { actor, user } = await identity.signUp();
+    const { token = '' } = await identity.mintMail(user.id, 'verify_email');
+    const verify = () =>
+      identity.request(EmailVerification.verify, actor, { token, device: laptop });
+    const outcome = await meeting(user.id, verify, (other) =>
+      other.query('DELETE FROM mail_tokens WHERE user_id = $1', [user.id]),
+    );
+    expect(outcome).toMatchObject(refused('INVALID_TOKEN'));
+  });
+
+  it('is not made for a change of the address that ends then', async () => {
+    const { actor, user } = await identity.signUp();
+    const email = `next${user.id}@example.com`;
+    await identity.request(EmailChanges.request, actor, { email, device: laptop });
+    const mint = () => mailOf(user.id, 'confirm_email_change');
+    const outcome = await meeting(user.id, mint, (other) =>
+      other.query('DELETE FROM email_changes WHERE user_id = $1', [user.id]),
+    );
+    expect(outcome).toMatchObject(refused('NOT_FOUND'));
   });
 });
 

@@ -83,7 +83,7 @@ export class SecondFactorController {
     'From now on sign-ins need a second step. The answer has ten recovery codes, which are not shown again; codes from before stop working.',
   )
   @Answers(200, RecoveryCodes)
-  @Fails('INVALID_CODE', 'WRONG_STATE')
+  @Fails('INVALID_CODE', 'RATE_LIMITED', 'WRONG_STATE')
   confirmTotp(
     @Actor() actor: Caller,
     @Body() request: ConfirmTotp,

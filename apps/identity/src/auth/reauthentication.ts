@@ -14,6 +14,7 @@ import { invalidCode } from '../mailed-codes/mailed-codes.js';
 import { ReauthenticationCodes } from '../mailed-codes/reauthentication-codes.js';
 import { FactorChecks } from '../second-factor/factor-checks.js';
 import { exactlyOneOf, type GivenFactor, givenFactor } from '../second-factor/given-factor.js';
+import { lockFactors } from '../second-factor/lock-factors.js';
 import { committed } from '../second-factor/refusals.js';
 import { UsersRepository } from '../users/users.repository.js';
 import { Credentials } from './credentials.js';
@@ -54,7 +55,13 @@ export class Reauthentication {
     const methods = await this.factors.methods(this.dataSource.manager, actor.user_id);
     if (methods.length > 0) throw factorRequired(methods);
     await this.credentials.checkOwn(actor.user_id, password, device);
-    await this.transactions.run((tx) => this.renew(tx, actor, 'reauthentication.password', device));
+    await committed(this.transactions, async (tx) => {
+      await lockFactors(tx, actor.user_id);
+      // Set up while the password was checked.
+      const added = await this.factors.methods(tx, actor.user_id);
+      if (added.length > 0) return factorRequired(added);
+      return this.renew(tx, actor, 'reauthentication.password', device);
+    });
   }
 
   private async acceptFactor(actor: Caller, given: GivenFactor, device: Device): Promise<void> {
@@ -62,6 +69,7 @@ export class Reauthentication {
     const action =
       given.factor === 'passkey' ? 'reauthentication.passkey' : 'reauthentication.totp';
     await committed(this.transactions, async (tx) => {
+      await lockFactors(tx, userId);
       const refusal = await this.factors.refusalOf(tx, {
         userId,
         sessionId,
@@ -83,6 +91,8 @@ export class Reauthentication {
     const isAccepted =
       right !== undefined &&
       (await this.transactions.run(async (tx) => {
+        await lockFactors(tx, userId);
+        if (!(await this.mailedCodes.isOnlyWay(userId, tx))) return false;
         if (!(await this.mailedCodes.redeem(tx, right))) return false;
         await this.renew(tx, actor, 'reauthentication.email', device);
         return true;

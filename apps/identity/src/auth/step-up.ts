@@ -99,6 +99,21 @@ export class StepUp {
     ]);
   }
 
+  /**
+   * Makes the proofs of the user's other sessions old, once the account has its first second factor: they were made
+   * without it.
+   */
+  async expireElsewhere(
+    tx: EntityManager,
+    { user_id: userId, session_id: sessionId }: Caller,
+  ): Promise<void> {
+    await tx.query(
+      `UPDATE sessions SET authenticated_at = NULL
+       WHERE user_id = $1 AND id <> $2 AND authenticated_at IS NOT NULL AND revoked_at IS NULL`,
+      [userId, sessionId],
+    );
+  }
+
   private get since(): Date {
     return new Date(this.clock.now().getTime() - freshMs);
   }

@@ -134,7 +134,7 @@ export class EmailChangesService implements OnModuleInit {
   /**
    * Gives the account the address back that it had. Somebody else may have got hold of it, so everybody is signed out,
    * no mail that was sent works any more, nor does the password or what was added to sign in with in the day before the
-   * change or since: a mail to the address leads to a new password.
+   * change or since, recovery codes included: a mail to the address leads to a new password.
    * @throws ApplicationError INVALID_TOKEN, RATE_LIMITED
    */
   async undo({ token, device }: UndoEmailChange & { device: Device }): Promise<EmailChanged> {
@@ -145,7 +145,7 @@ export class EmailChangesService implements OnModuleInit {
       this.revocation.announce(ended);
       return {
         message:
-          'The account has this address again. All devices are signed out, and the password does not work any more: a mail with a link to set a new one is on its way.',
+          'The account has this address again. All devices are signed out, and the password does not work any more: a mail with a link to set a new one is on its way. If you sign in with a second step, make new recovery codes in the settings of your account.',
         email,
       };
     } catch (error) {
@@ -245,6 +245,7 @@ export class EmailChangesService implements OnModuleInit {
     const user = await this.users.activeById(userId);
     return this.transactions.run(async (tx) => {
       const now = this.clock.now();
+      await this.users.lock(tx, userId);
       const change = await this.pending.find(tx, userId, now);
       if (change?.id !== ref || (await this.isInUse(tx, change.newEmail, userId))) {
         throw ApplicationError.notFound('The change of the address');

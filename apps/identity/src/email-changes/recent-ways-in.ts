@@ -5,6 +5,7 @@ const waysIn = {
   passkeys: 'created_at',
   totp_factors: 'created_at',
   linked_identities: 'linked_at',
+  recovery_codes: 'created_at',
 } as const;
 
 /** Takes away the ways into an account that were added since an instant, and counts them. */

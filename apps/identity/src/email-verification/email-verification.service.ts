@@ -109,6 +109,7 @@ export class EmailVerificationService implements OnModuleInit {
     }
     return this.transactions.run(async (tx) => {
       const now = this.clock.now();
+      await this.users.lock(tx, proof.userId);
       const { userId, email } = await this.tokens.redeem(tx, 'verify_email', token, now);
       const { affected } = await tx
         .createQueryBuilder()

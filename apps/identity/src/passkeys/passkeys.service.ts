@@ -125,10 +125,11 @@ export class PasskeysService {
           device,
           detail: { passkey_id: passkey.id },
         });
+        if (isFirst) await this.stepUp.expireElsewhere(tx, actor);
         await this.outbox.add(tx, passkeyAdded, userId, { user_id: userId });
         return Object.assign(
           toPasskeyView(passkey),
-          isFirst && { recovery_codes: await this.recoveryCodes.replace(tx, userId) },
+          isFirst && { recovery_codes: await this.recoveryCodes.replace(tx, userId, now) },
         );
       });
     } catch (error) {

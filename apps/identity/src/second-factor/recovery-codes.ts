@@ -13,12 +13,12 @@ const length = 24;
 @Injectable()
 export class RecoveryCodes {
   /** Makes a new set; the codes before stop working. */
-  async replace(tx: EntityManager, userId: number): Promise<string[]> {
+  async replace(tx: EntityManager, userId: number, now: Date): Promise<string[]> {
     const fresh = Array.from({ length: codes }, newCode);
     await this.remove(tx, userId);
     await tx.query(
-      `INSERT INTO recovery_codes (user_id, code_hash) SELECT $1, unnest($2::bytea[])`,
-      [userId, fresh.map((code) => hashOf(normalized(code)))],
+      `INSERT INTO recovery_codes (user_id, code_hash, created_at) SELECT $1, unnest($2::bytea[]), $3`,
+      [userId, fresh.map((code) => hashOf(normalized(code))), now],
     );
     return fresh;
   }

@@ -73,7 +73,7 @@ export class SecondFactorService {
     const { secret, uri } = await this.transactions.run(async (tx) => {
       await lockFactors(tx, user.id);
       await this.stepUp.requireIn(tx, actor);
-      const enrolment = await this.totp.enrol(tx, user, this.clock.now());
+      const enrolment = await this.totp.enrol(tx, user, actor.session_id, this.clock.now());
       if (!enrolment) {
         throw new ApplicationError(
           'WRONG_STATE',
@@ -89,8 +89,8 @@ export class SecondFactorService {
   }
 
   /**
-   * Sets the app up, and makes recovery codes.
-   * @throws ApplicationError INVALID_CODE, WRONG_STATE where no enrolment waits for a code
+   * Sets the app up, and makes recovery codes. The code is taken from the device that was given the secret alone.
+   * @throws ApplicationError INVALID_CODE, RATE_LIMITED, WRONG_STATE where no enrolment of this device waits for a code
    */
   confirmTotp(actor: Caller, { code, device }: From<ConfirmTotp>): Promise<RecoveryCodesView> {
     const userId = actor.user_id;
@@ -98,18 +98,23 @@ export class SecondFactorService {
       const now = this.clock.now();
       await lockFactors(tx, userId);
       await this.stepUp.requireSessionIn(tx, actor);
-      if (!(await this.totp.confirm(tx, userId, code, now))) {
-        if (!(await this.totp.isEnrolling(tx, userId, now))) return nothingToConfirm();
+      const enrolment = { userId, sessionId: actor.session_id };
+      if (!(await this.totp.isEnrolling(tx, enrolment, now))) return nothingToConfirm();
+      const isFirst = (await this.checks.methods(tx, userId)).length === 0;
+      const { refusal } = await this.guesses.admit(tx, userId, 'session', now);
+      if (refusal || !(await this.totp.confirm(tx, enrolment, code, now))) {
         await this.audit.record(tx, {
           action: 'totp.enable',
           outcome: 'failure',
           ...by(actor, device),
         });
-        return wrongCode();
+        return refusal ?? wrongCode();
       }
+      await this.guesses.clear(tx, userId, 'session');
       await this.audit.record(tx, { action: 'totp.enable', ...by(actor, device) });
       await this.outbox.add(tx, totpEnabled, userId, { user_id: userId });
-      return { recovery_codes: await this.recoveryCodes.replace(tx, userId) };
+      if (isFirst) await this.stepUp.expireElsewhere(tx, actor);
+      return { recovery_codes: await this.recoveryCodes.replace(tx, userId, now) };
     });
   }
 
@@ -163,7 +168,7 @@ export class SecondFactorService {
       if ((await this.checks.methods(tx, userId)).length === 0) return noSecondFactor();
       const refusal = await this.refusalOf(tx, actor, given, device);
       if (refusal) return refusal;
-      const recovery_codes = await this.recoveryCodes.replace(tx, userId);
+      const recovery_codes = await this.recoveryCodes.replace(tx, userId, this.clock.now());
       await this.audit.record(tx, {
         action: 'recovery_codes.replace',
         ...by(actor, device),

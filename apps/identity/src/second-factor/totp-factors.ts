@@ -18,6 +18,12 @@ const purpose = 'TOTP secrets';
 /** How long an enrolment waits for its first code. */
 export const enrolmentMs = 600_000;
 
+/** Who sets an app up, on which device. */
+interface Enrolment {
+  userId: number;
+  sessionId: number;
+}
+
 interface FactorRow {
   secret: Buffer;
 }
@@ -47,16 +53,17 @@ export class TotpFactors {
   async enrol(
     tx: EntityManager,
     user: { id: number; email: string },
+    sessionId: number,
     now: Date,
   ): Promise<{ secret: string; uri: string } | undefined> {
     const { Secret, TOTP } = await otpauth();
     const secret = new Secret({ size: secretBytes });
     const rows = await tx.query<unknown[]>(
-      `INSERT INTO totp_factors AS f (user_id, secret, created_at, last_step) VALUES ($1, $2, $3, 0)
+      `INSERT INTO totp_factors AS f (user_id, session_id, secret, created_at, last_step) VALUES ($1, $4, $2, $3, 0)
        ON CONFLICT ON CONSTRAINT totp_factors_pkey
-       DO UPDATE SET secret = $2, created_at = $3, last_step = 0 WHERE f.confirmed_at IS NULL
+       DO UPDATE SET session_id = $4, secret = $2, created_at = $3, last_step = 0 WHERE f.confirmed_at IS NULL
        RETURNING user_id`,
-      [user.id, this.box.seal(secret.base32, String(user.id)), now],
+      [user.id, this.box.seal(secret.base32, String(user.id)), now, sessionId],
     );
     if (rows.length === 0) return undefined;
     const uri = new TOTP({ ...parameters, secret, label: user.email }).toString();
@@ -64,11 +71,16 @@ export class TotpFactors {
   }
 
   /** Sets the app up that shows this code; false for a wrong code, and where no enrolment waits for one. */
-  async confirm(tx: EntityManager, userId: number, code: string, now: Date): Promise<boolean> {
+  async confirm(
+    tx: EntityManager,
+    { userId, sessionId }: Enrolment,
+    code: string,
+    now: Date,
+  ): Promise<boolean> {
     const [row] = await tx.query<FactorRow[]>(
       `SELECT secret FROM totp_factors
-       WHERE user_id = $1 AND confirmed_at IS NULL AND created_at > $2 FOR UPDATE`,
-      [userId, new Date(now.getTime() - enrolmentMs)],
+       WHERE user_id = $1 AND session_id = $3 AND confirmed_at IS NULL AND created_at > $2 FOR UPDATE`,
+      [userId, new Date(now.getTime() - enrolmentMs), sessionId],
     );
     const secret = row && this.open(userId, row.secret);
     const step = secret === undefined ? undefined : await stepOf(secret, code, now);
@@ -82,10 +94,15 @@ export class TotpFactors {
   }
 
   /** Whether an enrolment waits for its first code. */
-  async isEnrolling(tx: EntityManager, userId: number, now: Date): Promise<boolean> {
+  async isEnrolling(
+    tx: EntityManager,
+    { userId, sessionId }: Enrolment,
+    now: Date,
+  ): Promise<boolean> {
     const rows = await tx.query<unknown[]>(
-      `SELECT FROM totp_factors WHERE user_id = $1 AND confirmed_at IS NULL AND created_at > $2`,
-      [userId, new Date(now.getTime() - enrolmentMs)],
+      `SELECT FROM totp_factors
+       WHERE user_id = $1 AND session_id = $3 AND confirmed_at IS NULL AND created_at > $2`,
+      [userId, new Date(now.getTime() - enrolmentMs), sessionId],
     );
     return rows.length > 0;
   }

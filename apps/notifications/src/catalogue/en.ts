@@ -205,7 +205,7 @@ export const en: Catalogue = {
         subject: 'The email address of your account was changed',
         paragraphs: [
           'Your account at MentorHub has another email address now. If that was you, there is nothing to do.',
-          `If it was not, undo it within ${formats.count(72, { one: 'hour', other: 'hours' })}: the account gets this address back, all devices are signed out, and you can set a new password.`,
+          `If it was not, undo it within ${formats.count(72, { one: 'hour', other: 'hours' })}: the account gets this address back, all devices are signed out, and you can set a new password. What was added to sign in with shortly before the change or since does not work any more then. If you sign in with a second step, make new recovery codes after that.`,
         ],
         action: 'Undo the change',
       }),
