@@ -72,7 +72,8 @@ export class AvatarImages {
         seconds: maxSeconds,
       });
     try {
-      checkSize(await open().metadata(), format);
+      // The header alone: nothing is decoded, so the limit is ours, with words of ours.
+      checkSize(await sharp(bytes, { limitInputPixels: false, pages: 1 }).metadata(), format);
       for (const quality of qualities) {
         const picture = await open()
           .autoOrient()
