@@ -150,6 +150,7 @@ describe('the OpenAPI document', () => {
         'POST /api/users/email-login/verify',
         'POST /api/v1/auth/login',
         'POST /api/v1/auth/mfa/recovery-codes',
+        'POST /api/v1/auth/mfa/totp/confirm',
         'POST /api/v1/auth/mfa/verify',
         'POST /api/v1/auth/passkeys/sign-in-options',
         'POST /api/v1/auth/providers/{provider}/callback',
