@@ -521,7 +521,7 @@ describe('the audit trail', () => {
         outcome: 'success',
         ...nobody,
         user_id: user.id,
-        detail: { passkeys: 0, totp_factors: 0, linked_identities: 0 },
+        detail: { passkeys: 0, totp_factors: 0, linked_identities: 0, recovery_codes: 0 },
       },
       { ...refused, ...nobody },
     ]);
