@@ -445,7 +445,7 @@ describe('notifications', () => {
         provider_name: 'Google',
       });
       const { title, body, data: about } = await notified(user, 'new_sign_in');
-      expect(title).toBe('Новый вход в ваш аккаунт');
+      expect(title).toBe('Новый вход в вашу учётную запись');
       expect(body).toMatch(/^Firefox 140, Windows, сеть 203\.0\.113\.0\/24, .* г\. в \d\d:\d\d /);
       expect(about).toEqual({ session_id: 70 });
       await expect(notified(user, 'refresh_token_reused')).resolves.toMatchObject({

@@ -6,7 +6,7 @@ export class WhenFactorsWereMade1796000000057 implements MigrationInterface {
     await runner.query(
       `ALTER TABLE recovery_codes ADD COLUMN created_at timestamptz NOT NULL DEFAULT now()`,
     );
-    await runner.query(`ALTER TABLE recovery_codes ALTER COLUMN created_at DROP DEFAULT`);
+    // The default stays: processes of the version before do not name the column.
     await runner.query(`ALTER TABLE totp_factors ADD COLUMN session_id integer`);
   }
 
